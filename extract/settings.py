@@ -1,0 +1,231 @@
+"""Environment and `.env` → one frozen `Settings`. Reads no database and no network.
+
+The environment wins over `.env` in the repository's root; an empty variable counts as unset. Values in `.env` are taken
+as they stand (no `${...}` expansion), so that a password may hold any character; quote it with single quotes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from extract.errors import UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+API_BASE_URL = "https://api.esios.ree.es"
+TARGETS = ("duckdb", "sqlserver")
+MSSQL_BACKENDS = ("mssql-python", "pyodbc")
+# mssql-python carries Microsoft's driver in its wheel: no ODBC set-up on the machine.
+DEFAULT_MSSQL_BACKEND = "mssql-python"
+
+
+@dataclass(frozen=True)
+class MssqlSettings:
+    """How to reach SQL Server. `password` never shows in `repr`."""
+
+    server: str = ""
+    port: int = 1433
+    database: str = ""
+    user: str = ""
+    password: str = field(default="", repr=False)
+    schema: str = "dbo"
+    backend: str = DEFAULT_MSSQL_BACKEND
+    encrypt: bool = True
+    trust_server_certificate: bool = False
+    authentication: str = "sql"
+    login_timeout_s: int = 15
+    query_timeout_s: int = 600
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """How to ask the API, and how politely. `key` never shows in `repr`."""
+
+    key: str = field(default="", repr=False)
+    base_url: str = API_BASE_URL
+    concurrency: int = 4
+    burst: int = 10
+    requests_per_second: float = 2.0
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 60.0
+    max_tries: int = 10
+    max_retry_s: float = 300.0
+    backoff_initial_s: float = 0.5
+    backoff_max_s: float = 60.0
+    max_body_bytes: int = 64 * 1024 * 1024
+    window: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a command needs to know from outside. Build with `load_settings()`."""
+
+    target: str
+    duckdb_path: Path
+    warehouse_wait_s: float
+    api: ApiSettings
+    mssql: MssqlSettings
+
+    @property
+    def target_schema(self) -> str:
+        """The schema of the marts: `main` on DuckDB, `MSSQL_SCHEMA` on SQL Server."""
+        return "main" if self.target == "duckdb" else self.mssql.schema
+
+
+def configuration(environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> dict[str, str]:
+    """The variables in force: `.env` below, the environment above; empty ones left out."""
+    path = ROOT / ".env" if dotenv is None else dotenv
+    try:
+        from_file = dotenv_values(path, interpolate=False) if path.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {path} ({type(error).__name__})", "make it a readable UTF-8 file") from None
+    merged = {**{k: v for k, v in from_file.items() if v}, **{k: v for k, v in (environment or os.environ).items() if v}}
+    return {name: value for name, value in merged.items() if value.strip()}
+
+
+def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Settings:
+    """Read and check the configuration; `UsageError` names the variable that is wrong and how to mend it."""
+    env = configuration(environment, dotenv)
+    target = env.get("ESIOS_TARGET", "duckdb").strip()
+    if target not in TARGETS:
+        raise UsageError(f"ESIOS_TARGET is {target!r}", f"set it to one of {', '.join(TARGETS)}")
+    duckdb_path = Path(env.get("ESIOS_DUCKDB_PATH", "warehouse/esios.duckdb")).expanduser()
+    settings = Settings(
+        target=target,
+        duckdb_path=duckdb_path if duckdb_path.is_absolute() else ROOT / duckdb_path,
+        warehouse_wait_s=_number(env, "ESIOS_WAREHOUSE_WAIT_S", 60.0, low=0),
+        api=_api(env),
+        mssql=_mssql(env),
+    )
+    if target == "sqlserver":
+        _require_mssql(settings.mssql)
+    return settings
+
+
+def require_api_key(settings: Settings) -> None:
+    """Commands that fetch call this first."""
+    if not settings.api.key:
+        raise UsageError(
+            "ESIOS_API_KEY is not set",
+            "put your personal token into .env (ask REE for one: consultasios@ree.es), "
+            "or use `make run`, which simulates the API when nothing is configured",
+        )
+
+
+def _api(env: Mapping[str, str]) -> ApiSettings:
+    window = env.get("ESIOS_WINDOW", "").strip()
+    if window not in ("", "day", "month", "quarter", "year"):
+        raise UsageError(f"ESIOS_WINDOW is {window!r}", "set it to day, month, quarter or year, or leave it out")
+    key = env.get("ESIOS_API_KEY", "").strip()
+    if not key.isprintable() or not key.isascii() or " " in key:
+        raise UsageError(
+            "ESIOS_API_KEY holds a character no token has", "copy it again from REE's mail, without spaces or line breaks"
+        )
+    default = ApiSettings()
+    return ApiSettings(
+        key=key,
+        base_url=_base_url(env.get("ESIOS_BASE_URL", API_BASE_URL).strip()),
+        concurrency=int(_number(env, "ESIOS_CONCURRENCY", default.concurrency, low=1, high=16, whole=True)),
+        burst=int(_number(env, "ESIOS_BURST", default.burst, low=1, whole=True)),
+        requests_per_second=_number(env, "ESIOS_REQUESTS_PER_SECOND", default.requests_per_second, low=0.01),
+        connect_timeout_s=_number(env, "ESIOS_CONNECT_TIMEOUT_S", default.connect_timeout_s, low=0.01),
+        read_timeout_s=_number(env, "ESIOS_READ_TIMEOUT_S", default.read_timeout_s, low=0.01),
+        max_tries=int(_number(env, "ESIOS_MAX_TRIES", default.max_tries, low=1, whole=True)),
+        max_retry_s=_number(env, "ESIOS_MAX_RETRY_S", default.max_retry_s, low=0),
+        backoff_initial_s=_number(env, "ESIOS_BACKOFF_INITIAL_S", default.backoff_initial_s, low=0),
+        backoff_max_s=_number(env, "ESIOS_BACKOFF_MAX_S", default.backoff_max_s, low=0),
+        window=window,
+    )
+
+
+def _base_url(text: str) -> str:
+    """Scheme, host and port, checked: https anywhere, plain http on this machine only, no credentials inside."""
+    remedy = f"set it to https://HOST[:PORT], as in {API_BASE_URL}; plain http only for loopback addresses"
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError(f"ESIOS_BASE_URL is no address ({error})", remedy) from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise UsageError("ESIOS_BASE_URL is no http(s) address", remedy)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise UsageError("ESIOS_BASE_URL holds more than an address", remedy)
+    if parts.scheme == "http" and not is_loopback(host):
+        raise UsageError(f"ESIOS_BASE_URL would send the key in plain text to {host}", remedy)
+    return text.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _mssql(env: Mapping[str, str]) -> MssqlSettings:
+    default = MssqlSettings()
+    backend = env.get("MSSQL_BACKEND", DEFAULT_MSSQL_BACKEND).strip()
+    if backend not in MSSQL_BACKENDS:
+        raise UsageError(f"MSSQL_BACKEND is {backend!r}", f"set it to one of {', '.join(MSSQL_BACKENDS)}")
+    return MssqlSettings(
+        server=env.get("MSSQL_SERVER", "").strip(),
+        port=int(_number(env, "MSSQL_PORT", default.port, low=1, high=65535, whole=True)),
+        database=env.get("MSSQL_DATABASE", "").strip(),
+        user=env.get("MSSQL_USER", ""),
+        password=env.get("MSSQL_PASSWORD", ""),
+        schema=env.get("MSSQL_SCHEMA", default.schema).strip(),
+        backend=backend,
+        encrypt=_yes_no(env, "MSSQL_ENCRYPT", default.encrypt),
+        trust_server_certificate=_yes_no(env, "MSSQL_TRUST_SERVER_CERTIFICATE", default.trust_server_certificate),
+        authentication=env.get("MSSQL_AUTHENTICATION", default.authentication).strip(),
+        login_timeout_s=int(_number(env, "MSSQL_LOGIN_TIMEOUT_S", default.login_timeout_s, low=1, whole=True)),
+        query_timeout_s=int(_number(env, "MSSQL_QUERY_TIMEOUT_S", default.query_timeout_s, low=0, whole=True)),
+    )
+
+
+def _require_mssql(mssql: MssqlSettings) -> None:
+    needed = {"MSSQL_SERVER": mssql.server, "MSSQL_DATABASE": mssql.database}
+    if mssql.authentication == "sql":
+        needed |= {"MSSQL_USER": mssql.user, "MSSQL_PASSWORD": mssql.password}
+    missing = [name for name, value in needed.items() if not value]
+    if missing:
+        raise UsageError(
+            f"ESIOS_TARGET is sqlserver, but {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set",
+            "set them in the environment or .env (see .env.example), or set ESIOS_TARGET=duckdb",
+        )
+
+
+def _number(
+    env: Mapping[str, str], name: str, default: float, *, low: float, high: float = float("inf"), whole: bool = False
+) -> float:
+    text = env.get(name)
+    if text is None:
+        return default
+    kind = "a whole number" if whole else "a number"
+    bounds = f"from {low:g} to {high:g}" if high != float("inf") else f"of at least {low:g}"
+    try:
+        value = float(int(text)) if whole else float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise UsageError(f"{name} is {text!r}", f"set it to {kind} {bounds}")
+    return value
+
+
+def _yes_no(env: Mapping[str, str], name: str, default: bool) -> bool:
+    text = env.get(name)
+    if text is None:
+        return default
+    word = text.strip().lower()
+    if word in ("yes", "true", "1", "on"):
+        return True
+    if word in ("no", "false", "0", "off"):
+        return False
+    raise UsageError(f"{name} is {text!r}", "set it to yes or no")
