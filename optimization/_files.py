@@ -1,0 +1,139 @@
+"""What both scripts do around their work: errors, exit codes, writing aside, progress, a dask cluster. No numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
+EXIT_CODES = """exit codes:
+  0  done
+  2  wrong usage or an input that cannot be used: the message names the file, the line and the remedy
+  130  interrupted; nothing was written"""
+
+
+class BadInput(Exception):
+    """Something the caller can mend: a missing column, text where a number belongs, an unreadable file."""
+
+
+def guarded(work: Callable[[], int | None], debug: bool = False) -> int:
+    """Run `work` and turn what went wrong into one line on stderr and an exit code; `debug` shows the traceback."""
+    try:
+        return work() or DONE
+    except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of stdout left (`| head`): not an error. Python would complain once more while it shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except (BadInput, OSError, MemoryError) as error:
+        if debug:
+            raise
+        if isinstance(error, MemoryError):
+            message = "not enough memory: use a smaller file or more memory"
+        elif isinstance(error, OSError) and error.strerror:
+            message = f"{error.filename or 'input or output'}: {error.strerror.lower()}"
+        else:
+            message = str(error)
+        print(f"error: {message}", file=sys.stderr)
+        return BAD_INPUT
+
+
+def optional(module: str, extra: str) -> ModuleType:
+    """Import a package of an optional extra; BadInput with the command that installs it where it is missing."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise BadInput(f"{module} is needed for this: pip install 'esios-elt[{extra}]' ({error})") from error
+
+
+def check_paths(source: str, out: str) -> None:
+    """BadInput unless `source` is a readable, non-empty file and `out` a place beside it that may be written."""
+    if not os.path.exists(source):
+        raise BadInput(f"{source}: no such file")
+    if os.path.isfile(source) and os.path.getsize(source) == 0:
+        raise BadInput(f"{source} is empty: a header with the names of the columns is needed")
+    if not os.access(source, os.R_OK):
+        raise BadInput(f"{source}: permission denied")
+    if os.path.exists(out) and os.path.samefile(source, out):
+        raise BadInput(f"the output {out} would overwrite the input: give another --out")
+    folder = os.path.dirname(out) or "."
+    if not os.path.isdir(folder):
+        raise BadInput(f"the folder of the output does not exist: mkdir -p {folder}")
+    if os.path.isfile(source) and os.path.isdir(out):
+        raise BadInput(f"the output {out} is a folder: give the name of a file with --out")
+
+
+@contextlib.contextmanager
+def written_aside(out: str) -> Iterator[str]:
+    """A name beside `out` to write to; renamed to `out` when the block ends well, removed when it does not."""
+    folder, name = os.path.split(out)
+    aside = os.path.join(folder, f".{name}.{os.getpid()}.part")
+    try:
+        yield aside
+        os.replace(aside, out)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(aside)
+
+
+class Progress:
+    """A bar on stderr that counts up to `total`; work that is over before `patience` seconds never shows (or loads) it."""
+
+    def __init__(self, total: int, what: str, unit: str = "B", quiet: bool = False, patience: float = 0.5) -> None:
+        self.total, self.what, self.unit, self.quiet, self.patience = total, what, unit, quiet, patience
+        self.done, self.started, self.bar = 0, time.monotonic(), None  # type: int, float, Any
+
+    def add(self, amount: int) -> None:
+        """`amount` more is done."""
+        self.done += amount
+        if self.bar is not None:
+            self.bar.update(amount)
+        elif not self.quiet and time.monotonic() - self.started > self.patience:
+            from tqdm import tqdm  # 40 ms that a small file shall not wait for
+
+            self.bar = tqdm(
+                total=self.total, desc=self.what, unit=self.unit, unit_scale=True, initial=self.done, file=sys.stderr,
+                # a log gets a line now and then, a terminal a moving bar
+                mininterval=0.1 if sys.stderr.isatty() else 5.0,
+            )  # fmt: skip
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+@contextlib.contextmanager
+def dask_client(scheduler: str | None = None) -> Iterator[Any]:
+    """A dask client: of the cluster at the address `scheduler`, or of a local one with a process for each core."""
+    distributed = optional("distributed", "dask")
+    if scheduler:
+        try:
+            client = distributed.Client(scheduler, timeout="20s")
+        except (OSError, ValueError, TypeError) as error:
+            raise BadInput(f"no dask scheduler answers at {scheduler}: {error}") from error
+        with client:
+            yield client
+        return
+    with (
+        distributed.LocalCluster(n_workers=cores(), threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
