@@ -57,7 +57,7 @@ class ApiSettings:
     max_tries: int = 10
     max_retry_s: float = 300.0
     backoff_initial_s: float = 0.5
-    backoff_max_s: float = 60.0
+    backoff_max_s: float = 30.0
     max_body_bytes: int = 64 * 1024 * 1024
     window: str = ""
 
@@ -85,7 +85,10 @@ def configuration(environment: Mapping[str, str] | None = None, dotenv: Path | N
         from_file = dotenv_values(path, interpolate=False) if path.is_file() else {}
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path} ({type(error).__name__})", "make it a readable UTF-8 file") from None
-    merged = {**{k: v for k, v in from_file.items() if v}, **{k: v for k, v in (environment or os.environ).items() if v}}
+    merged = {
+        **{k: v for k, v in from_file.items() if v},
+        **{k: v for k, v in (environment or os.environ).items() if v},
+    }
     return {name: value for name, value in merged.items() if value.strip()}
 
 
@@ -125,7 +128,8 @@ def _api(env: Mapping[str, str]) -> ApiSettings:
     key = env.get("ESIOS_API_KEY", "").strip()
     if not key.isprintable() or not key.isascii() or " " in key:
         raise UsageError(
-            "ESIOS_API_KEY holds a character no token has", "copy it again from REE's mail, without spaces or line breaks"
+            "ESIOS_API_KEY holds a character no token has",
+            "copy it again from REE's mail, without spaces or line breaks",
         )
     default = ApiSettings()
     return ApiSettings(

@@ -1,0 +1,258 @@
+"""The command line `esios`: verbs only; what each does is in the module of its name."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import date
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from extract.errors import EsiosError
+from extract.settings import ROOT, Settings, load_settings
+
+EXIT_INTERRUPTED = 130
+DEFAULT_EXPORT = ROOT / "exports" / "demand_forecast_esios.csv"
+
+
+class _Day(click.ParamType):
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day of the calendar; write it as yyyy-mm-dd", param, ctx)
+
+
+DAY = _Day()
+
+
+def _command(function: Callable[..., int | None]) -> Callable[..., None]:
+    """Give a verb `--json` and `--debug`, and turn the errors that a user can meet into a message and an exit code."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @wraps(function)
+    def wrapped(as_json: bool, debug: bool, **arguments: Any) -> None:
+        try:
+            code = function(as_json=as_json, **arguments) or 0
+        except KeyboardInterrupt:
+            click.echo("interrupted; what was landed stays, run the same command again to go on", err=True)
+            code = EXIT_INTERRUPTED
+        except BrokenPipeError:  # the reader of our output has had enough, as in `esios find x | head -1`
+            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+            code = 0
+        except (EsiosError, OSError) as error:
+            if debug:
+                raise
+            code = error.exit_code if isinstance(error, EsiosError) else EsiosError.exit_code
+            if as_json:
+                click.echo(json.dumps({"error": str(error), "exit_code": code}, ensure_ascii=False))
+            click.echo(f"Error: {error}", err=True)
+        _leave(code)
+
+    return wrapped
+
+
+def _leave(code: int) -> None:
+    """Exit, without waiting for requests that are still under way: their answers are not wanted any more."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if any(thread.name.startswith("esios") for thread in threading.enumerate()):
+        os._exit(code)
+    sys.exit(code)
+
+
+def _print_json(document: Any) -> None:
+    from extract.status import as_utc_text
+
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=as_utc_text))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+def cli() -> None:
+    """ESIOS (REE) demand forecasts: from the API to a tested table.
+
+    Exit codes: 0 done, 1 data missing or bad, 2 usage or configuration, 3 key refused, 4 API unreachable, 5 warehouse
+    failed. Settings come from the environment or .env; see .env.example.
+    """
+
+
+_span_options = (
+    click.option(
+        "--indicator", "indicators", multiple=True, metavar="ID_OR_NAME", help="Repeat for several [default: 460]."
+    ),
+    click.option("--start", type=DAY, help="First Madrid day, yyyy-mm-dd."),
+    click.option("--end", type=DAY, help="Last Madrid day, included."),
+    click.option("--refresh", is_flag=True, help="Ask again for windows that are closed."),
+)
+
+
+def _with_span(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_span_options):
+        function = option(function)
+    return function
+
+
+def _request(indicators: tuple[str, ...], start: date | None, end: date | None, refresh: bool) -> Any:
+    from extract.indicators import default_indicators, find_indicators
+    from extract.run import Request
+
+    return Request(find_indicators(indicators) if indicators else default_indicators(), start, end, refresh)
+
+
+@cli.command()
+@_with_span
+@_command
+def extract(as_json: bool, indicators: tuple[str, ...], start: date | None, end: date | None, refresh: bool) -> int:
+    """Land what is new: API → raw_esios.indicator_responses. Without dates: go on where the last run ended."""
+    from extract.run import extract as extract_request
+
+    summary = extract_request(load_settings(), _request(indicators, start, end, refresh))
+    if as_json:
+        _print_json(_extract_document(summary))
+    else:
+        click.echo(summary.text())
+    if summary.interrupted:
+        raise KeyboardInterrupt
+    if summary.error:
+        raise summary.error
+    return 0
+
+
+def _extract_document(summary: Any) -> dict[str, Any]:
+    counts = ("windows", "requests", "retries", "responses_landed", "bytes_received")
+    return {
+        "windows_answered": summary.windows_answered,
+        **{name: summary.total(name) for name in counts},
+        "runs": [vars(run) for run in summary.runs],
+        "errors": [str(error) for error in summary.errors],
+    }
+
+
+@cli.command()
+@_with_span
+@click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_EXPORT, help="Where the CSV (or Parquet) goes.")
+@_command
+def run(
+    as_json: bool, indicators: tuple[str, ...], start: date | None, end: date | None, refresh: bool, out: Path
+) -> int:
+    """The main job, whole: extract, dbt build, export, summary."""
+    from extract.job import run_job, summary_text
+
+    outcome = run_job(
+        load_settings(), _request(indicators, start, end, refresh), out, lambda line: click.echo(line, err=True)
+    )
+    if as_json:
+        document = {"exit_code": outcome.exit_code, "file": str(outcome.exported), **outcome.status.document()}
+        _print_json(document | {"tests": outcome.dbt_failures, "errors": [str(error) for error in outcome.errors]})
+    else:
+        click.echo(summary_text(outcome))
+    for error in outcome.errors:
+        click.echo(f"Error: {error}", err=True)
+    return outcome.exit_code
+
+
+@cli.command()
+@click.argument("text")
+@_command
+def find(as_json: bool, text: str) -> None:
+    """The catalogue by (Spanish) name, accents and case ignored, an exact name first: id<TAB>name."""
+    from extract.api import EsiosClient
+    from extract.find import find as find_in
+    from extract.settings import require_api_key
+
+    settings = load_settings()
+    require_api_key(settings)
+    client = EsiosClient(settings.api)
+    try:
+        found = find_in(client, text)
+    finally:
+        client.close()
+    if as_json:
+        _print_json([{"id": indicator_id, "name": name} for indicator_id, name in found])
+    else:
+        for indicator_id, name in found:
+            click.echo(f"{indicator_id}\t{' '.join(name.split())}")
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--table", required=True, help="An existing table: table or schema.table.")
+@click.option("--mode", type=click.Choice(["append", "upsert"]), default="append", show_default=True)
+@click.option("--key", help="Upsert: the columns that identify a row, as in id,datetime [default: the table's key].")
+@_command
+def load(as_json: bool, file: Path, table: str, mode: str, key: str | None) -> None:
+    """Load a CSV or Parquet file into an existing table, all of it or nothing."""
+    from extract.load import load_file
+    from extract.warehouse import TableName, connect
+
+    keys = [name.strip() for name in key.split(",")] if key else None
+    settings: Settings = load_settings()
+    with connect(settings, create=False) as warehouse:
+        done = load_file(warehouse, file, TableName.parse(table), mode=mode, key=keys)
+    if as_json:
+        _print_json({"table": table, "inserted": done.inserted, "updated": done.updated})
+    else:
+        click.echo(f"load: {done.inserted} rows inserted, {done.updated} updated in {table}")
+
+
+@cli.command()
+@click.option("--table", default="demand_forecast_esios", show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="CSV or Parquet, by the ending [default: exports/TABLE.csv]."
+)
+@_command
+def export(as_json: bool, table: str, out: Path | None) -> None:
+    """Write a table to a CSV or Parquet file, whole or not at all."""
+    from extract.export import export as export_table
+    from extract.warehouse import TableName, connect
+
+    name = TableName.parse(table)
+    path = out or DEFAULT_EXPORT.with_name(f"{name.name}.csv")
+    with connect(load_settings(), read_only=True) as warehouse:
+        rows = export_table(warehouse, name, path)
+    if as_json:
+        _print_json({"table": table, "rows": rows, "file": str(path)})
+    else:
+        click.echo(f"export: {rows} rows of {table} to {path}")
+
+
+@cli.command()
+@_command
+def status(as_json: bool) -> int:
+    """What is landed, since when, gaps, last runs. Exit code 1 if an hour is missing or a value is bad."""
+    from extract.status import read_status
+    from extract.warehouse import connect
+
+    with connect(load_settings(), read_only=True) as warehouse:
+        found = read_status(warehouse)
+    if as_json:
+        _print_json(found.document())
+    else:
+        click.echo(found.text())
+    return 1 if found.complaints() else 0
+
+
+def main() -> None:
+    """The console script. SIGTERM ends a run as cleanly as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    cli(prog_name="esios")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

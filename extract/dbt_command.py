@@ -1,0 +1,64 @@
+"""`dbt` as typed in the activated environment: dbt's own command line, seeing the same settings as `esios`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+
+from extract.errors import EsiosError
+from extract.settings import ROOT, Settings, configuration, load_settings
+
+PROJECT = ROOT / "dbt_project"
+PROFILES = ROOT / "profiles"
+
+
+def prepare_environment(settings: Settings, environment: MutableMapping[str, str]) -> None:
+    """Write what `profiles/profiles.yml` reads: checked settings, and absolute paths, so that dbt runs from any folder."""
+    mssql = settings.mssql
+    environment.update(
+        {
+            "ESIOS_TARGET": settings.target,
+            "ESIOS_DUCKDB_PATH": str(settings.duckdb_path),
+            "MSSQL_SERVER": mssql.server,
+            "MSSQL_PORT": str(mssql.port),
+            "MSSQL_DATABASE": mssql.database,
+            "MSSQL_USER": mssql.user,
+            # dbt blots out what is in DBT_ENV_SECRET_* from its logs and errors.
+            "DBT_ENV_SECRET_MSSQL_PASSWORD": mssql.password,
+            "MSSQL_SCHEMA": mssql.schema,
+            "MSSQL_BACKEND": mssql.backend,
+            "MSSQL_ENCRYPT": "yes" if mssql.encrypt else "no",
+            "MSSQL_TRUST_SERVER_CERTIFICATE": "yes" if mssql.trust_server_certificate else "no",
+            "MSSQL_AUTHENTICATION": mssql.authentication,
+        }
+    )
+    environment.setdefault("DBT_PROJECT_DIR", str(PROJECT))
+    environment.setdefault("DBT_PROFILES_DIR", str(PROFILES))
+    # No news about ourselves to anybody, and no look-up of newer versions: the machine may be closed to the outside.
+    environment.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+    environment.setdefault("DBT_VERSION_CHECK", "false")
+
+
+def main() -> None:
+    """Load the settings, then hand over to dbt."""
+    try:
+        settings = load_settings()
+    except EsiosError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    # dbt runs models in other threads and reads the file itself, so its folder must be there.
+    if settings.target == "duckdb":
+        Path(settings.duckdb_path).parent.mkdir(parents=True, exist_ok=True)
+    prepare_environment(settings, os.environ)
+    for name, value in configuration().items():
+        os.environ.setdefault(name, value)
+
+    from dbt.cli.main import cli
+
+    cli()
+
+
+if __name__ == "__main__":
+    main()

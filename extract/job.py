@@ -1,0 +1,108 @@
+"""The main job, whole: extract → dbt build → export → summary. Goes on where data is missing, stops where nothing can follow."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from extract.dbt_command import PROJECT, prepare_environment
+from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, UsageError, WarehouseError
+from extract.export import export
+from extract.run import Request, Summary, extract
+from extract.settings import Settings
+from extract.status import MART, Status, read_status, table_text
+from extract.warehouse import TableName, connect
+
+
+@dataclass
+class Outcome:
+    """What the job did. `errors` in the order they happened; the first that is no `DataIncomplete` decides the exit code."""
+
+    extracted: Summary | None = None
+    dbt_failures: list[str] = field(default_factory=list)
+    status: Status = field(default_factory=Status)
+    exported: Path | None = None
+    errors: list[EsiosError] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 if everything is there and good, else as the contract says."""
+        graver = [error for error in self.errors if not isinstance(error, DataIncomplete)]
+        return (graver or self.errors)[0].exit_code if self.errors else 0
+
+
+def run_job(settings: Settings, request: Request, out: Path, say: Callable[[str], None]) -> Outcome:
+    """Do everything that can be done; raises what stops the job at once (usage, refused key, warehouse)."""
+    outcome = Outcome()
+    say("── extract: ESIOS → raw_esios.indicator_responses")
+    outcome.extracted = summary = extract(settings, request)
+    say(summary.text())
+    if summary.interrupted:
+        raise KeyboardInterrupt
+    if summary.error:
+        if not isinstance(summary.error, ApiUnavailable):
+            raise summary.error
+        outcome.errors.append(summary.error)
+    say("── build: dbt build")
+    outcome.dbt_failures = build(settings)
+    with connect(settings, read_only=True) as warehouse:
+        outcome.status = read_status(warehouse)
+        say(f"── export: {MART} → {out}")
+        export(warehouse, TableName.parse(MART), out)
+    outcome.exported = out
+    complaints = [*outcome.status.complaints(), *outcome.dbt_failures]
+    if complaints:
+        outcome.errors.append(DataIncomplete(f"{len(complaints)} faults in the data, each named above", ""))
+    return outcome
+
+
+def build(settings: Settings) -> list[str]:
+    """`dbt build`, its output on stderr; gives the data tests that found something, one line each.
+
+    `WarehouseError` if a model could not be built, `UsageError` if dbt could not begin.
+    """
+    environment = dict(os.environ)
+    prepare_environment(settings, environment)
+    # Text colours are for terminals.
+    colour = [] if sys.stderr.isatty() else ["--no-use-colors"]
+    command = [sys.executable, "-m", "extract.dbt_command", *colour, "build"]
+    results = Path(environment.get("DBT_TARGET_PATH", PROJECT / "target")) / "run_results.json"
+    results.unlink(missing_ok=True)
+    code = subprocess.run(command, env=environment, stdout=sys.stderr, check=False).returncode
+    if not results.is_file():
+        raise UsageError("dbt could not begin", "read its message above")
+    nodes = json.loads(results.read_text("utf-8"))["results"]
+    broken = [node for node in nodes if node["status"] == "error"]
+    if broken:
+        names = ", ".join(_name(node) for node in broken)
+        raise WarehouseError(f"dbt could not build {names}", "read its message above; what was built before stays")
+    failed = [
+        f"{node['status']}: {_name(node)}: {node['message']}" for node in nodes if node["status"] in ("warn", "fail")
+    ]
+    if code and not failed:
+        raise WarehouseError(f"dbt ended with {code}", "read its message above")
+    return failed
+
+
+def _name(node: dict[str, Any]) -> str:
+    return str(node["unique_id"]).split(".")[2]
+
+
+def summary_text(outcome: Outcome) -> str:
+    """The closing lines for people."""
+    status = outcome.status
+    lines = ["── summary", f"source     {status.source}"]
+    if status.table is not None:
+        lines.append(table_text(status.table))
+    lines.append(f"file       {outcome.exported}")
+    faults = [*status.complaints(), *outcome.dbt_failures]
+    lines += [f"  {fault}" for fault in faults] or [
+        "complete   no hour that is due is missing, no value is bad, every test passed"
+    ]
+    return "\n".join(lines)

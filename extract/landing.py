@@ -1,0 +1,182 @@
+"""Response → landing row, and what is already landed. Knows no engine and no network.
+
+The landing is append-only: an answer equal to the newest one for its indicator and window adds no row, only a check.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from extract.api import SIMULATED, Answer, source_of
+from extract.errors import UsageError
+from extract.indicators import Indicator
+from extract.settings import is_loopback
+from extract.warehouse import Warehouse
+from extract.windows import Window, cut, is_covered, madrid_day
+
+RESPONSES = "raw_esios.indicator_responses"
+CHECKS = "raw_esios.window_checks"
+RUNS = "raw_esios.extract_runs"
+SOURCE = "raw_esios.source"
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass
+class Run:
+    """One row of `extract_runs`: what was asked for, and how far it came. `requested_end` None means kept up to date."""
+
+    run_id: str
+    indicator_id: int
+    started_at_utc: datetime
+    requested_start: date
+    requested_end: date | None
+    finished_at_utc: datetime | None = None
+    status: str = "running"
+    windows: int = 0
+    requests: int = 0
+    retries: int = 0
+    responses_landed: int = 0
+    bytes_received: int = 0
+    error: str | None = field(default=None)
+
+
+def windows_to_ask(
+    indicator: Indicator, first_day: date, last_day: date, size: str, checked: Mapping[Window, datetime], refresh: bool
+) -> list[Window]:
+    """The windows of a span that may hold something new.
+
+    `checked` says when each landed window was last answered. A window that closed before that answer (its revision
+    horizon had passed) cannot change any more and is left out, unless `refresh`.
+    """
+    horizon = timedelta(days=indicator.revision_horizon_days)
+    closed = [window for window, at in checked.items() if at >= window.end_utc + horizon]
+    return [window for window in cut(first_day, last_day, size) if refresh or not is_covered(window, closed)]
+
+
+def checked_windows(warehouse: Warehouse, indicator_id: int) -> dict[Window, datetime]:
+    """Every window that ever answered, and when it did last (naive UTC)."""
+    sql = (
+        "select window_start_utc, window_end_utc, max(checked_at_utc)"
+        f" from {CHECKS} where indicator_id = ? group by window_start_utc, window_end_utc"
+    )
+    checked = {}
+    for start, end, at in warehouse.rows(sql, (indicator_id,)):
+        window = Window(madrid_day(start), madrid_day(end))
+        # A row that somebody else landed off the day's edges covers no whole days: ask again.
+        if (window.start_utc, window.end_utc) == (start, end):
+            checked[window] = at
+    return checked
+
+
+def first_requested_day(warehouse: Warehouse, indicator_id: int) -> date | None:
+    """The earliest day that any run asked for: where a run without dates begins to look for holes. None: no run yet."""
+    sql = f"select min(requested_start) from {RUNS} where indicator_id = ?"
+    earliest = _first_value(warehouse, sql, (indicator_id,))
+    return earliest.date() if isinstance(earliest, datetime) else earliest
+
+
+def begin_run(warehouse: Warehouse, run: Run) -> None:
+    """Write the run's row when it starts."""
+    names = list(Run.__dataclass_fields__)
+    marks = ", ".join("?" for _ in names)
+    with warehouse.transaction():
+        warehouse.execute(
+            f"insert into {RUNS} ({', '.join(names)}) values ({marks})",
+            [getattr(run, name) for name in names],
+        )
+
+
+def finish_run(warehouse: Warehouse, run: Run) -> None:
+    """Complete the run's row when it ends, well or not."""
+    names = [name for name in Run.__dataclass_fields__ if name != "run_id"]
+    with warehouse.transaction():
+        warehouse.execute(
+            f"update {RUNS} set {', '.join(f'{name} = ?' for name in names)} where run_id = ?",
+            [*(getattr(run, name) for name in names), run.run_id],
+        )
+
+
+def recorded_source(warehouse: Warehouse) -> str | None:
+    """Where this warehouse's rows come from, or None while it is empty."""
+    source: str | None = _first_value(warehouse, f"select source from {SOURCE}")
+    return source
+
+
+def refuse_other_source(recorded: str | None, base_url: str) -> None:
+    """Before the first request: `UsageError` if the configured address cannot be the one the rows came from.
+
+    An address on this machine may be the simulator, whatever its port; its answers tell, and `land` looks again.
+    """
+    may_be_simulator = recorded == SIMULATED and is_loopback(urlsplit(base_url).hostname or "")
+    if recorded not in (None, source_of(base_url)) and not may_be_simulator:
+        raise other_source(str(recorded), source_of(base_url))
+
+
+def other_source(recorded: str, offered: str) -> UsageError:
+    """The error for rows that do not belong into this warehouse."""
+    return UsageError(
+        f"this warehouse holds rows from {recorded}, and the API configured now is {offered}",
+        "rows of two sources never share a warehouse: name another one (ESIOS_DUCKDB_PATH or MSSQL_DATABASE), "
+        "or set ESIOS_BASE_URL back",
+    )
+
+
+def land(warehouse: Warehouse, run: Run, window: Window, answer: Answer, now_utc: datetime) -> bool:
+    """Write one answer, in one transaction; True if it added a row, False if it equals the newest one landed.
+
+    Two runs at once take turns here, so the same answer never lands twice. `extracted_at_utc` never runs backwards
+    within an indicator, even if the clock does: the newest answer is the one that is landed last.
+    """
+    payload = answer.body.decode("utf-8")
+    digest = hashlib.sha256(answer.body).hexdigest()
+    key = (run.indicator_id, window.start_utc, window.end_utc)
+
+    def work() -> bool:
+        with warehouse.lock("esios landing"):
+            recorded = recorded_source(warehouse)
+            if recorded is None:
+                warehouse.execute(f"insert into {SOURCE} (source) values (?)", (answer.source,))
+            elif recorded != answer.source:
+                raise other_source(recorded, answer.source)
+            at = max(now_utc, _newest_instant(warehouse, run.indicator_id) + _MICROSECOND)
+            changed = _newest_digest(warehouse, key) != digest
+            if changed:
+                warehouse.execute(
+                    f"insert into {RESPONSES} (indicator_id, window_start_utc, window_end_utc, source_url, payload,"
+                    " payload_sha256, run_id, extracted_at_utc) values (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*key, answer.url, payload, digest, run.run_id, at),
+                )
+            warehouse.execute(
+                f"insert into {CHECKS} (indicator_id, window_start_utc, window_end_utc, run_id, checked_at_utc,"
+                " payload_sha256) values (?, ?, ?, ?, ?, ?)",
+                (*key, run.run_id, at, digest),
+            )
+        return changed
+
+    return warehouse.atomically(work)
+
+
+def _newest_instant(warehouse: Warehouse, indicator_id: int) -> datetime:
+    sql = f"select max(checked_at_utc) from {CHECKS} where indicator_id = ?"
+    newest: datetime | None = _first_value(warehouse, sql, (indicator_id,))
+    return newest or datetime.min
+
+
+def _newest_digest(warehouse: Warehouse, key: tuple[Any, ...]) -> str | None:
+    sql = (
+        f"select payload_sha256 from {RESPONSES} where indicator_id = ? and window_start_utc = ?"
+        " and window_end_utc = ? order by extracted_at_utc desc"
+    )
+    digest: str | None = _first_value(warehouse, sql, key)
+    return digest
+
+
+def _first_value(warehouse: Warehouse, sql: str, params: Sequence[Any] = ()) -> Any:
+    """The first column of the first row, or None; read to the end, as the connector asks."""
+    rows = list(warehouse.rows(sql, params))
+    return rows[0][0] if rows else None

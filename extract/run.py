@@ -1,0 +1,271 @@
+"""The extract verb: due windows → API → landing, with progress, a run log, and a summary. One thread writes; several ask."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+from extract import landing
+from extract.api import Answer, EsiosClient, Interrupted
+from extract.errors import ApiUnavailable, EsiosError, KeyRefused, UsageError, WarehouseError
+from extract.indicators import Indicator
+from extract.landing import Run
+from extract.progress import Progress
+from extract.settings import Settings, require_api_key
+from extract.warehouse import Warehouse, connect
+from extract.windows import Window, api_parameters, madrid_day, window_size
+
+# Where several things failed, the run ends as the first of these says.
+GRAVEST_FIRST = (WarehouseError, UsageError, KeyRefused, ApiUnavailable)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to extract. Days are Madrid days, both included; without either: keep up to date."""
+
+    indicators: Sequence[Indicator]
+    start: date | None = None
+    end: date | None = None
+    refresh: bool = False
+
+
+@dataclass
+class Summary:
+    """What a run did, over all its indicators. `errors` holds one error for each thing that failed."""
+
+    runs: list[Run] = field(default_factory=list)
+    windows_answered: int = 0
+    errors: list[EsiosError] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def error(self) -> EsiosError | None:
+        """The gravest failure, or None."""
+        by_gravity = (error for kind in GRAVEST_FIRST for error in self.errors if isinstance(error, kind))
+        return next(by_gravity, None)
+
+    def total(self, name: str) -> int:
+        """A count of `extract_runs` (windows, requests, retries, responses_landed, bytes_received) over all runs."""
+        return sum(getattr(run, name) for run in self.runs)
+
+    def text(self) -> str:
+        """The closing line for people."""
+        windows, landed = self.total("windows"), self.total("responses_landed")
+        if not windows:
+            return "extract: everything asked for is landed and closed; no request was made"
+        return (
+            f"extract: {self.windows_answered} of {windows} windows answered, {landed} landed, "
+            f"{self.windows_answered - landed} unchanged; {self.total('requests')} requests "
+            f"({self.total('retries')} retries), {self.total('bytes_received') / 1e6:.1f} MB"
+        )
+
+
+@dataclass(frozen=True)
+class _Job:
+    indicator: Indicator
+    run: Run
+    window: Window
+
+    def __str__(self) -> str:
+        return f"{self.indicator.id} {self.window}"
+
+
+@dataclass(frozen=True)
+class _Failure:
+    error: EsiosError
+    api_is_down: bool
+
+
+def utc_now() -> datetime:
+    """The clock of the landing: naive UTC."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def extract(
+    settings: Settings, request: Request, *, now: Callable[[], datetime] = utc_now, quiet: bool = False
+) -> Summary:
+    """Land every window of the request that may hold something new.
+
+    Each window is committed on its own, so that a run killed anywhere loses at most the windows in flight. Wrong usage
+    and a warehouse that cannot be opened raise before anything is asked; what fails later is in `Summary.errors`, and
+    what was landed stays.
+    """
+    require_api_key(settings)
+    today = madrid_day(now())
+    spans = [_span(indicator, request, today) for indicator in request.indicators]
+    summary = Summary()
+    with _Session(settings) as session:
+        session.warehouse.ensure_schema()
+        landing.refuse_other_source(landing.recorded_source(session.warehouse), settings.api.base_url)
+        jobs: list[_Job] = []
+        for indicator, span in zip(request.indicators, spans, strict=True):
+            run, windows = _plan(session.warehouse, settings, indicator, span, request, now())
+            summary.runs.append(run)
+            jobs += [_Job(indicator, run, window) for window in windows]
+        session.release()
+        if jobs:
+            _work_through(settings, session, jobs, summary, now, quiet)
+        _close_runs(session, summary, now)
+    return summary
+
+
+def _span(indicator: Indicator, request: Request, today: date) -> tuple[date | None, date]:
+    """First and last day to ask for; the first is None where the run log decides (no dates given)."""
+    last_published = today + timedelta(days=indicator.published_ahead_days)
+    remedy = f"the last day that indicator {indicator.id} is published for is {last_published}"
+    if request.start and request.end and request.start > request.end:
+        raise UsageError(f"--start {request.start} lies after --end {request.end}", "swap them")
+    for option, day in (("--start", request.start), ("--end", request.end)):
+        if day and day > last_published:
+            raise UsageError(f"{option} {day} lies in the future", remedy)
+    first = request.start
+    if first is None and request.end is not None:
+        first = min(indicator.first_day, request.end)
+    return first, request.end or last_published
+
+
+def _plan(
+    warehouse: Warehouse,
+    settings: Settings,
+    indicator: Indicator,
+    span: tuple[date | None, date],
+    request: Request,
+    now_utc: datetime,
+) -> tuple[Run, list[Window]]:
+    first, last = span
+    if first is None:
+        # From where any run began, so that the holes of a killed one are filled as well.
+        first = landing.first_requested_day(warehouse, indicator.id) or indicator.first_day
+    checked = landing.checked_windows(warehouse, indicator.id)
+    size = window_size(indicator.cadence, settings.api.window)
+    windows = landing.windows_to_ask(indicator, first, last, size, checked, request.refresh)
+    run = Run(str(uuid.uuid4()), indicator.id, now_utc, first, request.end, windows=len(windows))
+    landing.begin_run(warehouse, run)
+    return run, windows
+
+
+def _work_through(
+    settings: Settings,
+    session: _Session,
+    jobs: list[_Job],
+    summary: Summary,
+    now: Callable[[], datetime],
+    quiet: bool,
+) -> None:
+    client = EsiosClient(settings.api)
+    try:
+        with Progress(len(jobs), quiet=quiet) as progress:
+            for job, outcome in _answers(client, jobs, settings.api.concurrency, session.release):
+                if isinstance(outcome, Answer):
+                    added = landing.land(session.warehouse, job.run, job.window, outcome, now())
+                    job.run.responses_landed += added
+                    summary.windows_answered += 1
+                    progress.done(f"{job}: {'landed' if added else 'unchanged'}, {len(outcome.body):,} bytes")
+                else:
+                    progress.failed(f"{job}: {outcome.error}")
+                    _record(summary, job.run, outcome.error)
+                    if outcome.api_is_down or not isinstance(outcome.error, ApiUnavailable):
+                        break
+    except KeyboardInterrupt:
+        summary.interrupted = True
+    except EsiosError as error:  # the landing failed: nothing that follows could land either
+        for run in summary.runs:
+            _record(summary, run, error)
+    finally:
+        client.stop()
+        client.close()
+        for run in summary.runs:
+            traffic = client.traffic[run.indicator_id]
+            run.requests, run.retries, run.bytes_received = traffic.requests, traffic.retries, traffic.bytes_received
+
+
+def _record(summary: Summary, run: Run, error: EsiosError) -> None:
+    if error not in summary.errors:
+        summary.errors.append(error)
+    run.status = "failed"
+    run.error = run.error or str(error)[:1000]
+
+
+def _close_runs(session: _Session, summary: Summary, now: Callable[[], datetime]) -> None:
+    for run in summary.runs:
+        if run.status == "running":
+            run.status = "interrupted" if summary.interrupted else "succeeded"
+        run.finished_at_utc = now()
+    # Where the warehouse itself has failed, its failure is what counts, not that its log is incomplete.
+    with suppress(WarehouseError) if isinstance(summary.error, WarehouseError) else suppress():
+        for run in summary.runs:
+            landing.finish_run(session.warehouse, run)
+
+
+def _answers(
+    client: EsiosClient, jobs: Sequence[_Job], concurrency: int, idle: Callable[[], None]
+) -> Iterator[tuple[_Job, Answer | _Failure]]:
+    """Ask for the windows, a few at a time and in order, and give the outcomes as they come.
+
+    `idle` is called whenever there is nothing to hand over. Answers wait in memory only as long as the caller is busy:
+    at most twice `concurrency` windows are under way, however long the span.
+    """
+    waiting = iter(jobs)
+    under_way: dict[Future[Answer | _Failure], _Job] = {}
+    pool = ThreadPoolExecutor(concurrency, thread_name_prefix="esios")
+    try:
+        while True:
+            while len(under_way) < 2 * concurrency and (job := next(waiting, None)) is not None:
+                under_way[pool.submit(_ask, client, job)] = job
+            if not under_way:
+                return
+            if not any(future.done() for future in under_way):
+                idle()
+            finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in finished:
+                job = under_way.pop(future)
+                yield job, future.result()
+    finally:
+        client.stop()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _ask(client: EsiosClient, job: _Job) -> Answer | _Failure:
+    began = time.monotonic()
+    indicator = job.indicator
+    parameters = api_parameters(job.window, indicator.cadence, indicator.time_agg, indicator.geo_id)
+    try:
+        return client.indicator(indicator.id, parameters)
+    except EsiosError as error:
+        # Nothing has answered since we began: the other windows would wait just as long, and in vain.
+        return _Failure(error, api_is_down=client.last_success < began)
+    except Interrupted:
+        return _Failure(ApiUnavailable("stopped before it was answered"), api_is_down=False)
+
+
+class _Session:
+    """The open warehouse of a run. `release()` lets other processes at a file that only one may hold."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._open: Warehouse | None = None
+
+    def __enter__(self) -> _Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._open is not None:
+            self._open.close()
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The connection, opened when needed."""
+        if self._open is None:
+            self._open = connect(self._settings)
+        return self._open
+
+    def release(self) -> None:
+        """Close it if the engine's file keeps others out; the next use opens it again."""
+        if self._open is not None and self._open.exclusive:
+            self._open.close()
+            self._open = None

@@ -1,0 +1,181 @@
+"""The status verb: what is landed, since when, which hours are missing, and how the last runs ended. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from extract import landing
+from extract.indicators import registry
+from extract.warehouse import Warehouse
+
+GAPS = "quality_esios.demand_forecast_gaps"
+SUSPECT = "quality_esios.demand_forecast_suspect_values"
+WITHDRAWN = "quality_esios.demand_forecast_withdrawn_hours"
+REJECTED = "staging_esios.stg_esios__rejected_values"
+MART = "demand_forecast_esios"
+LAST_RUNS = 5
+_HOUR = "%Y-%m-%d %H:%M"
+
+
+@dataclass
+class Status:
+    """Everything `esios status` tells. Instants are naive UTC; `complaints` are what makes the exit code 1."""
+
+    source: str | None = None
+    landed: list[dict[str, Any]] = field(default_factory=list)
+    table: dict[str, Any] | None = None
+    gaps: list[dict[str, Any]] = field(default_factory=list)
+    suspect: list[dict[str, Any]] = field(default_factory=list)
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+    withdrawn: list[dict[str, Any]] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def missing_hours(self) -> int:
+        """Hours that are due and not there."""
+        return sum(gap["hours"] for gap in self.gaps)
+
+    def complaints(self) -> list[str]:
+        """One line for each thing that is missing or bad, UTC, named exactly."""
+        lines = [f"missing: {gap_text(gap)}" for gap in self.gaps]
+        lines += [
+            f"suspect: {_subject(row)} is {row['demand_forecast']:g} MW ({row['reason']})" for row in self.suspect
+        ]
+        lines += [f"quarantined: {_rejected_text(row)}" for row in self.rejected]
+        lines += [
+            f"withdrawn: {_subject(row)} is left out of the newest answer; its last value stays"
+            for row in self.withdrawn
+        ]
+        return lines
+
+    def text(self) -> str:
+        """For people."""
+        lines = [f"source     {self.source or 'nothing landed yet'}"]
+        for row in self.landed:
+            span = f"{row['first']:%Y-%m-%d %H:%M} … {row['last']:%Y-%m-%d %H:%M} UTC"
+            lines.append(
+                f"landed     {row['indicator_id']} {row['name']}: {row['responses']} responses for {row['windows']} windows, "
+                f"{span}, last answer {row['last_answer']:%Y-%m-%d %H:%M:%S} UTC"
+            )
+        if self.table is None:
+            lines.append(f"table      {MART} is not built yet (dbt build)")
+        else:
+            lines.append(table_text(self.table))
+        lines += [f"  {line}" for line in self.complaints()] or [
+            "complete   no hour that is due is missing, no value is bad"
+        ]
+        for run in self.runs:
+            lines.append(
+                f"run        {run['started_at_utc']:%Y-%m-%d %H:%M:%S} UTC {run['indicator_id']} {run['status']}: "
+                f"{run['responses_landed']} landed, {run['windows']} windows, {run['requests']} requests"
+                + (f" ({run['error']})" if run["error"] else "")
+            )
+        return "\n".join(lines)
+
+    def document(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "source": self.source,
+            "landed": self.landed,
+            "table": self.table,
+            "missing_hours": self.missing_hours,
+            "gaps": self.gaps,
+            "suspect": self.suspect,
+            "rejected": self.rejected,
+            "withdrawn": self.withdrawn,
+            "runs": self.runs,
+        }
+
+
+def read_status(warehouse: Warehouse) -> Status:
+    """Ask the warehouse. What has not been built yet is left empty."""
+    status = Status()
+    if warehouse.exists(landing.RESPONSES):
+        status.source = landing.recorded_source(warehouse)
+        status.landed = _landed(warehouse)
+        status.runs = _records(
+            warehouse,
+            "select run_id, started_at_utc, finished_at_utc, status, indicator_id, requested_start, requested_end, windows,"
+            f" requests, retries, responses_landed, bytes_received, error from {landing.RUNS} order by started_at_utc desc",
+        )[:LAST_RUNS]
+    if warehouse.exists(MART):
+        status.table = _table(warehouse)
+    status.gaps = _view(warehouse, GAPS, "id, gap_start_utc")
+    status.suspect = _view(warehouse, SUSPECT, "id, datetime")
+    status.rejected = _view(warehouse, REJECTED, "response_id, position")
+    status.withdrawn = _view(warehouse, WITHDRAWN, "id, datetime")
+    return status
+
+
+def gap_text(gap: Mapping[str, Any]) -> str:
+    """`460 2018-12-31 08:00 … 2018-12-31 22:00 UTC (15 hours)`: first and last missing hour included."""
+    hours = gap["hours"]
+    return (
+        f"{gap['id']} {gap['gap_start_utc']:{_HOUR}} … {gap['gap_end_utc']:{_HOUR}} UTC "
+        f"({hours} {'hour' if hours == 1 else 'hours'})"
+    )
+
+
+def table_text(table: Mapping[str, Any]) -> str:
+    """One line on the published table."""
+    if not table["rows"]:
+        return f"table      {MART}: no rows"
+    return f"table      {MART}: {table['rows']} rows, {table['first']:{_HOUR}} … {table['last']:{_HOUR}} UTC"
+
+
+def _subject(row: Mapping[str, Any]) -> str:
+    return f"{row['id']} {row['datetime']:{_HOUR}} UTC"
+
+
+def _rejected_text(row: Mapping[str, Any]) -> str:
+    return f"{row['indicator_id']} {row['datetime_text']} value {row['value_text']} ({row['rejected_because']})"
+
+
+def _landed(warehouse: Warehouse) -> list[dict[str, Any]]:
+    names = {indicator.id: indicator.name for indicator in registry()}
+    checks = _records(
+        warehouse,
+        "select indicator_id, min(window_start_utc) as first, max(window_end_utc) as last,"
+        f" max(checked_at_utc) as last_answer from {landing.CHECKS} group by indicator_id order by indicator_id",
+    )
+    responses = _records(
+        warehouse,
+        f"select indicator_id, count(*) as responses from {landing.RESPONSES} group by indicator_id",
+    )
+    count = {row["indicator_id"]: row["responses"] for row in responses}
+    return [
+        row
+        | {
+            "name": names.get(row["indicator_id"], "not registered"),
+            "responses": count.get(row["indicator_id"], 0),
+            "windows": len(landing.checked_windows(warehouse, row["indicator_id"])),
+        }
+        for row in checks
+    ]
+
+
+def _table(warehouse: Warehouse) -> dict[str, Any]:
+    table = warehouse.sql_name(MART)
+    datetime_column = warehouse.quote("datetime")
+    sql = f"select count(*) as {warehouse.quote('rows')}, min({datetime_column}) as first, max({datetime_column}) as last from {table}"
+    return _records(warehouse, sql)[0]
+
+
+def _view(warehouse: Warehouse, name: str, order: str) -> list[dict[str, Any]]:
+    if not warehouse.exists(name):
+        return []
+    ordered = ", ".join(warehouse.quote(column.strip()) for column in order.split(","))
+    return _records(warehouse, f"select * from {warehouse.sql_name(name)} order by {ordered}")
+
+
+def _records(warehouse: Warehouse, sql: str) -> list[dict[str, Any]]:
+    rows = warehouse.rows(sql)
+    return [dict(zip(rows.columns, row, strict=True)) for row in rows]
+
+
+def as_utc_text(value: Any) -> str:
+    """For JSON: instants as `yyyy-mm-ddThh:mm:ssZ`, everything else as it prints."""
+    return f"{value.isoformat()}Z" if isinstance(value, datetime) else str(value)
