@@ -1,0 +1,46 @@
+{#- Open a payload. -#}
+
+{% macro readable_json(payload) %}{{ return(adapter.dispatch('readable_json')(payload)) }}{% endmacro %}
+{#- The payload, or null where it is no JSON, so that one bad answer cannot stop a build. -#}
+{% macro duckdb__readable_json(payload) %}case when json_valid({{ payload }}) then {{ payload }} end{% endmacro %}
+{% macro sqlserver__readable_json(payload) %}case when isjson({{ payload }}) = 1 then {{ payload }} end{% endmacro %}
+
+{% macro json_text(payload, path) %}{{ return(adapter.dispatch('json_text')(payload, path)) }}{% endmacro %}
+{#- json_value would leave the quotes on. -#}
+{% macro duckdb__json_text(payload, path) %}json_extract_string({{ payload }}, '{{ path }}'){% endmacro %}
+{% macro sqlserver__json_text(payload, path) %}json_value({{ payload }}, '{{ path }}'){% endmacro %}
+
+{% macro explode_values(payloads) %}{{ return(adapter.dispatch('explode_values')(payloads)) }}{% endmacro %}
+{#- One row an entry of $.indicator.values, entries that say the very same once. In: response_id, indicator_id, payload. -#}
+{% macro duckdb__explode_values(payloads) %}
+    select distinct
+        response_id,
+        indicator_id,
+        left(entry.datetime, 64) as datetime_text,
+        left(entry.value, 64) as value_text,
+        left(entry.geo_id, 32) as geo_text
+    from (
+        select
+            response_id,
+            indicator_id,
+            unnest(from_json(
+                json_extract(payload, '$.indicator.values'),
+                '[{"datetime": "VARCHAR", "value": "VARCHAR", "geo_id": "VARCHAR"}]'
+            )) as entry
+        from {{ payloads }}
+    ) as opened
+{% endmacro %}
+{% macro sqlserver__explode_values(payloads) %}
+    select distinct
+        {{ payloads }}.response_id,
+        {{ payloads }}.indicator_id,
+        entry.datetime_text,
+        entry.value_text,
+        entry.geo_text
+    from {{ payloads }}
+    cross apply openjson({{ payloads }}.payload, '$.indicator.values') with (
+        datetime_text nvarchar(64) '$.datetime',
+        value_text nvarchar(64) '$.value',
+        geo_text nvarchar(32) '$.geo_id'
+    ) as entry
+{% endmacro %}

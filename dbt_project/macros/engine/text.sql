@@ -1,0 +1,30 @@
+{#- Literals, and numbers out of text. -#}
+
+{% macro text_literal(value) %}{{ return(adapter.dispatch('text_literal')(value | string | replace("'", "''"))) }}{% endmacro %}
+{% macro duckdb__text_literal(escaped) %}{{ return("'" ~ escaped ~ "'") }}{% endmacro %}
+{% macro sqlserver__text_literal(escaped) %}{{ return("N'" ~ escaped ~ "'") }}{% endmacro %}
+
+{% macro parse_number(text) %}{{ return(adapter.dispatch('parse_number')(text)) }}{% endmacro %}
+{#- Only what JSON calls a number: a bare cast would also take 'nan', 'inf', ' 5' and '1_000'. 1e400 becomes infinity. -#}
+{% macro duckdb__parse_number(text) %}
+    case
+        when regexp_full_match({{ text }}, '-?[0-9][0-9.eE+-]*') and isfinite(try_cast({{ text }} as double))
+            then try_cast({{ text }} as double)
+    end
+{% endmacro %}
+{#- try_cast('' as float) is 0 on SQL Server, hence the grammar first. 1e400 overflows and becomes null. -#}
+{% macro sqlserver__parse_number(text) %}
+    case
+        when ({{ text }} like '[0-9]%' or {{ text }} like '-[0-9]%') and {{ text }} not like '%[^0-9.eE+-]%'
+            then try_cast({{ text }} as float)
+    end
+{% endmacro %}
+
+{% macro parse_whole(text) %}{{ return(adapter.dispatch('parse_whole')(text)) }}{% endmacro %}
+{#- Null stays null (no area given); any other text than a whole number is -1, an area that nobody registers. -#}
+{% macro duckdb__parse_whole(text) %}
+    case when {{ text }} is not null then coalesce(try_cast({{ text }} as integer), -1) end
+{% endmacro %}
+{% macro sqlserver__parse_whole(text) %}
+    case when {{ text }} is not null then coalesce(try_cast(nullif({{ text }}, '') as int), -1) end
+{% endmacro %}

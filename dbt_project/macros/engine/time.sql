@@ -1,0 +1,88 @@
+{#- Instants are naive UTC everywhere; Madrid time is derived from them, never the other way round, but for midnights. -#}
+
+{% macro parse_instant(text) %}{{ return(adapter.dispatch('parse_instant')(text)) }}{% endmacro %}
+{#- The offset must be in the text: without one a cast would silently take the session's zone. 24:00 is no hour. -#}
+{% macro duckdb__parse_instant(text) %}
+    case
+        when regexp_full_match(
+            {{ text }},
+            '[12][0-9]{3}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,7})?(Z|[+-][0-9]{2}:[0-9]{2})'
+        ) then try_cast({{ text }} as timestamp with time zone) at time zone 'UTC'
+    end
+{% endmacro %}
+{% macro sqlserver__parse_instant(text) %}
+    case
+        when {{ text }} like '[12][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]%Z'
+            or {{ text }} like '[12][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]%[+-][0-9][0-9]:[0-9][0-9]'
+            then cast(switchoffset(try_cast({{ text }} as datetimeoffset(3)), '+00:00') as datetime2(3))
+    end
+{% endmacro %}
+
+{% macro wall_clock(text) %}{{ return(adapter.dispatch('wall_clock')(text)) }}{% endmacro %}
+{#- The local time that an ISO text shows, without its offset, to the second. -#}
+{% macro duckdb__wall_clock(text) %}try_cast(left({{ text }}, 19) as timestamp){% endmacro %}
+{% macro sqlserver__wall_clock(text) %}try_cast(left({{ text }}, 19) as datetime2(0)){% endmacro %}
+
+{% macro to_madrid(instant) %}{{ return(adapter.dispatch('to_madrid')(instant)) }}{% endmacro %}
+{% macro duckdb__to_madrid(instant) %}({{ instant }} at time zone 'UTC') at time zone 'Europe/Madrid'{% endmacro %}
+{#- SQL Server's name for the zone of Madrid. -#}
+{% macro sqlserver__to_madrid(instant) %}cast(({{ instant }} at time zone 'UTC') at time zone 'Romance Standard Time' as datetime2(0)){% endmacro %}
+
+{% macro from_madrid(local) %}{{ return(adapter.dispatch('from_madrid')(local)) }}{% endmacro %}
+{#- Only for midnights, which are never skipped or repeated in Madrid. -#}
+{% macro duckdb__from_madrid(local) %}({{ local }} at time zone 'Europe/Madrid') at time zone 'UTC'{% endmacro %}
+{% macro sqlserver__from_madrid(local) %}cast(({{ local }} at time zone 'Romance Standard Time') at time zone 'UTC' as datetime2(0)){% endmacro %}
+
+{% macro midnight_of(local) %}{{ return(adapter.dispatch('midnight_of')(local)) }}{% endmacro %}
+{% macro duckdb__midnight_of(local) %}date_trunc('day', {{ local }})::timestamp{% endmacro %}
+{% macro sqlserver__midnight_of(local) %}cast(cast({{ local }} as date) as datetime2(0)){% endmacro %}
+
+{% macro to_second(instant) %}{{ return(adapter.dispatch('to_second')(instant)) }}{% endmacro %}
+{% macro duckdb__to_second(instant) %}date_trunc('second', {{ instant }}){% endmacro %}
+{#- A cast to datetime2(0) would round up. -#}
+{% macro sqlserver__to_second(instant) %}dateadd(millisecond, -datepart(millisecond, {{ instant }}), {{ instant }}){% endmacro %}
+
+{% macro seconds_past_hour(instant) %}{{ return(adapter.dispatch('seconds_past_hour')(instant)) }}{% endmacro %}
+{% macro duckdb__seconds_past_hour(instant) %}(60 * extract('minute' from {{ instant }}) + extract('microsecond' from {{ instant }}) / 1000000.0){% endmacro %}
+{% macro sqlserver__seconds_past_hour(instant) %}(60 * datepart(minute, {{ instant }}) + datepart(second, {{ instant }}) + datepart(millisecond, {{ instant }}) / 1000.0){% endmacro %}
+
+{% macro add_hours(instant, hours) %}{{ return(adapter.dispatch('add_hours')(instant, hours)) }}{% endmacro %}
+{% macro duckdb__add_hours(instant, hours) %}({{ instant }} + to_hours(cast({{ hours }} as integer))){% endmacro %}
+{% macro sqlserver__add_hours(instant, hours) %}dateadd(hour, {{ hours }}, {{ instant }}){% endmacro %}
+
+{% macro hours_from_to(first, last) %}{{ return(adapter.dispatch('hours_from_to')(first, last)) }}{% endmacro %}
+{% macro duckdb__hours_from_to(first, last) %}cast(date_diff('hour', {{ first }}, {{ last }}) as integer){% endmacro %}
+{% macro sqlserver__hours_from_to(first, last) %}datediff(hour, {{ first }}, {{ last }}){% endmacro %}
+
+{% macro offset_text(hours) %}{{ return(adapter.dispatch('offset_text')(hours)) }}{% endmacro %}
+{#- Madrid is one or two whole hours ahead of UTC. -#}
+{% macro duckdb__offset_text(hours) %}'+0' || cast({{ hours }} as varchar) || ':00'{% endmacro %}
+{% macro sqlserver__offset_text(hours) %}cast(concat('+0', {{ hours }}, ':00') as varchar(6)){% endmacro %}
+
+{% macro now_utc() %}{{ return(adapter.dispatch('now_utc')()) }}{% endmacro %}
+{% macro duckdb__now_utc() %}cast(now() at time zone 'UTC' as timestamp){% endmacro %}
+{% macro sqlserver__now_utc() %}cast(sysutcdatetime() as datetime2(3)){% endmacro %}
+
+{#- dbt's own clock, for source freshness: the adapter's is local SYSDATETIME(), which dbt reads as UTC. -#}
+{% macro sqlserver__current_timestamp() %}sysutcdatetime(){% endmacro %}
+{% macro duckdb__current_timestamp() %}cast(now() at time zone 'UTC' as timestamp){% endmacro %}
+
+{% macro each_hour(spans, first, end) %}{{ return(adapter.dispatch('each_hour')(spans, first, end)) }}{% endmacro %}
+{#- The from-clause that yields every row of `spans` once an hour, as each_hour.hour_utc, from `first` until before `end`. -#}
+{% macro duckdb__each_hour(spans, first, end) %}
+    {{ spans }}
+    cross join unnest(range({{ spans }}.{{ first }}, {{ spans }}.{{ end }}, interval 1 hour)) as each_hour (hour_utc)
+{% endmacro %}
+{#- SQL Server 2019 has no generate_series: 100,000 numbers out of ten digits; a longer window is cut into no hours but those. -#}
+{% macro sqlserver__each_hour(spans, first, end) %}
+    {{ spans }}
+    cross apply (
+        select top (datediff(hour, {{ spans }}.{{ first }}, {{ spans }}.{{ end }}))
+            dateadd(hour, row_number() over (order by d1.digit) - 1, {{ spans }}.{{ first }}) as hour_utc
+        from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d1 (digit)
+        cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d2 (digit)
+        cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d3 (digit)
+        cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d4 (digit)
+        cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d5 (digit)
+    ) as each_hour
+{% endmacro %}

@@ -1,0 +1,90 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    full_refresh=false,
+    indexes=clustered_on(['response_id'], unique=true) + indexed_on(['extracted_at_utc', 'indicator_id', 'window_start_utc'])
+) }}
+
+{#- An answer may be committed late, with an older extracted_at_utc than the newest one staged: hence the comparison
+    by key and no watermark. The keys are few (one an answer); the payloads are read only of what is new. -#}
+with new_answers as (
+    select
+        landed.indicator_id,
+        landed.window_start_utc,
+        landed.window_end_utc,
+        landed.payload_sha256,
+        landed.run_id,
+        landed.extracted_at_utc
+    from {{ source('raw_esios', 'indicator_responses') }} as landed
+    {% if is_incremental() %}
+        where not exists (
+            select 1
+            from {{ this }} as staged
+            where staged.extracted_at_utc = landed.extracted_at_utc
+                and staged.indicator_id = landed.indicator_id
+                and staged.window_start_utc = landed.window_start_utc
+                and staged.window_end_utc = landed.window_end_utc
+                and staged.payload_sha256 = landed.payload_sha256
+                and staged.run_id = landed.run_id
+        )
+    {% endif %}
+),
+
+new_payloads as (
+    select
+        new_answers.indicator_id,
+        new_answers.window_start_utc,
+        new_answers.window_end_utc,
+        new_answers.payload_sha256,
+        new_answers.run_id,
+        new_answers.extracted_at_utc,
+        {{ readable_json('landed.payload') }} as payload
+    from new_answers
+    inner join {{ source('raw_esios', 'indicator_responses') }} as landed
+        on new_answers.extracted_at_utc = landed.extracted_at_utc
+            and new_answers.indicator_id = landed.indicator_id
+            and new_answers.window_start_utc = landed.window_start_utc
+            and new_answers.window_end_utc = landed.window_end_utc
+            and new_answers.payload_sha256 = landed.payload_sha256
+            and new_answers.run_id = landed.run_id
+),
+
+described as (
+    select
+        indicator_id,
+        window_start_utc,
+        window_end_utc,
+        payload_sha256,
+        run_id,
+        extracted_at_utc,
+        {{ json_text('payload', '$.indicator.name') }} as indicator_name,
+        {{ json_text('payload', '$.indicator.values_updated_at') }} as values_updated_at_text
+    from new_payloads
+),
+
+staged_before as (
+    {% if is_incremental() %}
+        select coalesce(max(response_id), 0) as last_response_id from {{ this }}
+    {% else %}
+        select 0 as last_response_id
+    {% endif %}
+)
+
+select
+    cast(
+        staged_before.last_response_id + row_number() over (
+            order by
+                described.extracted_at_utc, described.indicator_id, described.window_start_utc,
+                described.window_end_utc, described.run_id, described.payload_sha256
+        ) as {{ type_counter() }}
+    ) as response_id,
+    cast(described.indicator_id as {{ type_whole() }}) as indicator_id,
+    cast(described.window_start_utc as {{ type_instant() }}) as window_start_utc,
+    cast(described.window_end_utc as {{ type_instant() }}) as window_end_utc,
+    cast(described.payload_sha256 as {{ type_code(64) }}) as payload_sha256,
+    cast(described.run_id as {{ type_code(64) }}) as run_id,
+    described.extracted_at_utc,
+    cast(described.indicator_name as {{ type_text(200) }}) as indicator_name,
+    {{ parse_instant('described.values_updated_at_text') }} as values_updated_at_utc
+from described
+cross join staged_before
