@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar
 
 from extract.errors import UsageError, WarehouseError
 from extract.warehouse.tables import Column, Key, Rows, TableName, Upserted, missing_table
@@ -20,12 +20,13 @@ if TYPE_CHECKING:  # heavy: a command that moves no frames must not pay for them
     import pandas as pd
     import pyarrow as pa
 
-    Data = pd.DataFrame | pa.Table | pa.RecordBatchReader | Iterable[pa.RecordBatch]
+    from extract.warehouse.columns import Source
 
 T = TypeVar("T")
+Data: TypeAlias = "pd.DataFrame | pa.Table | pa.RecordBatchReader | Iterable[pa.RecordBatch] | Source"
 RAW_SCHEMA = "raw_esios"
 # Added to every staging table: the 1-based number of the data row, so that a fault found by SQL can name it.
-ROW_NUMBER = "_row_number"
+ROW_NUMBER = "_esios_row_number"
 
 
 class Warehouse(ABC):
@@ -203,13 +204,31 @@ class Warehouse(ABC):
         Read to the end before the next statement on the same connection.
         """
 
-    def batches(self, sql: str, params: Sequence[Any] = (), size: int = 65_536) -> pa.RecordBatchReader:
-        """The same as a stream of Arrow record batches, of `size` rows at most, for Parquet and other columnar readers."""
-        raise NotImplementedError(f"{self.engine} streams no Arrow")
-
     @abstractmethod
+    def batches(self, sql: str, params: Sequence[Any] = (), size: int = 65_536) -> pa.RecordBatchReader:
+        """The same as a stream of Arrow record batches of `size` rows at most, for Parquet and other columnar uses.
+
+        The types are those of `columns.arrow_type`, texts as string. Read to the end before the next statement.
+        """
+
     def query(self, sql: str, params: Sequence[Any] = ()) -> pd.DataFrame:
-        """A query's rows as a DataFrame: int64, float64, str, bool, datetime64 where the column has no nulls."""
+        """A query's rows as a DataFrame, of the same dtypes on every engine.
+
+        int64 (Int64 with nulls), float64, bool (boolean with nulls), str, datetime64[us]; other types as objects.
+        """
+        from extract.warehouse.frames import frame
+
+        return frame(self.rows(sql, params))
+
+    def first(self, sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        """A query's first row, None if there is none; the result is read to its end."""
+        found = list(self.rows(sql, params))
+        return found[0] if found else None
+
+    def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
+        """The first column of a query's first row, None if there is no row."""
+        found = self.first(sql, params)
+        return found[0] if found else None
 
     # ---------------------------------------------------------------- loading
     def append(self, table: TableName | str, data: Data | Sequence[Mapping[str, Any]]) -> int:
@@ -228,7 +247,7 @@ class Warehouse(ABC):
             return self.bulk_load(check.as_arrow(plan, tuples), name)
         names = ", ".join(self.quote(column.name) for column in plan)
         marks = ", ".join("?" for _ in plan)
-        sql = f"insert into {self.sql_name(name)} ({names}) values ({marks})"  # noqa: S608 - quoted, bound
+        sql = f"insert into {self.sql_name(name)} ({names}) values ({marks})"
         if tuples:
             self.atomically(lambda: self.execute_many(sql, tuples))
         return len(tuples)
@@ -278,7 +297,7 @@ class Warehouse(ABC):
         with self.staging(table, plan.columns) as stage:
             sent = check.Counted(plan.checked(source, required=key or ()))
             self.fill(stage, plan.columns, sent)
-            staged = next(iter(self.rows(f"select count(*) from {stage}")))[0]  # noqa: S608 - a name of our own
+            staged = self.value(f"select count(*) from {stage}")
             if staged != sent.rows:
                 raise WarehouseError(
                     f"{sent.rows} rows were sent but {staged} arrived in the staging table of {table}",
@@ -305,14 +324,14 @@ class Warehouse(ABC):
         if key is not None:
             same = self._same_key(target, key)
             others = [name for name in names if name not in key]
-            fresh = f" where not exists (select 1 from {target} where {same})"  # noqa: S608
-            matched = f"select count(*) from {stage} as s where exists (select 1 from {target} where {same})"  # noqa: S608
-            updated = next(iter(self.rows(matched)))[0]
+            fresh = f" where not exists (select 1 from {target} where {same})"
+            matched = f"select count(*) from {stage} as s where exists (select 1 from {target} where {same})"
+            updated = self.value(matched)
             if others and updated:
                 changes = ", ".join(f"{self.quote(name)} = s.{self.quote(name)}" for name in others)
-                self.execute(f"update {target} set {changes} from {stage} as s where {same}")  # noqa: S608
-        sql = f"insert into {target} ({listed}) select {listed} from {stage} as s{fresh}"  # noqa: S608
-        staged = next(iter(self.rows(f"select count(*) from {stage}")))[0]  # noqa: S608
+                self.execute(f"update {target} set {changes} from {stage} as s where {same}")
+        sql = f"insert into {target} ({listed}) select {listed} from {stage} as s{fresh}"
+        staged = self.value(f"select count(*) from {stage}")
         if staged > updated:
             self.execute(sql)
         return Upserted(inserted=staged - updated, updated=updated)
@@ -324,23 +343,24 @@ class Warehouse(ABC):
         columns = ", ".join(self.quote(name) for name in key)
         given = " and ".join(f"{self.quote(name)} is not null" for name in key)
         number = self.quote(ROW_NUMBER)
-        sql = (
-            f"select min({number}), max({number}) from {stage} where {given}"  # noqa: S608
-            f" group by {columns} having count(*) > 1 order by 2"
+        repeated = (
+            f"select min({number}) as first, max({number}) as later from {stage} where {given}"
+            f" group by {columns} having count(*) > 1"
         )
-        for first, second in self.rows(sql):
-            values = self._key_values(stage, key, second)
+        later = self.value(f"select min(later) from ({repeated}) as r")
+        if later is not None:
+            first = self.value(f"select first from ({repeated}) as r where later = ?", (later,))
             raise UsageError(
-                f"rows {first} and {second} have the same key {values} of {table}",
+                f"rows {first} and {later} have the same key {self._key_values(stage, key, later)} of {table}",
                 "keep one row a key; nothing was written",
             )
 
     def _refuse_clash(self, stage: str, target: str, key: tuple[str, ...], table: TableName) -> None:
         sql = (
-            f"select min(s.{self.quote(ROW_NUMBER)}) from {stage} as s"  # noqa: S608
+            f"select min(s.{self.quote(ROW_NUMBER)}) from {stage} as s"
             f" where exists (select 1 from {target} where {self._same_key(target, key)})"
         )
-        row = next(iter(self.rows(sql)))[0]
+        row = self.value(sql)
         if row is not None:
             raise UsageError(
                 f"row {row}: a row with the key {self._key_values(stage, key, row)} is in {table} already",
@@ -349,8 +369,8 @@ class Warehouse(ABC):
 
     def _key_values(self, stage: str, key: tuple[str, ...], row: int) -> str:
         columns = ", ".join(self.quote(name) for name in key)
-        sql = f"select {columns} from {stage} where {self.quote(ROW_NUMBER)} = ?"  # noqa: S608
-        values = list(self.rows(sql, (row,)))[0]
+        sql = f"select {columns} from {stage} where {self.quote(ROW_NUMBER)} = ?"
+        values = self.first(sql, (row,)) or ()
         return "(" + ", ".join(f"{name} = {value}" for name, value in zip(key, values, strict=True)) + ")"
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What the connector says about tables: names, columns, keys, and streamed rows. No I/O, no engine, nothing heavy to import."""
+"""What the connector says about tables: names, columns, keys, streamed rows. No I/O, no engine, nothing heavy."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _parts(text: str) -> Iterator[str]:
                     break
                 part += closing
                 end += 1
-        if not part or "\0" in part or end < len(text) and text[end] != ".":
+        if not part or "\0" in part or (end < len(text) and text[end] != "."):
             raise UsageError(f"{text!r} is no table name", remedy)
         yield part
         if end >= len(text):

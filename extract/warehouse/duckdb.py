@@ -1,0 +1,408 @@
+"""The connector on DuckDB: one file, held by one process at a time, so it is opened for as short as possible."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import duckdb
+
+from extract.errors import EsiosError, UsageError, WarehouseError
+from extract.warehouse.base import ROW_NUMBER, Warehouse
+from extract.warehouse.tables import Column, Key, Kind, Rows, TableName
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from extract.settings import Settings
+
+_HELD = re.compile(r"could not set lock|conflicting lock|being used by another process", re.IGNORECASE)
+_WHOLE_NUMBERS = {
+    "TINYINT": (-(2**7), 2**7 - 1),
+    "SMALLINT": (-(2**15), 2**15 - 1),
+    "INTEGER": (-(2**31), 2**31 - 1),
+    "BIGINT": (-(2**63), 2**63 - 1),
+    "HUGEINT": (1 - 10**38, 10**38 - 1),  # Arrow carries 38 digits
+    "UTINYINT": (0, 2**8 - 1),
+    "USMALLINT": (0, 2**16 - 1),
+    "UINTEGER": (0, 2**32 - 1),
+    "UBIGINT": (0, 2**64 - 1),
+    "UHUGEINT": (0, 10**38 - 1),
+}
+_OTHERS: dict[str, dict[str, Any]] = {
+    "FLOAT": {"kind": Kind.FLOAT, "maximum": 3.4028234663852886e38},
+    "DOUBLE": {"kind": Kind.FLOAT},
+    "VARCHAR": {"kind": Kind.TEXT},
+    "JSON": {"kind": Kind.TEXT},
+    "BLOB": {"kind": Kind.BINARY},
+    "BOOLEAN": {"kind": Kind.BOOLEAN},
+    "DATE": {"kind": Kind.DATE},
+    "TIME": {"kind": Kind.TIME},
+    "TIMESTAMP": {"kind": Kind.TIMESTAMP},
+    "TIMESTAMP_S": {"kind": Kind.TIMESTAMP, "scale": 0},
+    "TIMESTAMP_MS": {"kind": Kind.TIMESTAMP, "scale": 3},
+    "TIMESTAMP_NS": {"kind": Kind.TIMESTAMP, "minimum": 1678, "maximum": 2261},
+    "TIMESTAMP WITH TIME ZONE": {"kind": Kind.INSTANT},
+    "UUID": {"kind": Kind.UUID},
+}
+
+# Within one process several connections share the file; between processes the file's own lock is enough.
+_locks: dict[tuple[str, str], threading.Lock] = {}
+_locks_guard = threading.Lock()
+
+
+def open_warehouse(settings: Settings, read_only: bool = False, create: bool = True) -> DuckDB:
+    """Open the file at `settings.duckdb_path`; see `extract.warehouse.connect`."""
+    return DuckDB(settings.duckdb_path, read_only=read_only, create=create, wait_s=settings.warehouse_wait_s)
+
+
+class DuckDB(Warehouse):
+    """A connection to the DuckDB file at `path`, whose folder is made if need be.
+
+    Where another process holds the file, opening is tried again for `wait_s` seconds, then `WarehouseError`.
+    """
+
+    engine = "duckdb"
+    default_schema = "main"
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        create: bool = True,
+        wait_s: float = 60.0,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self.path = path
+        self._streams: set[duckdb.DuckDBPyConnection] = set()
+        self._held: list[threading.Lock] = []
+        self._stages = 0
+        if (read_only or not create) and not path.exists():
+            raise UsageError(
+                f"there is no warehouse at {path} yet", "make one with `make run`, or set ESIOS_DUCKDB_PATH"
+            )
+        if create and not read_only:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise WarehouseError(
+                    f"cannot make the folder {path.parent} ({error.strerror})",
+                    "set ESIOS_DUCKDB_PATH to a place where you may write",
+                ) from None
+        self._connection = self._open(read_only, wait_s, sleep, clock)
+        # Set afterwards, not on opening: two connections of one process must agree on what they open with.
+        # Never reach for the network: json, icu and parquet are built in, other extensions are not used.
+        self._connection.execute("set autoinstall_known_extensions = false")
+        self._connection.execute("set autoload_known_extensions = false")
+        self._connection.execute("set timezone = 'UTC'")
+
+    def _open(
+        self, read_only: bool, wait_s: float, sleep: Callable[[float], None], clock: Callable[[], float]
+    ) -> duckdb.DuckDBPyConnection:
+        give_up = clock() + wait_s
+        pause = 0.01
+        while True:
+            try:
+                return duckdb.connect(str(self.path), read_only=read_only)
+            except duckdb.Error as error:
+                left = give_up - clock()
+                if not _HELD.search(str(error)):
+                    raise self._cannot_open(error) from None
+                if left <= 0:
+                    holder = re.search(r"PID (\d+)", str(error))
+                    by = f" (process {holder[1]})" if holder else ""
+                    raise WarehouseError(
+                        f"the warehouse {self.path} is held by another process{by}, for {wait_s:g} s now",
+                        "wait for it to end, or end it, then try again",
+                    ) from None
+                sleep(min(pause, left))
+                pause = min(pause * 1.5, 0.25)
+
+    def _cannot_open(self, error: duckdb.Error) -> WarehouseError:
+        text = str(error)
+        elsewhere = "set ESIOS_DUCKDB_PATH to a file that you may read and write"
+        remedies = [
+            (
+                r"version number|older version|newer version|storage version",
+                f"was written by another version of DuckDB than this one ({duckdb.__version__})",
+                "run `make setup` for the pinned version, or move the file away and let `make run` make a new one",
+            ),
+            (
+                r"not a valid duckdb|corrupt|checksum|invalid.*header|deserializ|serializ",
+                "is damaged, or no DuckDB file at all",
+                "restore it from a backup, or move it away and let `make run` make a new one",
+            ),
+            (r"permission denied|read-only|readonly|not permitted", "may not be opened by this user", elsewhere),
+            (r"is a directory|cannot open file|no such file", "is not a file that can be opened", elsewhere),
+            (r"no space|disk full", "cannot be opened: the disk is full", "make room, then try again"),
+        ]
+        for pattern, what, remedy in remedies:
+            if re.search(pattern, text, re.IGNORECASE):
+                return WarehouseError(f"the warehouse {self.path} {what}", remedy)
+        return WarehouseError(f"cannot open the warehouse {self.path} ({_one_line(text)})", elsewhere)
+
+    # ---------------------------------------------------------------- life
+    def close(self) -> None:
+        for stream in self._streams:
+            with suppress(duckdb.Error):
+                stream.close()
+        self._streams.clear()
+        self._release()
+        # Closing rolls back what is open, and writes the log into the file (checkpoint), which may fail on a full disk.
+        try:
+            self._connection.close()
+        except duckdb.Error as error:
+            raise _translated(error) from None
+
+    # ---------------------------------------------------------------- catalogue
+    def tables(self) -> list[TableName]:
+        sql = (
+            "select schema_name, table_name as name from duckdb_tables()"
+            " where not internal and not temporary and database_name = current_database()"
+            " union all select schema_name, view_name from duckdb_views()"
+            " where not internal and not temporary and database_name = current_database() order by 1, 2"
+        )
+        return [TableName(schema, name) for schema, name in self._fetch(sql)]
+
+    def find_columns(self, table: TableName) -> list[Column]:
+        sql = (
+            "select column_name, data_type, is_nullable, column_default is not null from duckdb_columns()"
+            " where database_name = current_database() and lower(schema_name) = lower(?)"
+            " and lower(table_name) = lower(?) order by column_index"
+        )
+        return [_column(*found) for found in self._fetch(sql, (table.schema, table.name))]
+
+    def find_keys(self, table: TableName) -> list[Key]:
+        where = (
+            " where database_name = current_database()"
+            " and lower(schema_name) = lower(?) and lower(table_name) = lower(?)"
+        )
+        constraints = self._fetch(
+            "select constraint_type, constraint_column_names from duckdb_constraints()"
+            + where
+            + " and constraint_type in ('PRIMARY KEY', 'UNIQUE') order by constraint_type, constraint_index",
+            (table.schema, table.name),
+        )
+        keys = [Key(tuple(names), kind == "PRIMARY KEY") for kind, names in constraints]
+        indexes = self._fetch(
+            "select expressions from duckdb_indexes()" + where + " and is_unique order by index_name",
+            (table.schema, table.name),
+        )
+        names = {column.name for column in self.find_columns(table)} if indexes else set()
+        for (expressions,) in indexes:
+            columns = tuple(_index_columns(expressions))
+            if columns and set(columns) <= names:  # an index over an expression is no key of columns
+                keys.append(Key(columns))
+        return list(dict.fromkeys(keys))
+
+    def run_script(self, script: str) -> None:
+        with _translating():
+            self._connection.execute(script)
+
+    # ---------------------------------------------------------------- transactions
+    def begin(self) -> None:
+        with _translating():
+            self._connection.begin()
+
+    def commit(self) -> None:
+        try:
+            with _translating():
+                self._connection.commit()
+        except EsiosError:
+            self.rollback()
+            raise
+        finally:
+            self._release()
+
+    def rollback(self) -> None:
+        with suppress(duckdb.Error):  # DuckDB has rolled back by itself, or the connection is gone
+            self._connection.rollback()
+        self._release()
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        assert self.in_transaction, "a lock lasts until the transaction ends, so it needs one"
+        with _locks_guard:
+            lock = _locks.setdefault((str(self.path), name), threading.Lock())
+        if lock not in self._held:
+            lock.acquire()
+            self._held.append(lock)
+        yield
+
+    def _release(self) -> None:
+        while self._held:
+            self._held.pop().release()
+
+    # ---------------------------------------------------------------- statements
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
+        with _translating():
+            done = self._connection.execute(sql, list(params))
+            if [column[0] for column in done.description or ()] != ["Count"]:
+                return -1
+            count = done.fetchone()
+            return int(count[0]) if count else -1
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        with self.transaction(), _translating():
+            self._connection.executemany(sql, [list(row) for row in rows])
+
+    def rows(self, sql: str, params: Sequence[Any] = (), batch: int = 10_000) -> Rows:
+        stream = self._stream()
+        try:
+            with _translating():
+                stream.execute(sql, list(params))
+        except EsiosError:
+            self._end(stream)
+            raise
+        described = stream.description or []
+        instants = [at for at, column in enumerate(described) if str(column[1]) == "TIMESTAMP WITH TIME ZONE"]
+
+        def tuples() -> Iterator[tuple[Any, ...]]:
+            try:
+                with _translating():
+                    while found := stream.fetchmany(batch):
+                        yield from (_in_utc(row, instants) for row in found) if instants else found
+            finally:
+                self._end(stream)
+
+        return Rows((column[0] for column in described), tuples())
+
+    def batches(self, sql: str, params: Sequence[Any] = (), size: int = 65_536) -> pa.RecordBatchReader:
+        import pyarrow as pa
+
+        stream = self._stream()
+        try:
+            with _translating():
+                reader = stream.execute(sql, list(params)).to_arrow_reader(size)
+        except EsiosError:
+            self._end(stream)
+            raise
+
+        def all_of_them() -> Iterator[pa.RecordBatch]:
+            try:
+                with _translating():
+                    yield from reader
+            finally:
+                self._end(stream)
+
+        return pa.RecordBatchReader.from_batches(reader.schema, all_of_them())
+
+    def _stream(self) -> duckdb.DuckDBPyConnection:
+        """Where to read from: a connection of its own, so that other statements do not end the stream.
+
+        Inside a transaction only the connection itself sees what that has done.
+        """
+        if self.in_transaction or self._stages:
+            return self._connection
+        with _translating():
+            stream = self._connection.cursor()
+        self._streams.add(stream)
+        return stream
+
+    def _end(self, stream: duckdb.DuckDBPyConnection) -> None:
+        if stream in self._streams:
+            self._streams.discard(stream)
+            with suppress(duckdb.Error):
+                stream.close()
+
+    def _fetch(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
+        with _translating():
+            return self._connection.execute(sql, list(params)).fetchall()
+
+    # ---------------------------------------------------------------- loading
+    @contextmanager
+    def staging(self, table: TableName, columns: Sequence[Column]) -> Iterator[str]:
+        self._stages += 1
+        name = self.quote("temp", f"stage_{self._stages}")
+        listed = ", ".join(self.quote(column.name) for column in columns)
+        try:
+            # Made from a query: the types of the table without its constraints.
+            self.execute(
+                f"create temp table {self.quote(f'stage_{self._stages}')} as"
+                f" select {listed}, cast(0 as bigint) as {self.quote(ROW_NUMBER)} from {self.sql_name(table)} limit 0"
+            )
+            yield name
+        finally:
+            with suppress(duckdb.Error):  # gone already where the transaction around it was rolled back
+                self._connection.execute(f"drop table if exists {name}")
+            self._stages -= 1
+
+    def fill(self, stage: str, columns: Sequence[Column], batches: Iterable[pa.RecordBatch]) -> None:  # noqa: ARG002
+        import pyarrow as pa
+
+        for batch in batches:
+            with _translating():
+                self._connection.register("incoming_batch", pa.Table.from_batches([batch]))
+                try:
+                    self._connection.execute(f"insert into {stage} select * from incoming_batch")
+                finally:
+                    self._connection.unregister("incoming_batch")
+
+
+def _column(name: str, spelled: str, nullable: bool, has_default: bool) -> Column:
+    if spelled in _WHOLE_NUMBERS:
+        low, high = _WHOLE_NUMBERS[spelled]
+        return Column(name, spelled, Kind.INTEGER, nullable, has_default, minimum=low, maximum=high)
+    if decimal := re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", spelled):
+        precision, scale = int(decimal[1]), int(decimal[2])
+        return Column(name, spelled, Kind.DECIMAL, nullable, has_default, precision=precision, scale=scale)
+    if spelled.startswith("ENUM("):
+        return Column(name, spelled, Kind.TEXT, nullable, has_default)
+    traits = _OTHERS.get(spelled, {"kind": Kind.OTHER})
+    return Column(name, spelled, nullable=nullable, has_default=has_default, **traits)
+
+
+def _index_columns(expressions: str) -> Iterator[str]:
+    """DuckDB tells an index's columns as text: `[id, '"odd name"']`."""
+    for part in re.findall(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[^\[\], ]+""", expressions):
+        if part.startswith("'"):
+            part = part[1:-1].replace("''", "'").replace("\\'", "'")
+        yield part[1:-1].replace('""', '"') if part.startswith('"') else part
+
+
+def _in_utc(row: tuple[Any, ...], instants: Sequence[int]) -> tuple[Any, ...]:
+    values = list(row)
+    for at in instants:
+        if values[at] is not None:
+            values[at] = values[at].astimezone(dt.UTC)
+    return tuple(values)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:300]
+
+
+def _translated(error: duckdb.Error) -> EsiosError:
+    text = _one_line(str(error))
+    if isinstance(error, duckdb.ConstraintException):
+        return UsageError(text, "mend the data; nothing was written")
+    if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException):
+        return UsageError(f"the data do not fit the table ({text})", "mend the data; nothing was written")
+    if re.search(r"no space left|disk full|file size limit", text, re.IGNORECASE):
+        return WarehouseError(f"the disk is full ({text})", "make room, then run it again; nothing half-done was kept")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return WarehouseError(f"DuckDB ran out of memory ({text})", "free memory or disk for its temporary files")
+    if isinstance(error, duckdb.InvalidInputException) and "read-only" in text:
+        return WarehouseError("the warehouse was opened for reading only", "open it for writing")
+    return WarehouseError(f"DuckDB failed ({text})", "nothing half-done was kept; run it again with --debug for more")
+
+
+@contextmanager
+def _translating() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        _raise(error)
+
+
+def _raise(error: duckdb.Error) -> NoReturn:
+    raise _translated(error) from error
