@@ -22,7 +22,7 @@ EXIT_INTERRUPTED = 130
 DEFAULT_EXPORT = ROOT / "exports" / "demand_forecast_esios.csv"
 
 
-class _Day(click.ParamType):
+class _Day(click.ParamType[date]):
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:

@@ -143,7 +143,7 @@ class EsiosClient:
         return [(entry["id"], entry["name"]) for entry in answer.document["indicators"]]
 
     def indicator(self, indicator_id: int, parameters: Mapping[str, str]) -> Answer:
-        """The values of one indicator for the given query, shape checked: `indicator.id` and `indicator.values[].datetime`."""
+        """The values of one indicator for the query; `indicator.id` and every `values[].datetime` are checked."""
         path = f"/indicators/{indicator_id}"
         return self._get(indicator_id, path, parameters, lambda document: _values_shape(document, indicator_id))
 
@@ -274,7 +274,7 @@ class EsiosClient:
 
 
 def source_of(base_url: str) -> str:
-    """Scheme, host and port of an address, the port always written: what a warehouse remembers of where its rows came from."""
+    """Scheme, host and port of an address, always with the port: what a warehouse remembers as its source."""
     parts = urlsplit(base_url)
     port = parts.port or {"https": 443, "http": 80}[parts.scheme]
     return f"{parts.scheme}://{parts.hostname}:{port}"

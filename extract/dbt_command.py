@@ -15,7 +15,7 @@ PROFILES = ROOT / "profiles"
 
 
 def prepare_environment(settings: Settings, environment: MutableMapping[str, str]) -> None:
-    """Write what `profiles/profiles.yml` reads: checked settings, and absolute paths, so that dbt runs from any folder."""
+    """Write what `profiles/profiles.yml` reads: checked settings; absolute paths, so that any folder will do."""
     mssql = settings.mssql
     environment.update(
         {

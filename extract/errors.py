@@ -1,7 +1,7 @@
 """Each error a user can meet, with its exit code and its remedy. No imports from the rest of the package.
 
-The exit codes are the public interface of every command:
-0 done, 1 data missing or bad, 2 usage or configuration, 3 key refused, 4 API unreachable or talking nonsense, 5 warehouse failed.
+The exit codes are the public interface of every command: 0 done, 1 data missing or bad, 2 usage or configuration,
+3 key refused, 4 API unreachable or talking nonsense, 5 warehouse failed.
 """
 
 EXIT_DATA_INCOMPLETE = 1

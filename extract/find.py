@@ -10,7 +10,7 @@ from extract.errors import DataIncomplete
 
 
 def find(client: EsiosClient, text: str) -> list[tuple[int, str]]:
-    """(id, name) of the catalogue's indicators whose name holds the text, accents and case ignored, an exact name first.
+    """(id, name) of the indicators whose name holds the text, accents and case ignored, an exact name first.
 
     `DataIncomplete` if there is none.
     """
@@ -23,7 +23,7 @@ def find(client: EsiosClient, text: str) -> list[tuple[int, str]]:
 
 
 def matches(catalogue: Iterable[tuple[int, str]], text: str) -> list[tuple[int, str]]:
-    """The entries whose name holds the text: exact ones first, then those that differ in accents and case only, then the rest."""
+    """The entries whose name holds the text: exact ones first, then those that differ in accents and case only."""
     wanted = folded(text)
     holding = [(indicator_id, name) for indicator_id, name in catalogue if wanted in folded(name)]
     return sorted(holding, key=lambda entry: (entry[1] != text, folded(entry[1]) != wanted, entry[0]))

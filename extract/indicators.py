@@ -1,4 +1,4 @@
-"""The registry of indicators: what is extracted, how it is asked for, and what is plausible. Reads one file, nothing else.
+"""The registry of indicators: what is extracted, how it is asked for, and what is plausible. Reads one file.
 
 The file is shared with dbt, where it is the properties file of the model `esios_indicators`.
 """
@@ -72,7 +72,7 @@ def default_indicators() -> list[Indicator]:
 
 
 def find_indicators(wanted: Iterable[str]) -> list[Indicator]:
-    """Ids or exact names → registered indicators, in the order given, each once; `UsageError` for one that is not registered."""
+    """Ids or exact names → registered indicators, in the order given, each once; `UsageError` for any other."""
     found = {indicator.id: indicator for indicator in (_find(text.strip()) for text in wanted)}
     return list(found.values())
 
@@ -86,5 +86,6 @@ def _find(text: str) -> Indicator:
     known = ", ".join(str(indicator.id) for indicator in registry())
     raise UsageError(
         f"indicator {text!r} is not registered{hint}",
-        f"registered are {known}; to add one, look up its id with `esios find TEXT` and add an entry to {REGISTRY.relative_to(ROOT)}",
+        f"registered are {known}; to add one, look up its id with `esios find TEXT` "
+        f"and add an entry to {REGISTRY.relative_to(ROOT)}",
     )

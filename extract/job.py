@@ -1,4 +1,4 @@
-"""The main job, whole: extract → dbt build → export → summary. Goes on where data is missing, stops where nothing can follow."""
+"""The main job, whole: extract → dbt build → export → summary. Missing data does not stop it; broken parts do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from extract.warehouse import TableName, connect
 
 @dataclass
 class Outcome:
-    """What the job did. `errors` in the order they happened; the first that is no `DataIncomplete` decides the exit code."""
+    """What the job did. Of `errors`, the first that is no `DataIncomplete` decides the exit code."""
 
     extracted: Summary | None = None
     dbt_failures: list[str] = field(default_factory=list)

@@ -28,7 +28,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass
 class Run:
-    """One row of `extract_runs`: what was asked for, and how far it came. `requested_end` None means kept up to date."""
+    """One row of `extract_runs`: what was asked for, how far it came. `requested_end` None: kept up to date."""
 
     run_id: str
     indicator_id: int

@@ -1,4 +1,4 @@
-"""The extract verb: due windows → API → landing, with progress, a run log, and a summary. One thread writes; several ask."""
+"""The extract verb: due windows → API → landing, with progress, run log and summary. One thread writes, several ask."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -196,10 +195,13 @@ def _close_runs(session: _Session, summary: Summary, now: Callable[[], datetime]
         if run.status == "running":
             run.status = "interrupted" if summary.interrupted else "succeeded"
         run.finished_at_utc = now()
-    # Where the warehouse itself has failed, its failure is what counts, not that its log is incomplete.
-    with suppress(WarehouseError) if isinstance(summary.error, WarehouseError) else suppress():
+    try:
         for run in summary.runs:
             landing.finish_run(session.warehouse, run)
+    except WarehouseError as error:
+        # Where the landing has failed already, that is what counts, not that its log is incomplete as well.
+        if not isinstance(summary.error, WarehouseError):
+            raise error from None
 
 
 def _answers(

@@ -18,6 +18,7 @@ REJECTED = "staging_esios.stg_esios__rejected_values"
 MART = "demand_forecast_esios"
 LAST_RUNS = 5
 _HOUR = "%Y-%m-%d %H:%M"
+_SECOND = "%Y-%m-%d %H:%M:%S"
 
 
 @dataclass
@@ -41,9 +42,7 @@ class Status:
     def complaints(self) -> list[str]:
         """One line for each thing that is missing or bad, UTC, named exactly."""
         lines = [f"missing: {gap_text(gap)}" for gap in self.gaps]
-        lines += [
-            f"suspect: {_subject(row)} is {row['demand_forecast']:g} MW ({row['reason']})" for row in self.suspect
-        ]
+        lines += [f"suspect: {_subject(row)} is {row['value']:g} MW ({row['reason']})" for row in self.suspect]
         lines += [f"quarantined: {_rejected_text(row)}" for row in self.rejected]
         lines += [
             f"withdrawn: {_subject(row)} is left out of the newest answer; its last value stays"
@@ -55,10 +54,10 @@ class Status:
         """For people."""
         lines = [f"source     {self.source or 'nothing landed yet'}"]
         for row in self.landed:
-            span = f"{row['first']:%Y-%m-%d %H:%M} … {row['last']:%Y-%m-%d %H:%M} UTC"
+            span = f"{row['first']:{_HOUR}} … {row['last']:{_HOUR}} UTC"
             lines.append(
-                f"landed     {row['indicator_id']} {row['name']}: {row['responses']} responses for {row['windows']} windows, "
-                f"{span}, last answer {row['last_answer']:%Y-%m-%d %H:%M:%S} UTC"
+                f"landed     {row['indicator_id']} {row['name']}: {row['responses']} responses for "
+                f"{row['windows']} windows, {span}, last answer {row['last_answer']:{_SECOND}} UTC"
             )
         if self.table is None:
             lines.append(f"table      {MART} is not built yet (dbt build)")
@@ -69,7 +68,7 @@ class Status:
         ]
         for run in self.runs:
             lines.append(
-                f"run        {run['started_at_utc']:%Y-%m-%d %H:%M:%S} UTC {run['indicator_id']} {run['status']}: "
+                f"run        {run['started_at_utc']:{_SECOND}} UTC {run['indicator_id']} {run['status']}: "
                 f"{run['responses_landed']} landed, {run['windows']} windows, {run['requests']} requests"
                 + (f" ({run['error']})" if run["error"] else "")
             )
@@ -98,14 +97,13 @@ def read_status(warehouse: Warehouse) -> Status:
         status.landed = _landed(warehouse)
         status.runs = _records(
             warehouse,
-            "select run_id, started_at_utc, finished_at_utc, status, indicator_id, requested_start, requested_end, windows,"
-            f" requests, retries, responses_landed, bytes_received, error from {landing.RUNS} order by started_at_utc desc",
+            f"select {', '.join(landing.Run.__dataclass_fields__)} from {landing.RUNS} order by started_at_utc desc",
         )[:LAST_RUNS]
     if warehouse.exists(MART):
         status.table = _table(warehouse)
     status.gaps = _view(warehouse, GAPS, "id, gap_start_utc")
     status.suspect = _view(warehouse, SUSPECT, "id, datetime")
-    status.rejected = _view(warehouse, REJECTED, "response_id, position")
+    status.rejected = _view(warehouse, REJECTED, "response_id, datetime_text")
     status.withdrawn = _view(warehouse, WITHDRAWN, "id, datetime")
     return status
 
@@ -160,7 +158,8 @@ def _landed(warehouse: Warehouse) -> list[dict[str, Any]]:
 def _table(warehouse: Warehouse) -> dict[str, Any]:
     table = warehouse.sql_name(MART)
     datetime_column = warehouse.quote("datetime")
-    sql = f"select count(*) as {warehouse.quote('rows')}, min({datetime_column}) as first, max({datetime_column}) as last from {table}"
+    rows = warehouse.quote("rows")
+    sql = f"select count(*) as {rows}, min({datetime_column}) as first, max({datetime_column}) as last from {table}"
     return _records(warehouse, sql)[0]
 
 

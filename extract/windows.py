@@ -94,7 +94,7 @@ def is_covered(window: Window, landed: Iterable[Window]) -> bool:
 
 
 def api_parameters(window: Window, cadence: str, time_agg: str, geo_id: int) -> dict[str, str]:
-    """The query that asks for exactly this window: explicit offsets, aggregation never left to the API's default (sum)."""
+    """The query for exactly this window: explicit offsets, aggregation never left to the API's default (sum)."""
     start = datetime.combine(window.first_day, time(), MADRID)
     last_second = datetime.combine(window.end_day, time(), MADRID) - timedelta(seconds=1)
     return {

@@ -38,6 +38,8 @@ class Warehouse(ABC):
 
     engine: ClassVar[str]  # the module's name, the word in ESIOS_TARGET, the folder of the DDL
 
+    exclusive: ClassVar[bool] = False  # whether an open connection keeps every other process out
+
     default_schema: str  # where a table name without a schema lives: the schema of the marts
 
     def __init__(self) -> None:

@@ -69,6 +69,7 @@ class DuckDB(Warehouse):
     """
 
     engine = "duckdb"
+    exclusive = True
     default_schema = "main"
 
     def __init__(

@@ -1,0 +1,97 @@
+"""Settings: the environment over `.env`, checked, and secrets that never show."""
+
+from pathlib import Path
+
+import pytest
+
+from extract.errors import UsageError
+from extract.settings import ROOT, load_settings, require_api_key
+
+NOWHERE = Path("/nonexistent/.env")
+MSSQL = {
+    "ESIOS_TARGET": "sqlserver",
+    "MSSQL_SERVER": "server.database.com",
+    "MSSQL_DATABASE": "mock_db",
+    "MSSQL_USER": "user1",
+    "MSSQL_PASSWORD": "123abc",
+}
+
+
+def test_without_any_configuration_it_is_duckdb_and_the_real_api() -> None:
+    settings = load_settings({}, NOWHERE)
+    assert settings.target == "duckdb"
+    assert settings.duckdb_path == ROOT / "warehouse" / "esios.duckdb"
+    assert settings.api.base_url == "https://api.esios.ree.es"
+    assert (settings.api.concurrency, settings.api.burst, settings.api.requests_per_second) == (4, 10, 2)
+
+
+def test_the_environment_wins_over_the_file_and_empty_counts_as_unset(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("ESIOS_API_KEY=from-file\nESIOS_WINDOW=month\n")
+    assert load_settings({}, dotenv).api.key == "from-file"
+    assert load_settings({"ESIOS_API_KEY": "from-environment"}, dotenv).api.key == "from-environment"
+    settings = load_settings({"ESIOS_API_KEY": "", "MSSQL_PORT": " "}, dotenv)
+    assert (settings.api.key, settings.api.window, settings.mssql.port) == ("from-file", "month", 1433)
+
+
+@pytest.mark.parametrize("password", ["123abc", "p;w{d}='\"%$${HOME}#é日 ", "}};--", "{{ x }}"])
+def test_a_password_of_any_characters_comes_through_the_file(tmp_path: Path, password: str) -> None:
+    dotenv = tmp_path / ".env"
+    escaped = password.replace("\\", "\\\\").replace("'", "\\'")
+    dotenv.write_text(
+        "".join(f"{k}='{v}'\n" for k, v in (MSSQL | {"MSSQL_PASSWORD": escaped}).items()), encoding="utf-8"
+    )
+    assert load_settings({}, dotenv).mssql.password == password
+    assert load_settings(MSSQL | {"MSSQL_PASSWORD": password}, NOWHERE).mssql.password == password
+
+
+def test_secrets_do_not_show_in_repr() -> None:
+    settings = load_settings(MSSQL | {"ESIOS_API_KEY": "sesame-key", "MSSQL_PASSWORD": "sesame-password"}, NOWHERE)
+    assert "sesame" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ESIOS_TARGET", "oracle"),
+        ("ESIOS_BASE_URL", "http://api.esios.ree.es"),
+        ("ESIOS_BASE_URL", "ftp://api.esios.ree.es"),
+        ("ESIOS_BASE_URL", "https://user:pw@api.esios.ree.es"),
+        ("ESIOS_BASE_URL", "http://127.0.0.1:port"),
+        ("ESIOS_BASE_URL", "api.esios.ree.es"),
+        ("ESIOS_CONCURRENCY", "0"),
+        ("ESIOS_CONCURRENCY", "four"),
+        ("ESIOS_REQUESTS_PER_SECOND", "nan"),
+        ("ESIOS_WINDOW", "decade"),
+        ("MSSQL_PORT", "abc"),
+        ("MSSQL_PORT", "70000"),
+        ("MSSQL_BACKEND", "jdbc"),
+        ("MSSQL_ENCRYPT", "perhaps"),
+        ("ESIOS_API_KEY", "line\nbreak"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_variable_and_a_remedy(name: str, value: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_settings({name: value}, NOWHERE)
+    assert name in caught.value.message
+    assert caught.value.remedy
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:8000", "http://localhost:1", "http://[::1]:8000", "https://x.example/"]
+)
+def test_plain_http_is_for_this_machine_only(address: str) -> None:
+    assert load_settings({"ESIOS_BASE_URL": address}, NOWHERE).api.base_url == address.rstrip("/")
+
+
+def test_sql_server_needs_to_know_where_and_who() -> None:
+    without = {name: value for name, value in MSSQL.items() if name not in ("MSSQL_SERVER", "MSSQL_PASSWORD")}
+    with pytest.raises(UsageError, match="MSSQL_SERVER, MSSQL_PASSWORD are not set"):
+        load_settings(without, NOWHERE)
+    assert load_settings(MSSQL, NOWHERE).target_schema == "dbo"
+
+
+def test_a_missing_key_is_told_with_both_ways_out() -> None:
+    with pytest.raises(UsageError, match=r"ESIOS_API_KEY.*\.env.*make run"):
+        require_api_key(load_settings({}, NOWHERE))
