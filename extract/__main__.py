@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from extract.errors import EsiosError
-from extract.settings import ROOT, Settings, load_settings
+from extract.settings import ROOT, load_settings
 
 EXIT_INTERRUPTED = 130
 DEFAULT_EXPORT = ROOT / "exports" / "demand_forecast_esios.csv"
@@ -195,16 +195,15 @@ def find(as_json: bool, text: str) -> None:
 def load(as_json: bool, file: Path, table: str, mode: str, key: str | None) -> None:
     """Load a CSV or Parquet file into an existing table, all of it or nothing."""
     from extract.load import load_file
-    from extract.warehouse import TableName, connect
+    from extract.warehouse import connect
 
     keys = [name.strip() for name in key.split(",")] if key else None
-    settings: Settings = load_settings()
-    with connect(settings, create=False) as warehouse:
-        done = load_file(warehouse, file, TableName.parse(table), mode=mode, key=keys)
+    with connect(load_settings(), create=False) as warehouse:
+        done = load_file(warehouse, file, table, mode=mode, key=keys)
     if as_json:
-        _print_json({"table": table, "inserted": done.inserted, "updated": done.updated})
+        _print_json({"table": done.table, "inserted": done.inserted, "updated": done.updated})
     else:
-        click.echo(f"load: {done.inserted} rows inserted, {done.updated} updated in {table}")
+        click.echo(f"load: {done.inserted} rows inserted, {done.updated} updated in {done.table}")
 
 
 @cli.command()
@@ -215,17 +214,15 @@ def load(as_json: bool, file: Path, table: str, mode: str, key: str | None) -> N
 @_command
 def export(as_json: bool, table: str, out: Path | None) -> None:
     """Write a table to a CSV or Parquet file, whole or not at all."""
-    from extract.export import export as export_table
-    from extract.warehouse import TableName, connect
+    from extract.export import export_table
+    from extract.warehouse import connect
 
-    name = TableName.parse(table)
-    path = out or DEFAULT_EXPORT.with_name(f"{name.name}.csv")
     with connect(load_settings(), read_only=True) as warehouse:
-        rows = export_table(warehouse, name, path)
+        written = export_table(warehouse, table, out)
     if as_json:
-        _print_json({"table": table, "rows": rows, "file": str(path)})
+        _print_json({"table": table, "rows": written.rows, "file": str(written.path)})
     else:
-        click.echo(f"export: {rows} rows of {table} to {path}")
+        click.echo(f"export: {written.rows} rows of {table} to {written.path}")
 
 
 @cli.command()

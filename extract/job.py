@@ -13,11 +13,11 @@ from typing import Any
 
 from extract.dbt_command import PROJECT, prepare_environment
 from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, UsageError, WarehouseError
-from extract.export import export
+from extract.export import export_table
 from extract.run import Request, Summary, extract
 from extract.settings import Settings
 from extract.status import MART, Status, read_status, table_text
-from extract.warehouse import TableName, connect
+from extract.warehouse import connect
 
 
 @dataclass
@@ -54,7 +54,7 @@ def run_job(settings: Settings, request: Request, out: Path, say: Callable[[str]
     with connect(settings, read_only=True) as warehouse:
         outcome.status = read_status(warehouse)
         say(f"── export: {MART} → {out}")
-        export(warehouse, TableName.parse(MART), out)
+        export_table(warehouse, MART, out)
     outcome.exported = out
     complaints = [*outcome.status.complaints(), *outcome.dbt_failures]
     if complaints:

@@ -1,0 +1,197 @@
+"""The main job against its peers, whole process against whole process: `make bench` runs it.
+
+Every comparison interleaves both sides in the same run and quotes the ratio of medians; the machine may be noisy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import simulator
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = sys.executable
+SPAN = ["--start", "2017-01-01", "--end", "2018-12-31"]
+# The peer that is asked for the same span over the same server; it lands nothing.
+PYTHON_ESIOS = """
+import sys
+from esios import ESIOSClient
+client = ESIOSClient(token="benchmark", base_url=sys.argv[1], cache=False)
+frame = client.indicators.get(460).historical("2017-01-01", "2018-12-31")
+assert len(frame) >= 17_496, len(frame)
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One finished process: wall seconds, peak memory of its largest process in MB, its standard output."""
+
+    seconds: float
+    peak_mb: float
+    output: str
+
+
+def measure(command: Sequence[str], environment: Mapping[str, str], ok: Sequence[int] = (0,)) -> Measured:
+    """Run a command to its end and account for it as the operating system does."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        began = time.perf_counter()
+        process = subprocess.Popen(command, env=dict(environment), stdout=out, stderr=err, cwd=ROOT)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        if process.returncode not in ok:
+            err.seek(0)
+            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{err.read()}")
+        return Measured(seconds, usage.ru_maxrss / 1024, out.read())
+
+
+def interleaved(rounds: int, *sides: Callable[[], Measured]) -> list[list[Measured]]:
+    """A B A B …, after one uncounted round."""
+    runs: list[list[Measured]] = [[] for _ in sides]
+    for round_number in range(rounds + 1):
+        for side, results in zip(sides, runs, strict=True):
+            result = side()
+            if round_number:
+                results.append(result)
+    return runs
+
+
+def median(runs: Sequence[Measured]) -> float:
+    """Median wall seconds."""
+    return statistics.median(run.seconds for run in runs)
+
+
+@contextmanager
+def fresh_warehouse(**more: str) -> Iterator[dict[str, str]]:
+    """An environment whose warehouse and dbt target are empty and temporary."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("ESIOS_", "MSSQL_", "DBT_"))},
+            "ESIOS_DUCKDB_PATH": f"{folder}/esios.duckdb",
+            "DBT_TARGET_PATH": f"{folder}/target",
+            "DBT_LOG_PATH": f"{folder}/logs",
+            **more,
+        }
+
+
+def say(what: str, figure: str, goal: str = "") -> None:
+    """One line of the table."""
+    print(f"{what:<72} {figure:>24}   {goal}", flush=True)
+
+
+def whole_job(rounds: int) -> None:
+    """`make run` after set-up against a bare `dbt build` of the same project, both from an empty warehouse."""
+    with fresh_warehouse() as environment:
+        measure(["make", "run"], environment)  # dbt's parse cache is warm for both sides afterwards
+        warehouse = Path(environment["ESIOS_DUCKDB_PATH"])
+        landed = warehouse.with_name("landed.duckdb")
+
+        def make_run() -> Measured:
+            warehouse.unlink(missing_ok=True)
+            return measure(["make", "run"], environment)
+
+        def dbt_build() -> Measured:
+            shutil.copy(landed, warehouse)
+            return measure([f"{ROOT}/.venv/bin/dbt", "build"], environment)
+
+        warehouse.unlink()
+        measure(["make", "extract"], environment)
+        shutil.copy(warehouse, landed)
+        job, build = interleaved(rounds, make_run, dbt_build)
+    say(
+        "make run / bare dbt build, wall",
+        f"{median(job) / median(build):.2f} x ({median(job):.1f} s)",
+        "goal: at most 4",
+    )
+
+
+def backfill(rounds: int) -> None:
+    """Two years against a simulator with 100 ms latency, beside python-esios 2.4.2 without landing."""
+    with simulator.serve(latency_ms=100) as server, fresh_warehouse() as environment:
+        environment |= {"ESIOS_BASE_URL": server.url, "ESIOS_API_KEY": "benchmark"}
+        warehouse = Path(environment["ESIOS_DUCKDB_PATH"])
+
+        def ours() -> Measured:
+            warehouse.unlink(missing_ok=True)
+            return measure([f"{ROOT}/.venv/bin/esios", "extract", *SPAN], environment)
+
+        def python_esios() -> Measured:
+            return measure([PYTHON, "-c", PYTHON_ESIOS, server.url], environment)
+
+        ours_runs, peer_runs = interleaved(rounds, ours, python_esios)
+        peak = max(run.peak_mb for run in ours_runs)
+        ratio = median(ours_runs) / median(peer_runs)
+        say(
+            "backfill of two years / python-esios 2.4.2, wall",
+            f"{ratio:.2f} x ({median(ours_runs):.2f} s)",
+            "goal: at most 1",
+        )
+        say("peak memory of the extractor", f"{peak:.0f} MB", "goal: under 150")
+        again = measure([f"{ROOT}/.venv/bin/esios", "extract", *SPAN, "--json"], environment)
+        say("requests of a rerun", str(json.loads(again.output)["requests"]), "goal: 0")
+
+
+def long_span() -> None:
+    """Ten years of four indicators: memory must not grow with the span."""
+    four = [word for indicator in (460, 1775, 1293, 544) for word in ("--indicator", str(indicator))]
+    peaks = []
+    for start in ("2018-01-01", "2009-01-01"):
+        with simulator.serve() as server, fresh_warehouse() as environment:
+            environment |= {"ESIOS_BASE_URL": server.url, "ESIOS_API_KEY": "k", "ESIOS_REQUESTS_PER_SECOND": "1000"}
+            span = ["--start", start, "--end", "2018-12-31"]
+            peaks.append(measure([f"{ROOT}/.venv/bin/esios", "extract", *four, *span], environment).peak_mb)
+    say(
+        "peak memory, ten years / one year of four indicators",
+        f"{peaks[1] / peaks[0]:.2f} x ({peaks[1]:.0f} MB)",
+        "goal: flat",
+    )
+
+
+def incremental_build(rounds: int) -> None:
+    """An incremental `dbt build` (one new day) after ten years of history against one after two years."""
+    with simulator.serve() as server, fresh_warehouse() as environment:
+        environment |= {"ESIOS_BASE_URL": server.url, "ESIOS_API_KEY": "k", "ESIOS_REQUESTS_PER_SECOND": "1000"}
+        warehouse = Path(environment["ESIOS_DUCKDB_PATH"])
+        histories = {}
+        for years, start in ((2, "2017-01-01"), (10, "2009-01-01")):
+            warehouse.unlink(missing_ok=True)
+            measure([f"{ROOT}/.venv/bin/esios", "extract", "--start", start, "--end", "2018-12-31"], environment)
+            measure([f"{ROOT}/.venv/bin/dbt", "build"], environment)
+            day = ["--start", "2019-01-01", "--end", "2019-01-01"]
+            measure([f"{ROOT}/.venv/bin/esios", "extract", *day], environment)
+            histories[years] = shutil.copy(warehouse, warehouse.with_name(f"{years}.duckdb"))
+
+        def build(years: int) -> Measured:
+            shutil.copy(histories[years], warehouse)
+            return measure([f"{ROOT}/.venv/bin/dbt", "build"], environment)
+
+        ten, two = interleaved(rounds, lambda: build(10), lambda: build(2))
+    say("incremental dbt build after ten / two years, wall", f"{median(ten) / median(two):.2f} x", "goal: at most 1.3")
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    backfill(rounds)
+    whole_job(rounds)
+    long_span()
+    incremental_build(rounds)
+
+
+if __name__ == "__main__":
+    main()
