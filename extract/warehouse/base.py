@@ -210,7 +210,8 @@ class Warehouse(ABC):
     def batches(self, sql: str, params: Sequence[Any] = (), size: int = 65_536) -> pa.RecordBatchReader:
         """The same as a stream of Arrow record batches of `size` rows at most, for Parquet and other columnar uses.
 
-        The types are those of `columns.arrow_type`, texts as string. Read to the end before the next statement.
+        The types are the engine's nearest (`columns.arrow_type` says what a table's column is to be cast to). Read to
+        the end before the next statement.
         """
 
     def query(self, sql: str, params: Sequence[Any] = ()) -> pd.DataFrame:
@@ -231,6 +232,11 @@ class Warehouse(ABC):
         """The first column of a query's first row, None if there is no row."""
         found = self.first(sql, params)
         return found[0] if found else None
+
+    def sort_key(self, column: Column) -> str:
+        """What to order by for the same order on every engine: nulls first, texts by code point."""
+        name = self.quote(column.name)
+        return f"case when {name} is null then 0 else 1 end, {name}" if column.nullable else name
 
     # ---------------------------------------------------------------- loading
     def append(self, table: TableName | str, data: Data | Sequence[Mapping[str, Any]]) -> int:

@@ -115,13 +115,14 @@ def fit(column: Column, value: Any, as_text: bool = False) -> Any:
 
     `as_text`: `value` is text as a CSV file holds it. Raises `Misfit` with the reason.
     """
-    if is_missing(value):
+    read = as_text and isinstance(value, str) and column.kind not in (Kind.TEXT, Kind.OTHER)
+    if is_missing(value) or (read and not value.strip()):
         if not column.nullable:
             raise Misfit("is missing, and the column is NOT NULL")
         return None
     if type(value).__module__ == "numpy":
         value = _from_numpy(value)
-    if as_text and isinstance(value, str) and column.kind not in (Kind.TEXT, Kind.OTHER):
+    if read:
         return _FIT[column.kind](column, _READ[column.kind](value.strip()))
     return _FIT[column.kind](column, value)
 

@@ -283,7 +283,8 @@ class DuckDB(Warehouse):
         stream = self._stream()
         try:
             with _translating():
-                reader = stream.execute(sql, list(params)).to_arrow_reader(size)
+                # A relation, because the Arrow reader over an executed statement copies every row once more.
+                reader: pa.RecordBatchReader = stream.sql(sql, params=list(params)).to_arrow_reader(size)
         except EsiosError:
             self._end(stream)
             raise

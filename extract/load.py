@@ -1,0 +1,197 @@
+"""The load verb: a CSV or Parquet file into an existing table, through the generic connector."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from extract.errors import UsageError
+
+if TYPE_CHECKING:
+    from extract.warehouse import Warehouse
+    from extract.warehouse.columns import Source
+
+MODES = ("append", "upsert")
+DELIMITERS = ",;\t"
+# A row must fit into a block; memory holds a few of them.
+BLOCK_BYTES = 16 * 1024 * 1024
+PARQUET_ENDINGS = (".parquet", ".pq")
+CSV_ENDINGS = (".csv", ".tsv", ".txt")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a load did: the table's full name, and how many rows it added and updated."""
+
+    table: str
+    mode: str
+    inserted: int
+    updated: int
+
+
+def load_file(
+    warehouse: Warehouse, file: Path, table: str, mode: str = "append", key: Sequence[str] | None = None
+) -> Loaded:
+    """Load `file` into `table` in one transaction, in memory that does not grow with the file.
+
+    CSV: UTF-8 (with or without BOM), a header, comma, semicolon or tab; every cell is read by the type of the table's
+    column, so `00501` stays as it is in a text column; an empty cell is NULL, a quoted empty one (`""`) an empty text.
+    `mode="upsert"`: rows whose `key` (default: the table's primary or only unique key) is there are updated.
+    `UsageError` names the column and the row, or the line of a file that is no CSV; then nothing was written.
+    """
+    if mode not in MODES:
+        raise UsageError(f"there is no load mode {mode!r}", f"use {' or '.join(MODES)}")
+    if key and mode != "upsert":
+        raise UsageError("a key has no meaning when appending", "add --mode upsert, or leave --key out")
+    name = warehouse.resolve(table)
+    warehouse.columns(name)  # a missing table is told before the file is opened
+    source = read_file(file)
+    if mode == "append":
+        return Loaded(str(name), mode, warehouse.bulk_load(source, name), 0)
+    done = warehouse.upsert(source, name, key)
+    return Loaded(str(name), mode, done.inserted, done.updated)
+
+
+def read_file(file: Path) -> Source:
+    """A CSV or Parquet file, by its ending, as a stream for the connector. `UsageError` if it cannot be read."""
+    ending = file.suffix.lower()
+    if ending not in PARQUET_ENDINGS + CSV_ENDINGS:
+        raise UsageError(f"{file} is neither CSV nor Parquet by its ending", "name it *.csv or *.parquet")
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(65_536)
+    except OSError as error:
+        raise UsageError(f"cannot read {file} ({error.strerror})", "give a file that is there and readable") from None
+    if not head.strip(b"\xef\xbb\xbf \t\r\n") and file.stat().st_size <= len(head):
+        raise UsageError(f"{file} is empty", "give a file with a header and rows; nothing was written")
+    return _parquet(file) if ending in PARQUET_ENDINGS else _csv(file, head)
+
+
+def _parquet(file: Path) -> Source:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from extract.warehouse.columns import BATCH_ROWS, Source
+
+    try:
+        opened = pq.ParquetFile(file, pre_buffer=False)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(file, "Parquet", error) from None
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        with opened:
+            try:
+                yield from opened.iter_batches(BATCH_ROWS)
+            except (pa.ArrowException, OSError) as error:
+                raise _unreadable(file, "Parquet", error) from None
+
+    return Source.of(pa.RecordBatchReader.from_batches(opened.schema_arrow, batches()))
+
+
+def _unreadable(file: Path, form: str, error: Exception) -> UsageError:
+    told = " ".join(str(error).split())[:200]
+    return UsageError(f"{file} is no readable {form} file ({told})", "write it anew; nothing was written")
+
+
+def _csv(file: Path, head: bytes) -> Source:
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    from extract.warehouse.columns import Source
+
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UsageError(f"{file} is UTF-16", "save it as UTF-8; nothing was written")
+    names, delimiter = _header(file)
+
+    def chunks() -> Iterator[list[Any]]:
+        # One thread: rows come in order, and the parser holds one block at a time.
+        try:
+            with pc.open_csv(
+                file,
+                pc.ReadOptions(
+                    use_threads=False,
+                    block_size=BLOCK_BYTES,
+                    column_names=[
+                        str(at) for at in range(len(names))
+                    ],  # ours, so that even doubled names are told apart
+                    skip_rows_after_names=1,
+                ),
+                pc.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+                pc.ConvertOptions(
+                    column_types={str(at): pa.string() for at in range(len(names))},
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=False,
+                ),
+            ) as reader:
+                for batch in reader:
+                    if batch.num_rows:
+                        yield list(batch.columns)
+        except (pa.ArrowException, OSError) as error:
+            raise _diagnosed(file, delimiter, len(names)) or _unreadable(file, "CSV", error) from None
+        # Arrow takes the end of the file for the end of an open quote: a file that was cut off would look whole.
+        if _quotes(file) % 2 and (fault := _diagnosed(file, delimiter, len(names))):
+            raise fault
+
+    return Source(names, chunks(), as_text=True)
+
+
+def _quotes(file: Path) -> int:
+    with file.open("rb") as opened:
+        return sum(block.count(b'"') for block in iter(lambda: opened.read(1 << 20), b""))
+
+
+def _header(file: Path) -> tuple[list[str], str]:
+    """The column names, and the delimiter that parts most of them."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            line = next((line for line in opened if line.strip()), "")
+            outside = re.sub(r'"(?:[^"]|"")*"', "", line)
+            delimiter = max(DELIMITERS, key=outside.count)
+            opened.seek(0)
+            records = csv.reader(opened, delimiter=delimiter, strict=True)
+            return next((record for record in records if record), []), delimiter
+    except UnicodeDecodeError:
+        raise _not_utf8(file) from None
+    except csv.Error as error:
+        raise UsageError(f"{file}, line 1: {error}", "mend the header; nothing was written") from None
+
+
+def _not_utf8(file: Path) -> UsageError:
+    with file.open("rb") as opened:
+        for number, line in enumerate(opened, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                return UsageError(
+                    f"{file}, line {number}: byte {error.start + 1} is not UTF-8",
+                    "save it as UTF-8; nothing was written",
+                )
+    return UsageError(f"{file} is not UTF-8", "save it as UTF-8; nothing was written")
+
+
+def _diagnosed(file: Path, delimiter: str, width: int) -> UsageError | None:
+    """The line at fault, found by reading the file again with Python's slower, more talkative reader; None if none."""
+    line = 1
+    limit = csv.field_size_limit(BLOCK_BYTES)
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            records = csv.reader(opened, delimiter=delimiter, strict=True)
+            for record in records:
+                if record and len(record) != width:
+                    return UsageError(
+                        f"{file}, line {line}: {len(record)} cells where the header has {width} columns",
+                        "mend the line, or quote a cell that holds the delimiter; nothing was written",
+                    )
+                line = records.line_num + 1
+    except UnicodeDecodeError:
+        return _not_utf8(file)
+    except csv.Error as fault:
+        return UsageError(f"{file}, line {line}: {fault}", "mend the line; nothing was written")
+    finally:
+        csv.field_size_limit(limit)
+    return None
