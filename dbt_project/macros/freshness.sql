@@ -13,15 +13,18 @@
 {% endmacro %}
 
 {% macro newest_runs() %}
+    {#- A run without indicator_id was for several: it counts for each indicator that was ever asked for. -#}
     (
         select
-            runs.indicator_id,
+            asked.indicator_id,
             runs.requested_end
-        from {{ source('raw_esios', 'extract_runs') }} as runs
+        from (select distinct indicator_id from {{ source('raw_esios', 'window_checks') }}) as asked
+        inner join {{ source('raw_esios', 'extract_runs') }} as runs
+            on asked.indicator_id = coalesce(runs.indicator_id, asked.indicator_id)
         where not exists (
             select 1
             from {{ source('raw_esios', 'extract_runs') }} as later
-            where later.indicator_id = runs.indicator_id
+            where asked.indicator_id = coalesce(later.indicator_id, asked.indicator_id)
                 and later.started_at_utc > runs.started_at_utc
         )
     )

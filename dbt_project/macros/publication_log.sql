@@ -27,15 +27,11 @@
     from {{ ref('stg_esios__response_values') }} as staged
     inner join {{ ref('esios_indicators') }} as registered
         on staged.indicator_id = registered.id
-    left join (
-        select
-            indicator_id,
-            max(response_id) as response_id
-        from {{ publication_log() }}
-        group by indicator_id
-    ) as logged
-        on staged.indicator_id = logged.indicator_id
     where registered.role = 'demand_forecast'
-        and staged.response_id > coalesce(logged.response_id, 0)
+        and staged.response_id > coalesce((
+            select max(logged.response_id)
+            from {{ publication_log() }} as logged
+            where logged.indicator_id = staged.indicator_id
+        ), 0)
     group by staged.indicator_id
 {% endmacro %}

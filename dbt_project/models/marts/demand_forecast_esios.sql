@@ -11,25 +11,24 @@
 
 {#- Work in proportion to what is new: the hours that answers behind the watermark touch, and of those hours every
     answer, so that one committed late with an older extraction time does not beat a newer one. -#}
-with published_indicators as (
+with last_published as (
+    {% if is_incremental() and not var('republish') %}
+    {#- A table that was emptied or made anew by hand is filled from the first answer on, whatever the log says. #}
     select
-        registered.id,
-        registered.name,
-        {% if is_incremental() and not var('republish') %}
-            {#- A table that was emptied or made anew by hand is filled from the first answer on, whatever the log says. #}
-            case
-                when exists (select 1 from {{ this }} as published where published.id = registered.id)
-                    then coalesce(
-                        (select max(logged.response_id) from {{ publication_log() }} as logged where logged.indicator_id = registered.id),
-                        0
-                    )
-                else 0
-            end as last_response_id
-        {% else %}
-            0 as last_response_id
-        {% endif %}
-    from {{ ref('esios_indicators') }} as registered
-    where registered.role = 'demand_forecast'
+        logged.indicator_id,
+        max(logged.response_id) as response_id
+    from {{ publication_log() }} as logged
+    where exists (
+        select 1 from {{ this }} as published
+        where published.id = logged.indicator_id
+    )
+    group by logged.indicator_id
+    {% else %}
+    select
+        id as indicator_id,
+        0 as response_id
+    from {{ ref('esios_indicators') }}
+{% endif %}
 ),
 
 touched_hours as (
@@ -37,9 +36,12 @@ touched_hours as (
         staged.indicator_id,
         staged.period_start_utc
     from {{ ref('stg_esios__response_values') }} as staged
-    inner join published_indicators
-        on staged.indicator_id = published_indicators.id
-            and staged.response_id > published_indicators.last_response_id
+    inner join {{ ref('esios_indicators') }} as registered
+        on staged.indicator_id = registered.id
+    left join last_published
+        on staged.indicator_id = last_published.indicator_id
+    where registered.role = 'demand_forecast'
+        and staged.response_id > coalesce(last_published.response_id, 0)
 ),
 
 answers_by_age as (
@@ -61,12 +63,12 @@ answers_by_age as (
 )
 
 select
-    cast(coalesce(newest.indicator_name, published_indicators.name) as {{ type_text(200) }}) as name,
+    cast(coalesce(newest.indicator_name, registered.name) as {{ type_text(200) }}) as name,
     cast(newest.indicator_id as {{ type_whole() }}) as id,
     cast(newest.period_start_utc as {{ type_instant() }}) as datetime,
     cast(newest.value as {{ type_number() }}) as demand_forecast,
     cast({{ to_second('coalesce(newest.values_updated_at_utc, newest.extracted_at_utc)') }} as {{ type_instant() }}) as update_timestamp
 from answers_by_age as newest
-inner join published_indicators
-    on newest.indicator_id = published_indicators.id
+inner join {{ ref('esios_indicators') }} as registered
+    on newest.indicator_id = registered.id
 where newest.age = 1

@@ -77,6 +77,6 @@ select
     id,
     min(hour_utc) as gap_start_utc,
     max(hour_utc) as gap_end_utc,
-    cast(count(*) as {{ type_whole() }}) as hours
+    count(*) as hours
 from missing_runs
 group by id, run_anchor

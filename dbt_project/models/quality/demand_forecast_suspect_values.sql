@@ -1,4 +1,4 @@
-with neighbouring_hours as (
+with hours_in_a_row as (
     select
         published.id,
         published.datetime,
@@ -6,20 +6,27 @@ with neighbouring_hours as (
         registered.plausible_min,
         registered.plausible_max,
         registered.plausible_step,
-        {#- Null across a gap: only an hour apart is a step. #}
-        case
-            when lag(published.datetime) over (partition by published.id order by published.datetime)
-                = {{ add_hours('published.datetime', -1) }}
-                then lag(published.demand_forecast) over (partition by published.id order by published.datetime)
-        end as value_before,
-        case
-            when lead(published.datetime) over (partition by published.id order by published.datetime)
-                = {{ add_hours('published.datetime', 1) }}
-                then lead(published.demand_forecast) over (partition by published.id order by published.datetime)
-        end as value_after
+        lag(published.datetime) over (partition by published.id order by published.datetime) as datetime_before,
+        lag(published.demand_forecast) over (partition by published.id order by published.datetime) as row_before,
+        lead(published.datetime) over (partition by published.id order by published.datetime) as datetime_after,
+        lead(published.demand_forecast) over (partition by published.id order by published.datetime) as row_after
     from {{ ref('demand_forecast_esios') }} as published
     inner join {{ ref('esios_indicators') }} as registered
         on published.id = registered.id
+),
+
+neighbouring_hours as (
+    select
+        id,
+        datetime,
+        value,
+        plausible_min,
+        plausible_max,
+        plausible_step,
+        {#- Null across a gap: only an hour apart is a step. #}
+        case when datetime_before = {{ add_hours('datetime', -1) }} then row_before end as value_before,
+        case when datetime_after = {{ add_hours('datetime', 1) }} then row_after end as value_after
+    from hours_in_a_row
 ),
 
 judged_hours as (

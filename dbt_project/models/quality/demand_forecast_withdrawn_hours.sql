@@ -1,4 +1,5 @@
-{#- Of each window only its newest answer can withdraw: the older ones are its history. -#}
+{#- Of each window only its newest answer can withdraw: the older ones are its history. A row that was in the table
+    before dbt came from no answer and cannot be withdrawn. -#}
 with answers_by_age as (
     select
         response_id,
@@ -32,7 +33,6 @@ hours_not_confirmed as (
         and answered.response_id is null
 ),
 
-{#- A row that was in the table before dbt has no answer to be withdrawn. #}
 last_good_answers as (
     select
         hours_not_confirmed.id,

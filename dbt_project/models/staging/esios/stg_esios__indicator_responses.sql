@@ -17,7 +17,7 @@ with new_answers as (
         landed.extracted_at_utc
     from {{ source('raw_esios', 'indicator_responses') }} as landed
     {% if is_incremental() %}
-        where not exists (
+    where not exists (
             select 1
             from {{ this }} as staged
             where staged.extracted_at_utc = landed.extracted_at_utc
@@ -64,7 +64,7 @@ described as (
 
 staged_before as (
     {% if is_incremental() %}
-        select coalesce(max(response_id), 0) as last_response_id from {{ this }}
+    select coalesce(max(response_id), 0) as last_response_id from {{ this }}
     {% else %}
         select 0 as last_response_id
     {% endif %}

@@ -15,7 +15,7 @@ with new_answers as (
         staged.extracted_at_utc
     from {{ ref('stg_esios__indicator_responses') }} as staged
     {% if is_incremental() %}
-        where staged.response_id > (select coalesce(max(opened.response_id), 0) from {{ this }} as opened)
+    where staged.response_id > (select coalesce(max(opened.response_id), 0) from {{ this }} as opened)
     {% endif %}
 ),
 
