@@ -1,0 +1,535 @@
+"""What can go wrong on the way, on demand: fault rules, which requests they hit, and what they do to an answer.
+
+A rule is made with one of the functions below and given to `simulator.serve(faults=[…])`, to `server.add(…)`, to
+`--fault`, or as JSON to `POST /_faults`:
+
+    status(503, retry_after=2, times=3)          the next three answers are 503
+    cut_body(nth=2)                              only the second request's body breaks off
+    times_four("2022-05-24T12:00", indicator=460)
+    firewall(probability=0.1, seed=7)
+
+Every function takes the same keywords to say which requests are meant: `times` (how often at most), `nth` (a number or
+a list, counted from 1 among the requests that the rule matches otherwise), `probability` with `seed`, `path` (a regular
+expression), `indicator` (an id), `covering` (an instant that the asked range holds).
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from random import Random
+from typing import Any
+
+from simulator.demand import MADRID
+
+Entry = dict[str, Any]
+Document = Any
+Edit = Callable[[Document], Document]
+
+FORBIDDEN_JSON = b'{"Status": 403, "message": "Forbidden"}'
+DENIED_TEXT = b"HTTP Token: Access denied.\n"
+FIREWALL_HTML = (
+    b'<html style="height:100%"><head><META NAME="ROBOTS" CONTENT="NOINDEX, NOFOLLOW"><title>Request unsuccessful</title>'
+    b'</head><body style="margin:0px;height:100%"><iframe id="main-iframe" src="/_Incapsula_Resource?CWUDNSAI=24">'
+    b"Request unsuccessful. Incapsula incident ID: 1219000730123456789-98765432109876543</iframe></body></html>"
+)
+MAINTENANCE_HTML = (
+    b'<!DOCTYPE html><html lang="es"><head><title>e\xc2\xb7sios</title></head><body><h1>Estamos realizando tareas de mantenimiento'
+    b"</h1><p>Disculpe las molestias.</p></body></html>"
+)
+# Texts that JSON's own writer would not write; put into the body after it is written.
+_RAW = "\u0001raw:"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer that takes the place of the real one."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class Fault:
+    """One rule. Either `reply` (another answer), `edit` (a changed document) or `transport` (a broken way)."""
+
+    kind: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    reply: Reply | None = None
+    edit: Edit | None = None
+    transport: str = ""
+    amount: float = 0.0
+    times: int | None = None
+    nth: tuple[int, ...] = ()
+    probability: float | None = None
+    seed: int = 0
+    path: str = ""
+    indicator: int | None = None
+    covering: float | None = None
+    seen: int = 0
+    done: int = 0
+
+    def hits(self, path: str, indicator: int | None, span: tuple[float, float] | None) -> bool:
+        """Whether this request is hit; counts it. Call it once a request, from one thread at a time."""
+        if self.path and not re.search(self.path, path):
+            return False
+        if self.indicator is not None and indicator != self.indicator:
+            return False
+        if self.covering is not None and not (span and span[0] <= self.covering <= span[1]):
+            return False
+        self.seen += 1
+        if self.times is not None and self.done >= self.times:
+            return False
+        if self.nth and self.seen not in self.nth:
+            return False
+        if self.probability is not None:
+            chance = Random(f"{self.seed}:{self.seen}").random()  # noqa: S311 (repeatable on purpose)
+            if chance >= self.probability:
+                return False
+        self.done += 1
+        return True
+
+    def reset(self) -> None:
+        """Count from the start again."""
+        self.seen = self.done = 0
+
+    def describe(self) -> dict[str, Any]:
+        """The rule as JSON, with how often it was asked and how often it struck."""
+        return {"kind": self.kind, **self.settings, "seen": self.seen, "done": self.done}
+
+
+def _instant(text: str | datetime | float) -> float:
+    if isinstance(text, int | float):
+        return float(text)
+    moment = datetime.fromisoformat(text) if isinstance(text, str) else text
+    return (moment.replace(tzinfo=MADRID) if moment.tzinfo is None else moment).timestamp()
+
+
+def _rule(
+    kind: str,
+    which: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    **what: Any,  # noqa: ANN401 (fields of Fault)
+) -> Fault:
+    known = {"times", "nth", "probability", "seed", "path", "indicator", "covering"}
+    unknown = set(which) - known
+    if unknown:
+        raise TypeError(f"{kind} does not know {', '.join(sorted(unknown))}; it takes {', '.join(sorted(known))}")
+    chosen = dict(which)
+    nth = chosen.pop("nth", ())
+    chosen["nth"] = (nth,) if isinstance(nth, int) else tuple(nth or ())
+    if chosen.get("covering") is not None:
+        chosen["covering"] = _instant(chosen["covering"])
+    return Fault(kind, {**{k: v for k, v in settings.items() if v is not None}, **which}, **chosen, **what)
+
+
+# --- other answers ----------------------------------------------------------------------------------------------------
+
+
+def status(
+    code: int = 503,
+    *,
+    retry_after: float | None = None,
+    retry_date: float | None = None,
+    body: str | None = None,
+    **which: Any,
+) -> Fault:
+    """Answer with this status code. `retry_after`: seconds; `retry_date`: the same as an HTTP date, seconds from now."""
+    headers: tuple[tuple[str, str], ...] = ()
+    if retry_after is not None:
+        headers = (("Retry-After", f"{retry_after:g}"),)
+    elif retry_date is not None:
+        # Filled in when it is sent: the date counts from then.
+        headers = (("Retry-After", f"date:{retry_date:g}"),)
+    text = body if body is not None else json.dumps({"status": code, "message": "Simulated fault"})
+    settings = {"code": code, "retry_after": retry_after, "retry_date": retry_date, "body": body}
+    return _rule("status", which, settings, reply=Reply(code, text.encode(), headers=headers))
+
+
+def retry_date(seconds: float, now: datetime | None = None) -> str:
+    """The HTTP date so many seconds from `now` (real time by default: clients compare it with their own clock)."""
+    return format_datetime((now or datetime.now(UTC)) + timedelta(seconds=seconds), usegmt=True)
+
+
+def firewall(**which: Any) -> Fault:
+    """403 by the firewall: an HTML page with an Incapsula incident id. The key is fine."""
+    return _rule("firewall", which, {}, reply=Reply(403, FIREWALL_HTML, "text/html"))
+
+
+def key_refused(**which: Any) -> Fault:
+    """403 as JSON: the key is bad."""
+    return _rule("key_refused", which, {}, reply=Reply(403, FORBIDDEN_JSON))
+
+
+def unauthorized(**which: Any) -> Fault:
+    """401: access denied."""
+    return _rule("unauthorized", which, {}, reply=Reply(401, DENIED_TEXT, "text/plain"))
+
+
+def html(code: int = 200, **which: Any) -> Fault:
+    """A maintenance page in place of JSON, with status 200."""
+    return _rule("html", which, {"code": code}, reply=Reply(code, MAINTENANCE_HTML, "text/html; charset=utf-8"))
+
+
+def text(body: str = "", content_type: str = "application/json; charset=utf-8", **which: Any) -> Fault:
+    """200 with exactly this body: empty, no JSON, half a JSON, another document."""
+    settings = {"body": body, "content_type": content_type}
+    return _rule("text", which, settings, reply=Reply(200, body.encode(), content_type))
+
+
+def redirect(url: str, code: int = 307, **which: Any) -> Fault:
+    """A redirect to exactly this URL."""
+    return _rule("redirect", which, {"url": url, "code": code}, reply=Reply(code, headers=(("Location", url),)))
+
+
+# --- broken ways ------------------------------------------------------------------------------------------------------
+
+
+def latency(ms: float, **which: Any) -> Fault:
+    """Wait so long before the answer."""
+    return _rule("latency", which, {"ms": ms}, transport="latency", amount=ms / 1000)
+
+
+def hang(seconds: float = 3600, **which: Any) -> Fault:
+    """Say nothing for so long, then close the connection: a read time-out for the client."""
+    return _rule("hang", which, {"seconds": seconds}, transport="hang", amount=seconds)
+
+
+def reset_connection(**which: Any) -> Fault:
+    """Close the connection without an answer."""
+    return _rule("reset_connection", which, {}, transport="reset_connection")
+
+
+def cut_body(share: float = 0.5, **which: Any) -> Fault:
+    """Promise the whole body (Content-Length), send this share of it, close."""
+    return _rule("cut_body", which, {"share": share}, transport="cut_body", amount=share)
+
+
+def broken_chunked(share: float = 0.5, **which: Any) -> Fault:
+    """Send the body in chunks and break off within one."""
+    return _rule("broken_chunked", which, {"share": share}, transport="broken_chunked", amount=share)
+
+
+def broken_gzip(**which: Any) -> Fault:
+    """Say that the body is gzip and send it damaged."""
+    return _rule("broken_gzip", which, {}, transport="broken_gzip")
+
+
+def huge_body(megabytes: float = 65, **which: Any) -> Fault:
+    """200 with a JSON body of so many MB, streamed without Content-Length: valid to its end, and far too long."""
+    return _rule("huge_body", which, {"megabytes": megabytes}, transport="huge_body", amount=megabytes)
+
+
+def slow_body(seconds: float = 5, **which: Any) -> Fault:
+    """Send the body in drips over so many seconds."""
+    return _rule("slow_body", which, {"seconds": seconds}, transport="slow_body", amount=seconds)
+
+
+# --- other documents --------------------------------------------------------------------------------------------------
+
+
+def edit(change: Edit, *, kind: str = "edit", settings: Mapping[str, Any] | None = None, **which: Any) -> Fault:
+    """Send what `change(document)` gives back, the document being the parsed answer."""
+    return _rule(kind, which, settings or {}, edit=change)
+
+
+def _values(change: Callable[[list[Entry]], Any]) -> Edit:
+    """An edit of the values list; what `change` returns takes its place."""
+
+    def apply(document: Document) -> Document:
+        if "indicator" in document:
+            document["indicator"]["values"] = change(document["indicator"]["values"])
+        return document
+
+    return apply
+
+
+def _at(entries: Sequence[Entry], at: str | float | None) -> list[Entry]:
+    """The entries of that instant; without one, the first entry."""
+    if at is None:
+        return list(entries[:1])
+    wanted = _instant(at)
+    return [entry for entry in entries if _instant(entry["tz_time"]) == wanted]
+
+
+def _each(at: str | float | None, change: Callable[[Entry], None]) -> Edit:
+    def apply(entries: list[Entry]) -> list[Entry]:
+        for entry in _at(entries, at):
+            change(entry)
+        return entries
+
+    return _values(apply)
+
+
+def no_indicator(**which: Any) -> Fault:
+    """JSON without the key `indicator`."""
+    return edit(lambda document: {"message": "ok"}, kind="no_indicator", **which)
+
+
+def values_not_list(**which: Any) -> Fault:
+    """`values` is an object."""
+    return edit(_values(lambda entries: {"0": entries[:1]}), kind="values_not_list", **which)
+
+
+def empty_values(**which: Any) -> Fault:
+    """No data: `values_updated_at` null and no values."""
+
+    def apply(document: Document) -> Document:
+        document["indicator"].update(values_updated_at=None, values=[])
+        return document
+
+    return edit(apply, kind="empty_values", **which)
+
+
+def other_id(id: int = 461, **which: Any) -> Fault:
+    """The answer says that it is another indicator's."""
+
+    def apply(document: Document) -> Document:
+        document["indicator"]["id"] = id
+        return document
+
+    return edit(apply, kind="other_id", settings={"id": id}, **which)
+
+
+def missing_datetime(at: str | None = None, field: str = "datetime", **which: Any) -> Fault:
+    """An entry lacks its `datetime` (or another field)."""
+    change = _each(at, lambda entry: entry.pop(field, None))
+    return edit(change, kind="missing_datetime", settings={"at": at, "field": field}, **which)
+
+
+def set_value(value: Any, at: str | None = None, **which: Any) -> Fault:
+    """An entry's value is this: a number, None, a text, a list …"""
+    return edit(
+        _each(at, lambda entry: entry.update(value=value)),
+        kind="set_value",
+        settings={"value": value, "at": at},
+        **which,
+    )
+
+
+def raw_value(token: str, at: str | None = None, **which: Any) -> Fault:
+    """An entry's value is this very text in the body, unquoted: NaN, Infinity, 1e400, 00012 …"""
+    change = _each(at, lambda entry: entry.update(value=_RAW + token))
+    return edit(change, kind="raw_value", settings={"token": token, "at": at}, **which)
+
+
+def nan(at: str | None = None, **which: Any) -> Fault:
+    """A bare NaN, which is no JSON."""
+    return raw_value("NaN", at, **which)
+
+
+def overflow(at: str | None = None, **which: Any) -> Fault:
+    """1e400: JSON, but no float64."""
+    return raw_value("1e400", at, **which)
+
+
+def null(at: str | None = None, **which: Any) -> Fault:
+    """A null value."""
+    return set_value(None, at, **which)
+
+
+def words(at: str | None = None, value: str = "n/d", **which: Any) -> Fault:
+    """A text in place of a number."""
+    return set_value(value, at, **which)
+
+
+def negative(at: str | None = None, value: float = -1.0, **which: Any) -> Fault:
+    """A negative value."""
+    return set_value(value, at, **which)
+
+
+def times_four(since: str, factor: float = 4, **which: Any) -> Fault:
+    """From this instant on every value is four times too high."""
+    limit = _instant(since)
+
+    def apply(entries: list[Entry]) -> list[Entry]:
+        for entry in entries:
+            if _instant(entry["tz_time"]) >= limit:
+                entry["value"] *= factor
+        return entries
+
+    return edit(_values(apply), kind="times_four", settings={"since": since, "factor": factor}, **which)
+
+
+def duplicates(at: str | None = None, difference: float = 500.0, **which: Any) -> Fault:
+    """An hour is there twice; the second value differs by `difference` (0: the same)."""
+
+    def apply(entries: list[Entry]) -> list[Entry]:
+        return entries + [{**entry, "value": entry["value"] + difference} for entry in _at(entries, at)]
+
+    return edit(_values(apply), kind="duplicates", settings={"at": at, "difference": difference}, **which)
+
+
+def unsorted(order: int = 1, **which: Any) -> Fault:
+    """The values in a shuffled order."""
+
+    def apply(entries: list[Entry]) -> list[Entry]:
+        shuffled = list(entries)
+        Random(order).shuffle(shuffled)  # noqa: S311
+        return shuffled
+
+    return edit(_values(apply), kind="unsorted", settings={"order": order}, **which)
+
+
+def several_areas(areas: Sequence[Sequence[Any]] = ((8742, "Canarias"), (8743, "Baleares")), **which: Any) -> Fault:
+    """Each hour comes for these further areas too (a twentieth of the value), interleaved."""
+
+    def apply(entries: list[Entry]) -> list[Entry]:
+        mixed: list[Entry] = []
+        for number, entry in enumerate(entries):
+            others = [
+                {**entry, "value": round(entry["value"] / 20), "geo_id": int(geo_id), "geo_name": name}
+                for geo_id, name in areas
+            ]
+            together = [*others, entry] if number % 2 else [entry, *others]
+            mixed.extend(together)
+        return mixed
+
+    return edit(_values(apply), kind="several_areas", settings={"areas": [list(area) for area in areas]}, **which)
+
+
+def dropped_hours(at: str | Sequence[str] | None = None, hours: int = 1, **which: Any) -> Fault:
+    """These hours (or `hours` of them from one instant on) are left out; without an instant, the last ones."""
+    starts = [] if at is None else [at] if isinstance(at, str) else list(at)
+    gone = [(_instant(start), _instant(start) + hours * 3600) for start in starts]
+
+    def apply(entries: list[Entry]) -> list[Entry]:
+        if not gone:
+            return entries[: max(0, len(entries) - hours)]
+        return [entry for entry in entries if not any(low <= _instant(entry["tz_time"]) < high for low, high in gone)]
+
+    return edit(_values(apply), kind="dropped_hours", settings={"at": at, "hours": hours}, **which)
+
+
+def revised_hours(
+    at: str | Sequence[str] | None = None, difference: float = 100.0, updated_at: str | None = None, **which: Any
+) -> Fault:
+    """These hours' values (all without `at`) differ by `difference`, as after a revision; `updated_at`: its stamp."""
+    wanted = None if at is None else {_instant(one) for one in ([at] if isinstance(at, str) else at)}
+
+    def apply(document: Document) -> Document:
+        for entry in document["indicator"]["values"]:
+            if wanted is None or _instant(entry["tz_time"]) in wanted:
+                entry["value"] += difference
+        if updated_at is not None:
+            document["indicator"]["values_updated_at"] = updated_at
+        return document
+
+    return edit(
+        apply, kind="revised_hours", settings={"at": at, "difference": difference, "updated_at": updated_at}, **which
+    )
+
+
+def wrong_datetime_utc(hours: float = -1, offset: str = "", **which: Any) -> Fault:
+    """Every `datetime_utc` is off by `hours`; with `offset` ("+00:00") it carries that in place of Z."""
+
+    def change(entry: Entry) -> None:
+        moment = datetime.fromtimestamp(_instant(entry["tz_time"]) + hours * 3600, UTC)
+        entry["datetime_utc"] = moment.strftime("%Y-%m-%dT%H:%M:%S") + (offset or "Z")
+
+    def apply(entries: list[Entry]) -> list[Entry]:
+        for entry in entries:
+            change(entry)
+        return entries
+
+    return edit(_values(apply), kind="wrong_datetime_utc", settings={"hours": hours, "offset": offset}, **which)
+
+
+def contradicting_offset(at: str | None = None, offset: str = "+05:00", **which: Any) -> Fault:
+    """An entry's `datetime` carries an offset that contradicts its `tz_time`."""
+    change = _each(at, lambda entry: entry.update(datetime=entry["datetime"][:-6] + offset))
+    return edit(change, kind="contradicting_offset", settings={"at": at, "offset": offset}, **which)
+
+
+def set_field(name: str, value: Any, at: str | None = None, **which: Any) -> Fault:
+    """An entry's field is this."""
+    change = _each(at, lambda entry: entry.update({name: value}))
+    return edit(change, kind="set_field", settings={"name": name, "value": value, "at": at}, **which)
+
+
+def catalogue_without(name: str, **which: Any) -> Fault:
+    """The catalogue lacks the indicator of this name."""
+
+    def apply(document: Document) -> Document:
+        if "indicators" in document:
+            document["indicators"] = [entry for entry in document["indicators"] if entry["name"] != name]
+        return document
+
+    return edit(apply, kind="catalogue_without", settings={"name": name}, **which)
+
+
+def written(document: Document) -> bytes:
+    """The document as a body; raw tokens unquoted."""
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    if _RAW in body or "\\u0001raw:" in body:
+        body = re.sub(r'"\\u0001raw:([^"]*)"', r"\1", body)
+    return body.encode()
+
+
+KINDS: dict[str, Callable[..., Fault]] = {
+    made.__name__: made
+    for made in (
+        status, firewall, key_refused, unauthorized, html, text, redirect, latency, hang, reset_connection, cut_body,
+        broken_chunked, broken_gzip, huge_body, slow_body, no_indicator, values_not_list, empty_values, other_id,
+        missing_datetime, set_value, raw_value, nan, overflow, null, words, negative, times_four, duplicates, unsorted,
+        several_areas, dropped_hours, revised_hours, wrong_datetime_utc, contradicting_offset, set_field,
+        catalogue_without,
+    )
+}  # fmt: skip
+
+
+def from_json(rule: Mapping[str, Any]) -> Fault:
+    """A rule from `{"kind": …, …}`; `ValueError` says what is wrong with it."""
+    settings = dict(rule)
+    kind = settings.pop("kind", None)
+    if kind not in KINDS:
+        raise ValueError(f"no fault is called {kind!r}; there are {', '.join(sorted(KINDS))}")
+    try:
+        return KINDS[kind](**settings)
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"{kind}: {error}") from None
+
+
+def parse(text: str) -> Fault:
+    """A rule from the command line: a JSON object, or KIND[:VALUE][,NAME=VALUE…], the value being the first setting.
+
+    `status:503,times=2`, `cut_body:0.3`, `times_four:2022-05-24T12:00`, `firewall,nth=1`.
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            return from_json(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"no JSON object: {error}") from None
+    head, *pairs = text.split(",")
+    kind, _, first = head.partition(":")
+    rule: dict[str, Any] = {"kind": kind.strip()}
+    if first:
+        made = KINDS.get(rule["kind"])
+        names = list(inspect.signature(made).parameters) if made else []
+        if not names or names[0] == "which":
+            raise ValueError(
+                f"{kind} takes no value"
+                if made
+                else f"no fault is called {kind!r}; there are {', '.join(sorted(KINDS))}"
+            )
+        rule[names[0]] = _scalar(first)
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"{pair!r} is not of the form NAME=VALUE")
+        rule[name.strip()] = _scalar(value)
+    return from_json(rule)
+
+
+def _scalar(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
