@@ -18,10 +18,7 @@ with last_published as (
         logged.indicator_id,
         max(logged.response_id) as response_id
     from {{ publication_log() }} as logged
-    where exists (
-        select 1 from {{ this }} as published
-        where published.id = logged.indicator_id
-    )
+    where logged.indicator_id in (select published.id from {{ this }} as published)
     group by logged.indicator_id
     {% else %}
     select
