@@ -18,7 +18,7 @@ EXIT_CODES = """exit codes:
   130  interrupted; nothing was written"""
 
 
-class BadInput(Exception):
+class BadInput(ValueError):
     """Something the caller can mend: a missing column, text where a number belongs, an unreadable file."""
 
 

@@ -1,0 +1,168 @@
+"""Machine code of `_speed_kernels`: made once by numba, kept on disk, loaded by llvmlite alone.
+
+numba's own cache saves the compiling but not the import of numba and its set-up, 0.6 s that no small file can pay back.
+Here the object files are kept, and llvmlite links them into the process in some 40 ms, half the import of numpy.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from optimization._files import optional, written_aside
+
+_SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_speed_kernels.py")
+_NAMES = ("evaluate", "last_record_end", "read_rows", "write_rows")
+_lock = threading.Lock()
+_loaded: Machine | None = None
+_key: str | None = None
+
+
+class Machine:
+    """The compiled functions, callable with addresses and integers; they run without the GIL."""
+
+    def __init__(self, objects: dict[str, tuple[str, bytes]]) -> None:
+        import llvmlite.binding as llvm
+
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        # The one symbol of numba's run time in the objects: frees what numba allocated, which is nothing, so it is never
+        # called; it only has to exist.
+        unused = ctypes.cast(ctypes.pythonapi.Py_IncRef, ctypes.c_void_p).value
+        llvm.add_symbol("NRT_MemInfo_call_dtor", unused)
+        target = llvm.Target.from_default_triple().create_target_machine(jit=True)
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
+        for _, code in objects.values():
+            self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+        self.evaluate = self._function(objects["evaluate"][0], "pppi")
+        self.last_record_end = self._function(objects["last_record_end"][0], "piip")
+        self.read_rows = self._function(objects["read_rows"][0], "piiiiiippppp")
+        self.write_rows = self._function(objects["write_rows"][0], "piiipppp" + "ip")
+
+    def _function(self, symbol: str, signature: str) -> Any:
+        """A callable for numba's calling convention: status = f(result*, exception**, arguments…)."""
+        address = self._engine.get_function_address(symbol)
+        if not address:
+            raise OSError(f"{symbol} is not in the machine code")
+        kinds = [ctypes.c_void_p if kind == "p" else ctypes.c_int64 for kind in signature]
+        function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *kinds)(address)
+
+        def call(*arguments: Any) -> None:
+            scratch = (ctypes.c_int64 * 2)()
+            at = ctypes.addressof(scratch)
+            if function(at, at + 8, *arguments):
+                raise RuntimeError(f"{symbol} failed")
+
+        return call
+
+
+def available() -> bool:
+    """Whether `load()` takes milliseconds: the machine code is in the process already, or kept on disk."""
+    if _loaded is not None:
+        return True
+    for folder in _folders():
+        try:  # names first: the key costs the import of llvmlite
+            if any(name.startswith("speed-") for name in os.listdir(folder)):
+                if all(os.path.exists(_path(folder, name)) for name in _NAMES):
+                    return True
+        except (OSError, ImportError):
+            continue
+    return False
+
+
+def can_compile() -> bool:
+    """Whether numba is there to make the machine code."""
+    from importlib.util import find_spec
+
+    return find_spec("numba") is not None
+
+
+def load() -> Machine:
+    """The compiled functions, made first where they are not kept; BadInput where numba is needed and missing."""
+    global _loaded
+    with _lock:
+        if _loaded is None:
+            kept = _kept()
+            try:
+                _loaded = Machine(kept) if kept else None
+            except (OSError, RuntimeError):  # kept by another version of llvmlite, or cut off: make them again
+                _loaded = None
+            if _loaded is None:
+                optional("numba", "optimization")
+                from optimization import _speed_kernels
+
+                objects = _speed_kernels.objects()
+                _loaded = Machine(objects)
+                _keep(objects)
+        return _loaded
+
+
+def _machine_key() -> str:
+    """What the machine code depends on: its source, the compiler and this very processor."""
+    global _key
+    if _key is None:
+        import llvmlite
+        import llvmlite.binding as llvm
+
+        with open(_SOURCE, "rb") as file:
+            digest = hashlib.sha256(file.read())
+        features = llvm.get_host_cpu_features().flatten()
+        for part in (llvmlite.__version__, sysconfig.get_platform(), llvm.get_host_cpu_name(), features):
+            digest.update(part.encode() + b"\0")
+        _key = digest.hexdigest()[:16]
+    return _key
+
+
+def _folders() -> Iterator[str]:
+    """Where machine code may be kept, the best place first. Only folders of this user: code is run from there."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    if chosen:
+        yield os.path.join(chosen, "optimization")
+    yield os.path.join(os.path.dirname(_SOURCE), "__pycache__")
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", os.path.expanduser("~"))
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    yield os.path.join(base, "optimization-speed")
+
+
+def _path(folder: str, name: str) -> str:
+    return os.path.join(folder, f"speed-{name}-{_machine_key()}.obj")
+
+
+def _kept() -> dict[str, tuple[str, bytes]] | None:
+    """The objects of the first folder that holds them whole: a line with symbol and digest, then the object file."""
+    for folder in _folders():
+        try:
+            objects = {}
+            for name in _NAMES:
+                with open(_path(folder, name), "rb") as file:
+                    symbol, digest = file.readline().decode("ascii").split()
+                    code = file.read()
+                if hashlib.sha256(code).hexdigest() != digest:
+                    raise ValueError("cut off")
+                objects[name] = (symbol, code)
+            return objects
+        except (OSError, ValueError, ImportError):
+            continue
+    return None
+
+
+def _keep(objects: dict[str, tuple[str, bytes]]) -> None:
+    """Write the objects to the first folder that takes them; where none does, the next run makes them again."""
+    for folder in _folders():
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            for name, (symbol, code) in objects.items():
+                with written_aside(_path(folder, name)) as aside, open(aside, "wb") as file:
+                    file.write(f"{symbol} {hashlib.sha256(code).hexdigest()}\n".encode("ascii") + code)
+            return
+        except OSError:
+            continue

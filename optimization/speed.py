@@ -1,0 +1,317 @@
+"""Add the column `distance` to a DataFrame or to a file of any size, as fast as the machine can.
+
+    python optimization/speed.py dataset_speed_optimization.csv
+    from optimization.speed import distance, add_distance
+
+The formula is kept as it was given. It wants radians, and the values are taken as they are: degrees are not converted.
+It is not the haversine of two points either, for which longitude and latitude would be differences.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if not __package__:  # run as a script: what makes `optimization` importable is the folder above
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+from optimization import _speed_machine
+from optimization._files import EXIT_CODES, BadInput, check_paths, cores, guarded
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+KERNELS = ("auto", "numpy", "compiled")
+# Machine code that is kept from an earlier run is always the faster way, whatever the size. Where there is none, making
+# it takes about as long as the numpy way needs for this much (`python benchmarks/speed.py --crossover` measures it).
+COMPILE_FROM_BYTES = 80_000_000
+COMPILE_FROM_ROWS = 1_000_000
+THREADS_FROM_ROWS = 200_000  # starting and joining a thread takes some 0.1 ms
+PIECE = 1 << 17  # rows that a thread takes at a time: the results do not depend on the number of threads
+NUMPY_PIECE = 1 << 14  # rows whose intermediate columns stay in the cache
+
+
+def function_to_apply(lat: Any, lon: Any) -> Any:
+    """The formula as it was given: the reference that everything here is tested against."""
+    import numpy as np
+
+    a = np.sin(lat/2)**2 + np.cos(lat) * np.cos(lon) * np.sin(lon/2)**2  # fmt: skip
+    return a
+
+
+def distance(latitude: Any, longitude: Any, kernel: str = "auto") -> np.ndarray:
+    """`function_to_apply` for each pair of two columns, as a new float64 array.
+
+    Takes any one-dimensional array-likes of equal length: numpy arrays of any number type and stride, pandas, Arrow and
+    polars columns, lists. Angles in radians. Missing values, NaN and infinities give NaN. The error is at most 4 units
+    of 2⁻⁵² of the sum of the magnitudes of the two terms; the last digits depend on the kernel.
+
+    `kernel`: "numpy", "compiled" (machine code, made by numba once and then kept), or "auto": compiled where the code
+    is there already or 10⁶ rows pay for making it. BadInput (a ValueError) for text or unequal lengths.
+
+    >>> distance([0.5, 1.0], [0.25, None])
+    array([0.07451767,        nan])
+    """
+    import numpy as np
+
+    a, b = _column(latitude, "latitude"), _column(longitude, "longitude")
+    rows = len(a)
+    if len(b) != rows:
+        raise BadInput(f"latitude has {rows} values and longitude {len(b)}: they must have equal length")
+    out = np.empty(rows)
+    if _chosen(kernel, rows >= COMPILE_FROM_ROWS) == "compiled":
+        _evaluate(a, b, out)
+        return out
+    with np.errstate(invalid="ignore"):
+        for start in range(0, rows, NUMPY_PIECE):
+            piece = slice(start, start + NUMPY_PIECE)
+            out[piece] = function_to_apply(_float64(a[piece]), _float64(b[piece]))
+    return out
+
+
+def add_distance(df: pd.DataFrame, latitude: str = "latitude", longitude: str = "longitude") -> pd.DataFrame:
+    """A new DataFrame with the column `distance`; the input stays as it is. BadInput for a missing or text column.
+
+    A column `distance` that is there already is replaced in the result, as `df["distance"] = …` would.
+    """
+    for name in (latitude, longitude):
+        if list(df.columns).count(name) != 1:
+            shown = ", ".join(map(str, df.columns[:20]))
+            raise BadInput(f"the DataFrame needs exactly one column {name}; it has: {shown}")
+    return df.assign(distance=distance(df[latitude], df[longitude]))
+
+
+def add_distance_to_file(
+    source: str,
+    out: str,
+    kernel: str = "auto",
+    latitude: str = "latitude",
+    longitude: str = "longitude",
+    column: str = "distance",
+    delimiter: str | None = None,
+    quiet: bool = True,
+) -> None:
+    """Write the CSV or Parquet file `source` with one more column to `out`, as a stream; CSV or Parquet by its ending.
+
+    Every other field of a CSV comes through byte for byte; memory does not depend on the size of the file.
+    BadInput names the line of what cannot be used, and nothing is written then.
+    """
+    check_paths(source, out)
+    with open(source, "rb") as file:
+        parquet_in = file.read(4) == b"PAR1"
+    parquet_out = out.lower().endswith((".parquet", ".pq"))
+    if parquet_in or parquet_out:
+        from optimization import _speed_parquet
+
+        chosen = _chosen(kernel, os.path.getsize(source) >= COMPILE_FROM_BYTES // 4)
+        _speed_parquet.append_column(
+            source, out, column, lambda a, b: distance(a, b, kernel=chosen), (latitude, longitude), delimiter, quiet
+        )
+        return
+    from optimization import _speed_text
+
+    layout = _speed_text.read_layout(source, latitude, longitude, delimiter)
+    refuse_existing(source, layout.names, column)
+    chosen = _chosen(kernel, os.path.getsize(source) >= COMPILE_FROM_BYTES)
+    _speed_text.append_column(layout, out, column, text_engine(layout, chosen), quiet)
+
+
+def refuse_existing(source: str, names: list[str], column: str) -> None:
+    """BadInput where the new column would be there twice."""
+    if column in names:
+        raise BadInput(f"{source} has a column {column} already: name the new one with --column")
+
+
+def text_engine(layout: Any, kernel: str, workers: int | None = None) -> Any:
+    """What turns CSV text into CSV text with one more field, for the kernel "numpy" or "compiled"."""
+    from optimization import _speed_text
+
+    if kernel == "numpy":
+        return _speed_text.Portable(layout, function_to_apply)
+    return _speed_text.Compiled(layout, _speed_machine.load(), workers)
+
+
+def _chosen(kernel: str, pays_for_compiling: bool) -> str:
+    """ "numpy" or "compiled" for "auto"; what was asked for otherwise."""
+    if kernel not in KERNELS:
+        raise BadInput(f"no kernel {kernel!r}: choose {', '.join(KERNELS)}")
+    if kernel != "auto":
+        return kernel
+    if _speed_machine.available() or (pays_for_compiling and _speed_machine.can_compile()):
+        return "compiled"
+    return "numpy"
+
+
+def _column(values: Any, name: str) -> np.ndarray:
+    """The values as a one-dimensional numpy array of numbers, without a copy where they are in one already."""
+    import numpy as np
+
+    if not isinstance(values, np.ndarray):
+        values = _from_library(values)
+    elif isinstance(values, np.ma.MaskedArray):
+        values = values.astype(np.float64).filled(np.nan)
+    if values.ndim != 1:
+        raise BadInput(f"{name} has {values.ndim} dimensions: give one column")
+    if values.dtype.kind == "O":
+        values = _from_objects(values, name)
+    if values.dtype.kind not in "biuf":
+        raise BadInput(f"{name} holds {values.dtype}, not numbers")
+    return values
+
+
+def _from_library(values: Any) -> np.ndarray:
+    """A column of pandas, Arrow or polars, or a sequence, as a numpy array; missing values as NaN where it can."""
+    import numpy as np
+
+    library = type(values).__module__.partition(".")[0]
+    if library == "pandas" and hasattr(values, "to_numpy") and hasattr(values, "dtype"):
+        if isinstance(values.dtype, np.dtype) or values.dtype.kind not in "biuf":
+            return values.to_numpy()
+        return values.to_numpy(dtype="float64", na_value=np.nan)
+    if library == "pyarrow" and hasattr(values, "to_numpy"):
+        return values.to_numpy(zero_copy_only=False)
+    return np.asarray(values)
+
+
+def _from_objects(values: np.ndarray, name: str) -> np.ndarray:
+    """Numbers of any Python kind, None and pandas.NA, as float64; BadInput for text, which numpy would convert."""
+    import numpy as np
+    import pandas as pd
+
+    numbers = np.full(len(values), np.nan)
+    present = ~pd.isna(values)
+    for row in np.flatnonzero(present):
+        value = values[row]
+        if isinstance(value, (str, bytes)):
+            raise BadInput(f"{name} holds text in row {row}: {value[:60]!r}")
+        try:
+            numbers[row] = value
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"{name} holds no number in row {row}: {error}") from error
+    return numbers
+
+
+def _float64(values: np.ndarray) -> np.ndarray:
+    """The same numbers as contiguous float64 (the cosine of an int8 would be a float16); no copy where they are."""
+    import numpy as np
+
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def _evaluate(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    """The compiled formula, piece by piece, on a thread a core where that pays."""
+    machine, rows = _speed_machine.load(), len(out)
+    starts = iter(range(0, rows, PIECE))
+
+    def work() -> None:
+        for start in starts:
+            piece = slice(start, start + PIECE)
+            part, part_a, part_b = out[piece], _float64(a[piece]), _float64(b[piece])
+            machine.evaluate(part_a.ctypes.data, part_b.ctypes.data, part.ctypes.data, len(part))
+
+    if rows < THREADS_FROM_ROWS or cores() == 1:
+        work()
+        return
+    import threading
+
+    threads = [threading.Thread(target=work) for _ in range(min(cores(), -(-rows // PIECE)) - 1)]
+    for thread in threads:
+        thread.start()
+    work()
+    for thread in threads:
+        thread.join()
+
+
+def default_out(source: str) -> str:
+    """`source` with _distance before its ending."""
+    stem, ending = os.path.splitext(source.rstrip("/\\"))
+    return f"{stem}_distance{ending}"
+
+
+def _delimiter(text: str) -> str:
+    text = "\t" if text in ("\\t", "tab") else text
+    if len(text) != 1 or not text.isascii() or text in '"\n\r':
+        raise argparse.ArgumentTypeError("one character, or tab")
+    return text
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="optimization/speed.py",
+        description="Add the column distance to a CSV or Parquet file (or to each file of a folder), as a stream.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("source", metavar="IN", help="CSV or Parquet file, or a folder of them")
+    made.add_argument("--out", help="CSV or Parquet by its ending (default: IN with _distance before the ending)")
+    made.add_argument("--kernel", choices=KERNELS, default="auto", help="auto (default): whichever is faster here")
+    made.add_argument("--latitude", default="latitude", metavar="NAME", help="column of the latitude")
+    made.add_argument("--longitude", default="longitude", metavar="NAME", help="column of the longitude")
+    made.add_argument("--column", default="distance", metavar="NAME", help="name of the new column")
+    made.add_argument("--delimiter", type=_delimiter, help="of the CSV (default: found out)")
+    made.add_argument("--compare", action="store_true", help="measure every way of doing it; a table and a chart")
+    made.add_argument("--rows", type=int, default=1_000_000, help="rows that --compare measures (default: 1,000,000)")
+    made.add_argument("--chart", metavar="PATH", help="chart of --compare, PNG or SVG (default: OUT's name, .png)")
+    made.add_argument("--engine", choices=("local", "dask"), default="local", help="dask: a task a part, any cluster")
+    made.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask cluster (default: one is started)")
+    made.add_argument("--quiet", action="store_true", help="no progress bar")
+    made.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return made
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    options = parser().parse_args(arguments)
+    return guarded(lambda: _run(options), options.debug)
+
+
+def _run(options: argparse.Namespace) -> None:
+    source, out = options.source, options.out or default_out(options.source)
+    names = (options.latitude, options.longitude)
+    if options.compare:
+        from optimization import _speed_compare
+
+        _speed_compare.run(source, names, options.delimiter, options.rows, options.chart or _beside(out, ".png"))
+        return
+    if options.scheduler and options.engine != "dask":
+        raise BadInput("--scheduler belongs to --engine dask")
+    if options.engine == "dask":
+        from optimization import _speed_dask
+
+        _speed_dask.append_column(
+            files_of(source, out), options.scheduler, options.kernel, names, options.column, options.delimiter,
+            options.quiet,
+        )  # fmt: skip
+        return
+    for one, other in files_of(source, out):
+        add_distance_to_file(one, other, options.kernel, *names, options.column, options.delimiter, options.quiet)
+
+
+def _beside(out: str, ending: str) -> str:
+    return os.path.splitext(out)[0] + ending
+
+
+def files_of(source: str, out: str) -> list[tuple[str, str]]:
+    """(input, output) of a file, or of each CSV and Parquet file of a folder; BadInput where there is none."""
+    if not os.path.isdir(source):
+        return [(source, out)]
+    endings = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+    names = sorted(name for name in os.listdir(source) if name.lower().endswith(endings) and name[0] != ".")
+    if not names:
+        raise BadInput(f"{source} holds no file that ends with {', '.join(endings)}")
+    if os.path.isfile(out):
+        raise BadInput(f"the input is a folder and the output {out} a file: give a folder with --out")
+    if os.path.exists(out) and os.path.samefile(source, out):
+        raise BadInput(f"the output {out} would overwrite the input: give another --out")
+    os.makedirs(out, exist_ok=True)
+    return [(os.path.join(source, name), os.path.join(out, name)) for name in names]
+
+
+if __name__ == "__main__":
+    from optimization import speed  # one module, whether it is run or imported
+
+    sys.exit(speed.main())
