@@ -1,0 +1,576 @@
+"""Turn a chunk of one column's text into the narrowest values that give every text again. Pure: arrays in, arrays out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# Spellings that can mean "missing" in a column that otherwise holds numbers, dates or booleans; one spelling a column.
+MISSING = ("NA", "N/A", "n/a", "NULL", "null", "Null", "None", "none", "nan", "NaN", "NAN", "#N/A", "\\N", "-", "--", "?", ".")
+_MISSING_SET = frozenset(MISSING)
+_MISSING_ARRAY = pa.array(MISSING, pa.string())
+BOOLEANS = (
+    ("true", "false"), ("True", "False"), ("TRUE", "FALSE"), ("yes", "no"), ("Yes", "No"), ("YES", "NO"),
+    ("y", "n"), ("Y", "N"), ("t", "f"), ("T", "F"), ("on", "off"), ("On", "Off"), ("ON", "OFF"),
+)  # fmt: skip
+_INT = re.compile(r"-?\d{1,20}\Z", re.ASCII)
+_FLOAT = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\Z", re.ASCII)
+_DATE_START = re.compile(r"\d{2,4}[-/.]\d{2}[-/.]\d{2,4}", re.ASCII)
+_FLOAT_BYTES = b"0123456789.-+eE"
+MAX_DECIMALS = 15
+_POWERS = tuple(10.0**n for n in range(MAX_DECIMALS + 1))
+SAMPLE = 256
+
+DATE_FORMS = (
+    "YYYY-MM-DD", "YYYY/MM/DD", "YYYY.MM.DD",
+    "DD/MM/YYYY", "DD-MM-YYYY", "DD.MM.YYYY",
+    "MM/DD/YYYY", "MM-DD-YYYY", "MM.DD.YYYY",
+)  # fmt: skip
+_CLOCKS = ("hh:mm:ss", "hh:mm")
+_ZONES = ("", "Z", "+00:00", "+00")
+_DAYS_IN_MONTH = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+UNIT_OF_DIGITS = {0: "s", 1: "ms", 2: "ms", 3: "ms", 4: "us", 5: "us", 6: "us", 7: "ns", 8: "ns", 9: "ns"}
+PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+
+
+@dataclass
+class Encoded:
+    """A chunk of one column. Row i is missing where `valid` is False (None: no row is); what `values` holds depends on `kind`:
+
+    empty: nothing · int: `values + base` · decimal: `(values + base) / 10**scale` as float64 · float: float64 ·
+    date: days since 1970, `values + base` · timestamp: units (`unit_of(form)`) since 1970, `values + base` ·
+    dictionary: codes into `texts` · text: `texts`, a row each.
+    """
+
+    kind: str
+    length: int
+    values: np.ndarray | None = None
+    valid: np.ndarray | None = None
+    texts: pa.Array | None = None
+    base: int = 0
+    scale: int = 0
+    form: str = ""
+    # The spelling of missing rows; None where nothing is missing. "" is the empty unquoted field.
+    missing: str | None = None
+    # Some number of a decimal or float chunk is written without a decimal point ("5" beside "5.5").
+    plain: bool = False
+    low: int | float = 0
+    high: int | float = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def nulls(self) -> int:
+        if self.kind == "empty":
+            return self.length
+        return 0 if self.valid is None else int(self.length - np.count_nonzero(self.valid))
+
+    def wide(self) -> np.ndarray:
+        """The integers as int64 (uint64 beyond): `values + base`."""
+        assert self.values is not None
+        if self.values.dtype == np.uint64 and self.high >= 1 << 63:
+            return self.values
+        return self.values.astype(np.int64) + self.base if self.base else self.values.astype(np.int64)
+
+    def floats(self) -> np.ndarray:
+        """float64 of an int, decimal or float chunk; a missing row holds any number."""
+        assert self.values is not None
+        if self.kind == "float":
+            return self.values
+        wide = self.wide().astype(np.float64)
+        return wide / _POWERS[self.scale] if self.scale else wide
+
+
+def unit_of(form: str) -> str:
+    """The unit a timestamp form is exact in: s, ms, us or ns."""
+    return UNIT_OF_DIGITS[form.count("f")]
+
+
+def unsigned_for(span: int) -> np.dtype:
+    """The narrowest unsigned integer that holds 0 … span."""
+    return np.dtype("u1" if span < 1 << 8 else "u2" if span < 1 << 16 else "u4" if span < 1 << 32 else "u8")
+
+
+def narrowed(wide: np.ndarray, valid: np.ndarray | None, low: int, high: int) -> tuple[np.ndarray, int]:
+    """`wide` as the narrowest unsigned offsets from the lowest, and that base; missing rows become 0."""
+    if wide.dtype == np.uint64:
+        return wide, 0
+    if high - low >= 1 << 63:
+        return wide, 0
+    values = (wide - low).astype(unsigned_for(high - low))
+    if valid is not None:
+        values[~valid] = 0
+    return values, low
+
+
+def text_parts(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets (int64, from 0) and bytes of an arrow string array."""
+    wide = pa.types.is_large_string(texts.type)
+    offsets = np.frombuffer(texts.buffers()[1], np.int64 if wide else np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    data = texts.buffers()[2]
+    first, last = int(offsets[0]), int(offsets[-1])
+    view = np.frombuffer(data, np.uint8)[first:last] if data is not None else np.empty(0, np.uint8)
+    return offsets.astype(np.int64) - first, view
+
+
+def encode(texts: pa.Array) -> Encoded:
+    """The narrowest exact encoding of a chunk of text (arrow string, null = empty unquoted field)."""
+    length, nulls = len(texts), texts.null_count
+    if nulls == length:
+        return Encoded("empty", length, missing="" if length else None)
+    step = max(1, length // SAMPLE)
+    picked = texts if step == 1 else texts.take(pa.array(np.arange(0, length, step)[:SAMPLE]))
+    sample = [value for value in picked.to_pylist() if value is not None]
+    # Few different texts: look at those alone.
+    if len(set(sample)) <= len(sample) // 2 or length < 64:
+        coded = texts.dictionary_encode()
+        if len(coded.dictionary) <= max(length // 3, 64):
+            return _encode_dictionary(coded, length)
+    if not sample:
+        sample = texts.drop_null().slice(0, SAMPLE).to_pylist()
+    valid = None
+    dense = texts
+    if nulls:
+        valid = pc.is_valid(texts).to_numpy(zero_copy_only=False)
+        dense = texts.drop_null()
+    candidate = _candidate(sample)
+    if candidate == "text":
+        return Encoded("text", length, texts=texts, missing="" if nulls else None)
+    encoded = _encode_dense(dense, candidate)
+    missing = "" if nulls else None
+    if encoded is None:
+        spelled = pc.is_in(dense, value_set=_MISSING_ARRAY).to_numpy(zero_copy_only=False)
+        words = pc.unique(dense.filter(pa.array(spelled))).to_pylist() if spelled.any() else []
+        if len(words) == 1 and not nulls:
+            missing, valid = words[0], ~spelled
+            encoded = _encode_dense(dense.filter(pa.array(valid)), candidate)
+    if encoded is None:
+        return Encoded("text", length, texts=texts, missing="" if nulls else None)
+    return _spread(encoded, length, valid, missing)
+
+
+def _candidate(sample: list[str]) -> str:
+    """What a sample of texts looks like: int, float, time or text."""
+    words = [word for word in sample if word not in _MISSING_SET]
+    if not words:
+        return "text"
+    if all(_INT.match(word) for word in words):
+        return "int"
+    if all(_FLOAT.match(word) for word in words):
+        return "float"
+    if len({len(word) for word in words}) == 1 and all(_DATE_START.match(word) for word in words):
+        return "time"
+    return "text"
+
+
+def _encode_dictionary(coded: pa.DictionaryArray, length: int) -> Encoded:
+    words = coded.dictionary
+    codes = coded.indices
+    valid = None
+    missing: str | None = None
+    if codes.null_count:
+        valid = pc.is_valid(codes).to_numpy(zero_copy_only=False)
+        codes = codes.fill_null(0)
+        missing = ""
+    positions = codes.to_numpy(zero_copy_only=False)
+    entries = words.to_pylist()
+    spelled = [n for n, word in enumerate(entries) if word in _MISSING_SET]
+    as_text = Encoded(
+        "dictionary", length, values=_zeroed(positions.astype(unsigned_for(len(words) - 1)), valid), valid=valid, texts=words, missing=missing
+    )
+    candidate = _candidate(entries[:SAMPLE])
+    if candidate == "text":
+        return as_text
+    if not spelled:
+        encoded = _encode_dense(words, candidate)
+    elif len(spelled) == 1 and valid is None:
+        kept = [n for n in range(len(entries)) if n != spelled[0]]
+        encoded = _encode_dense(words.take(pa.array(kept)), candidate)
+        valid = positions != spelled[0]
+        missing = entries[spelled[0]]
+        renumber = np.zeros(len(entries), np.int64)
+        renumber[kept] = np.arange(len(kept))
+        positions = renumber[positions]
+    else:
+        return as_text
+    if encoded is None:
+        return as_text
+    assert encoded.values is not None
+    return replace(encoded, length=length, values=_zeroed(encoded.values[positions], valid), valid=valid, missing=missing)
+
+
+def _zeroed(values: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
+    if valid is not None:
+        values[~valid] = 0
+    return values
+
+
+def _spread(encoded: Encoded, length: int, valid: np.ndarray | None, missing: str | None) -> Encoded:
+    """The values of the present rows, spread over all rows."""
+    if valid is None:
+        return encoded
+    assert encoded.values is not None
+    values = np.zeros(length, encoded.values.dtype)
+    values[valid] = encoded.values
+    return replace(encoded, length=length, values=values, valid=valid, missing=missing)
+
+
+def _encode_dense(texts: pa.Array, candidate: str) -> Encoded | None:
+    """Numbers or times without a missing row; None where a text would not come back."""
+    if not len(texts):
+        return None
+    if candidate == "int":
+        # A point further on; without one, what is no plain integer is text.
+        return encode_ints(texts) or (encode_floats(texts) if pc.any(pc.match_substring_regex(texts, "[.eE]")).as_py() else None)
+    if candidate == "float":
+        return encode_floats(texts)
+    return encode_times(texts)
+
+
+# --- numbers -------------------------------------------------------------------------------------------------------------
+
+
+def digits_of(values: np.ndarray) -> int:
+    """How many characters the integers take together, written plainly."""
+    if not len(values):
+        return 0
+    negative = 0
+    if values.dtype != np.uint64:
+        negative = int(np.count_nonzero(values < 0))
+        # -2**63 has no positive twin in int64; as uint64 it has
+        values = np.abs(values).view(np.uint64) if negative else values.view(np.uint64)
+    total = len(values) + negative
+    highest = int(values.max())
+    threshold = 10
+    while threshold <= highest:
+        total += int(np.count_nonzero(values >= np.uint64(threshold)))
+        threshold *= 10
+    return total
+
+
+def encode_ints(texts: pa.Array) -> Encoded | None:
+    """Integers written plainly: no +, no leading zero, no -0. Proven by length: any other spelling is longer."""
+    try:
+        wide = texts.cast(pa.int64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        try:
+            wide = texts.cast(pa.uint64()).to_numpy(zero_copy_only=False)
+        except pa.ArrowInvalid:
+            return None
+    offsets, data = text_parts(texts)
+    if int(offsets[-1]) != digits_of(wide):
+        return None
+    if bytes(data[:1]) and b"x" in (lowered := data.tobytes().lower()) and lowered.strip(b"0123456789-"):
+        return None  # arrow also reads 0x1A
+    low, high = int(wide.min()), int(wide.max())
+    values, base = narrowed(wide, None, low, high)
+    return Encoded("int", len(texts), values=values, base=base, low=low, high=high)
+
+
+def encode_floats(texts: pa.Array) -> Encoded | None:
+    """Numbers of which each has a decimal point, or prints the same without one."""
+    _, data = text_parts(texts)
+    raw = data.tobytes()
+    if raw.translate(None, _FLOAT_BYTES):
+        return None
+    if b"+" in raw and pc.any(pc.starts_with(texts, "+")).as_py():
+        return None
+    try:
+        values = texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return None
+    if not np.isfinite(values).all():
+        return None
+    plain = False
+    if raw.count(b".") != len(texts):
+        without = pc.invert(pc.match_substring(texts, "."))
+        bare = texts.filter(without)
+        numbers = values[without.to_numpy(zero_copy_only=False)]
+        plain = len(bare) > 0
+        if plain and not _prints_plain(bare, numbers):
+            return None
+    return _as_decimal(values, plain)
+
+
+def _prints_plain(bare: pa.Array, numbers: np.ndarray) -> bool:
+    """Whether numbers without a decimal point come back as they are written."""
+    whole = encode_ints(bare)
+    if whole is not None and max(abs(whole.low), abs(whole.high)) < 2**53:
+        return True
+    return bool(bare.to_pylist() == [print_plain(number) for number in numbers.tolist()])
+
+
+def print_plain(number: float) -> str:
+    """A float as files without needless points write it: 5, 5.5, 1e-07."""
+    text = repr(number)
+    return text[:-2] if text.endswith(".0") else text
+
+
+def _as_decimal(values: np.ndarray, plain: bool) -> Encoded:
+    """float64 as whole numbers of 10**-scale where that gives every value again, bit for bit."""
+    low, high = float(values.min()), float(values.max())
+    as_float = Encoded("float", len(values), values=values, plain=plain, low=low, high=high)
+    zeros = values == 0
+    if zeros.any() and np.signbit(values[zeros]).any():
+        return as_float
+    biggest = max(abs(low), abs(high))
+    sample = values[:: max(1, len(values) // 64)]
+    scale = 0
+    while True:
+        scaled = decimal_of(sample, scale)
+        if scaled is not None:
+            scaled = decimal_of(values, scale)
+            if scaled is not None:
+                break
+        scale += 1
+        if scale > MAX_DECIMALS or biggest * _POWERS[scale] >= 2**53:
+            return as_float
+    lowest, highest = int(scaled.min()), int(scaled.max())
+    if highest - lowest >= 1 << 48:
+        return as_float
+    narrow, base = narrowed(scaled, None, lowest, highest)
+    return Encoded("decimal", len(values), values=narrow, base=base, scale=scale, plain=plain, low=low, high=high)
+
+
+def decimal_of(values: np.ndarray, scale: int) -> np.ndarray | None:
+    """int64 `k` with `k / 10**scale == values` exactly, or None. The division of two exact numbers is correctly rounded."""
+    with np.errstate(over="ignore"):
+        scaled = np.rint(values * _POWERS[scale])
+    if not (np.abs(scaled) < 2**53).all() or not np.array_equal(scaled / _POWERS[scale], values):
+        return None
+    return scaled.astype(np.int64)
+
+
+# --- dates and times -----------------------------------------------------------------------------------------------------
+
+
+def forms_of(sample: bytes) -> list[str]:
+    """The forms of date or timestamp that one text can have, such as `YYYY-MM-DD hh:mm:ss.fff`."""
+    text = sample.decode("ascii", "replace")
+    found = []
+    for date in DATE_FORMS:
+        if not _fits(text[:10], date):
+            continue
+        if len(text) == 10:
+            found.append(date)
+            continue
+        if text[10] not in " T":
+            continue
+        rest = text[11:]
+        for zone in _ZONES:
+            if zone and not rest.endswith(zone):
+                continue
+            clock = rest[: len(rest) - len(zone)]
+            for form in _CLOCKS:
+                if _fits(clock, form):
+                    found.append(f"{date}{text[10]}{form}{zone}")
+            if len(clock) > 9 and _fits(clock[:8], "hh:mm:ss") and clock[8] in ".," and clock[9:].isdigit() and len(clock) <= 18:
+                found.append(f"{date}{text[10]}hh:mm:ss{clock[8]}{'f' * (len(clock) - 9)}{zone}")
+    return found
+
+
+def _fits(text: str, form: str) -> bool:
+    return len(text) == len(form) and all(
+        character.isdigit() if slot in "YMDhmsf" else character == slot for character, slot in zip(text, form, strict=True)
+    )
+
+
+def encode_times(texts: pa.Array, forms: list[str] | None = None) -> Encoded | None:
+    """Dates or timestamps of one form of fixed width; None where a text is of another form or no real day."""
+    offsets, data = text_parts(texts)
+    width = int(offsets[1] - offsets[0])
+    if width < 10 or len(data) != width * len(texts) or np.any(np.diff(offsets) != width):
+        return None
+    matrix = data.reshape(len(texts), width)
+    found: list[Encoded] = []
+    for form in forms if forms is not None else forms_of(matrix[0].tobytes()):
+        if len(form) == width:
+            encoded = _times_of(matrix, form)
+            if encoded is not None:
+                found.append(encoded)
+    if not found:
+        return None
+    first = found[0]
+    if len(found) > 1:
+        # 03/04/2020 reads both ways: the whole column must tell which.
+        first = replace(first, notes=["ambiguous"])
+    return first
+
+
+def _times_of(matrix: np.ndarray, form: str) -> Encoded | None:
+    def number(letter: str, first: int | None = None) -> np.ndarray | None:
+        start = form.index(letter) if first is None else first
+        count = form.count(letter)
+        total = np.zeros(len(matrix), np.int64)
+        for place in range(start, start + count):
+            digit = matrix[:, place] - np.uint8(48)
+            if (digit > 9).any():
+                return None
+            total = total * 10 + digit if place > start else digit.astype(np.int64)
+        return total
+
+    for place, slot in enumerate(form):
+        if slot not in "YMDhmsf" and not (matrix[:, place] == ord(slot)).all():
+            return None
+    year, month, day = number("Y"), number("M"), number("D")
+    if year is None or month is None or day is None:
+        return None
+    if month.min() < 1 or month.max() > 12 or day.min() < 1 or year.min() < 1:
+        return None
+    if (day > _DAYS_IN_MONTH[month]).any():
+        return None
+    months = (year - 1970) * 12 + month - 1
+    days = months.astype("M8[M]").astype("M8[D]").astype(np.int64) + day - 1
+    late = (month == 2) & (day == 29)
+    if late.any() and ((days[late]).astype("M8[D]").astype("M8[M]").astype(np.int64) != months[late]).any():
+        return None  # 29 February of a common year
+    if "h" not in form:
+        low, high = int(days.min()), int(days.max())
+        values, base = narrowed(days, None, low, high)
+        return Encoded("date", len(matrix), values=values, base=base, form=form, low=low, high=high)
+    hour, minute = number("h"), number("m")
+    second = number("s") if "s" in form else np.zeros(len(matrix), np.int64)
+    if hour is None or minute is None or second is None:
+        return None
+    if hour.max() > 23 or minute.max() > 59 or second.max() > 59:
+        return None
+    stamps = days * 86_400 + hour * 3600 + minute * 60 + second
+    digits = form.count("f")
+    if digits:
+        fraction = number("f")
+        if fraction is None:
+            return None
+        unit = UNIT_OF_DIGITS[digits]
+        if unit == "ns" and (year.min() < 1678 or year.max() > 2261):
+            return None
+        stamps = stamps * PER_SECOND[unit] + fraction * (PER_SECOND[unit] // 10**digits)
+    low, high = int(stamps.min()), int(stamps.max())
+    values, base = narrowed(stamps, None, low, high)
+    return Encoded("timestamp", len(matrix), values=values, base=base, form=form, low=low, high=high)
+
+
+# --- back to text --------------------------------------------------------------------------------------------------------
+
+
+def print_times(values: np.ndarray, form: str) -> pa.Array:
+    """Days (a date form) or units since 1970 (a timestamp form) as text, all present."""
+    digits = form.count("f")
+    if "h" in form:
+        per_second = PER_SECOND[UNIT_OF_DIGITS[digits]]
+        days, clock = np.divmod(values, 86_400 * per_second)
+    else:
+        days, clock, per_second = values, None, 1
+    matrix = np.empty((len(values), len(form)), np.uint8)
+    if not len(values):
+        return pa.array([], pa.string())
+    first, last = int(days.min()), int(days.max())
+    if last - first < 4 * len(values) + 1000:
+        table = _date_matrix(np.arange(first, last + 1), form[:10])
+        matrix[:, :10] = table[days - first]
+    else:
+        matrix[:, :10] = _date_matrix(days, form[:10])
+    if clock is not None:
+        seconds, fraction = np.divmod(clock, per_second) if per_second > 1 else (clock, None)
+        hours, rest = np.divmod(seconds, 3600)
+        minutes, secs = np.divmod(rest, 60)
+        for place in range(10, len(form)):
+            if form[place] not in "hmsf":
+                matrix[:, place] = ord(form[place])
+        _put(matrix, form, "h", hours)
+        _put(matrix, form, "m", minutes)
+        if "s" in form:
+            _put(matrix, form, "s", secs)
+        if fraction is not None:
+            _put(matrix, form, "f", fraction // (per_second // 10**digits))
+    return fixed_texts(matrix)
+
+
+def _put(matrix: np.ndarray, form: str, letter: str, numbers: np.ndarray) -> None:
+    start = form.index(letter)
+    for place in range(start + form.count(letter) - 1, start - 1, -1):
+        numbers, digit = np.divmod(numbers, 10)
+        matrix[:, place] = digit + 48
+
+
+def _date_matrix(days: np.ndarray, form: str) -> np.ndarray:
+    months = days.astype("M8[D]").astype("M8[M]")
+    day = days - months.astype("M8[D]").astype(np.int64) + 1
+    year, month = np.divmod(months.astype(np.int64), 12)
+    matrix = np.empty((len(days), 10), np.uint8)
+    for place, slot in enumerate(form):
+        if slot not in "YMD":
+            matrix[:, place] = ord(slot)
+    _put(matrix, form, "Y", year + 1970)
+    _put(matrix, form, "M", month + 1)
+    _put(matrix, form, "D", day)
+    return matrix
+
+
+def fixed_texts(matrix: np.ndarray) -> pa.Array:
+    """An arrow string array from a matrix of bytes, a row each."""
+    rows, width = matrix.shape
+    wide = rows * width >= 2**31 - 1
+    offsets = np.arange(rows + 1, dtype=np.int64 if wide else np.int32) * width
+    kind = pa.large_string() if wide else pa.string()
+    return pa.Array.from_buffers(kind, rows, [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(matrix))])
+
+
+def texts_of(chunk: Encoded) -> pa.Array | None:
+    """The chunk as text again, null where missing; None for numbers whose text is not kept (they keep their float64)."""
+    if chunk.kind == "empty":
+        return pa.nulls(chunk.length, pa.string())
+    if chunk.kind == "text":
+        return chunk.texts
+    assert chunk.values is not None
+    mask = None if chunk.valid is None else ~chunk.valid
+    if chunk.kind == "dictionary":
+        assert chunk.texts is not None
+        return chunk.texts.take(pa.array(chunk.values, mask=mask))
+    if chunk.kind == "int":
+        return pa.array(chunk.wide(), mask=mask).cast(pa.string())
+    if chunk.kind in ("date", "timestamp"):
+        printed = print_times(chunk.wide(), chunk.form)
+        return printed if mask is None else pc.if_else(pa.array(chunk.valid), printed, pa.scalar(None, pa.string()))
+    return None
+
+
+def same_texts(chunk: Encoded, original: pa.Array) -> bool:
+    """Whether `chunk` gives every text of `original` again (numbers with a decimal point: the same float64)."""
+    printed = texts_of(chunk)
+    if printed is not None:
+        if chunk.missing:
+            printed = printed.fill_null(chunk.missing)
+        return bool(printed.equals(original))
+    return same_floats(chunk.floats(), chunk.valid, chunk.missing, original)
+
+
+def same_floats(values: np.ndarray, valid: np.ndarray | None, missing: str | None, original: pa.Array) -> bool:
+    """Whether each number has the float64 of its text, its very text where that has no decimal point, and each gap its spelling."""
+    present = original
+    if valid is not None and not valid.all():
+        gaps = original.filter(pa.array(~valid))
+        if missing:
+            if gaps.null_count or not pc.all(pc.equal(gaps, missing)).as_py():
+                return False
+        elif gaps.null_count != len(gaps):
+            return False
+        present = original.filter(pa.array(valid))
+        values = values[valid]
+    if present.null_count:
+        return False
+    try:
+        expected = present.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return False
+    if not np.array_equal(expected.view(np.int64), np.ascontiguousarray(values, np.float64).view(np.int64)):
+        return False
+    _, data = text_parts(present)
+    if int(np.count_nonzero(data == 0x2E)) == len(present):
+        return True
+    if not len(present):
+        return True
+    without = pc.invert(pc.match_substring(present, "."))
+    return _prints_plain(present.filter(without), expected[without.to_numpy(zero_copy_only=False)])

@@ -1,0 +1,222 @@
+"""Stream CSV files into encoded columns and check the result against the files again. Threads, no types of its own."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import pyarrow as pa
+
+from optimization._files import BadInput, Progress, cores
+from optimization._memory_encode import Encoded, encode, same_texts
+from optimization._memory_plan import Plan, Reread, as_text, first_misfit, fit, unify
+from optimization._memory_print import first_difference, same
+from optimization._memory_source import Chunk, Source, line_of_row, parse, unique_names
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class Scanned:
+    """Columns as lists of encoded chunks, all cut at the same rows."""
+
+    names: list[str]
+    columns: dict[str, list[Encoded]]
+    rows: int = 0
+    repeated_headers: list[tuple[str, int]] = field(default_factory=list)
+
+
+@dataclass
+class Reading:
+    """How the files are read."""
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    drop_repeated_header: bool = True
+    quiet: bool = True
+
+    def open(self, path: str) -> Source:
+        return Source(path, self.encoding, self.delimiter)
+
+
+def in_order(work: Callable[[Chunk], Result], chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, Result]]:
+    """`work` on every chunk by a thread a core, results in file order; at most one chunk more than threads is in memory."""
+    with ThreadPoolExecutor(cores()) as pool:
+        waiting: deque[tuple[Chunk, Future[Result]]] = deque()
+        try:
+            for chunk in chunks:
+                waiting.append((chunk, pool.submit(work, chunk)))
+                if len(waiting) > cores():
+                    first, result = waiting.popleft()
+                    yield first, result.result()
+            while waiting:
+                first, result = waiting.popleft()
+                yield first, result.result()
+        finally:
+            for _, result in waiting:
+                result.cancel()
+
+
+def column_of(table: pa.Table, place: int) -> pa.Array:
+    """A parsed column as one array."""
+    column = table.column(place)
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
+
+
+def scan(source: Source, reading: Reading, schema: dict[str, Plan] | None = None, progress: Progress | None = None) -> Scanned:
+    """Read a file once; with a schema every value is fitted to it, and checked at once: BadInput names the line of a misfit."""
+    names = unique_names(source.header)
+    if schema is not None:
+        check_names(source, names, list(schema))
+    scanned = Scanned(names, {name: [] for name in names})
+
+    def work(chunk: Chunk) -> list[Encoded]:
+        table = parse(chunk, names, source)
+        # A column's text is let go as soon as its values are there.
+        parts = [column_of(table, place) for place in range(table.num_columns)]
+        del table
+        encoded = []
+        for place, name in enumerate(names):
+            texts, parts[place] = parts[place], None
+            if schema is None:
+                encoded.append(encode(texts))
+            else:
+                encoded.append(fitted(source, chunk, schema[name], texts))
+        return encoded
+
+    for chunk, columns in in_order(work, _watched(source, reading, progress)):
+        for name, encoded in zip(names, columns, strict=True):
+            scanned.columns[name].append(encoded)
+        scanned.rows += columns[0].length
+        scanned.repeated_headers += [(source.path, line) for line in chunk.repeated_headers]
+    return scanned
+
+
+def fitted(source: Source, chunk: Chunk, plan: Plan, texts: pa.Array) -> Encoded:
+    encoded = as_text(texts) if plan.kind == "text" else encode(texts)
+    settled = fit(plan, encoded)
+    if settled is not None and (settled.kind == "bool" or same_texts(settled, texts)):
+        return settled
+    row = first_misfit(plan, texts)
+    value = texts[row].as_py()
+    told = "an empty field" if value is None else repr(value)
+    raise BadInput(
+        f"{source.path}, line {line_of_row(chunk, source, row):,}: {told} in column {plan.name!r} does not fit the schema "
+        f"({described(plan)}); mend the value, or infer a new schema without --schema"
+    )
+
+
+def described(plan: Plan) -> str:
+    """A plan in a few words."""
+    kind = plan.type or plan.kind
+    if plan.kind == "int":
+        return f"{kind}, {plan.low} … {plan.high}"
+    return f"{kind}, {plan.form}" if plan.form else kind
+
+
+def check_names(source: Source, names: list[str], expected: list[str]) -> None:
+    """BadInput unless the header has the columns that are expected, in their order."""
+    if names == expected:
+        return
+    missing = [name for name in expected if name not in set(names)]
+    extra = [name for name in names if name not in set(expected)]
+    what = "; ".join(
+        part
+        for part in (
+            f"missing: {', '.join(missing[:5])}" if missing else "",
+            f"not expected: {', '.join(extra[:5])}" if extra else "",
+            "the order differs" if not missing and not extra else "",
+        )
+        if part
+    )
+    raise BadInput(f"{source.path}, line 1: the columns are not those of the schema ({what}); mend the header, or infer a new schema")
+
+
+def _watched(source: Source, reading: Reading, progress: Progress | None) -> Iterator[Chunk]:
+    told = 0
+    for chunk in source.chunks(reading.drop_repeated_header):
+        if progress is not None:
+            progress.add(source.bytes_read - told)
+            told = source.bytes_read
+        yield chunk
+
+
+def settle(sources: list[Source], reading: Reading, scanned: Scanned, progress: Progress | None = None) -> tuple[dict[str, Plan], dict[str, list[Encoded]]]:
+    """One plan a column; columns that turn out to be text after all are read once more."""
+    plans: dict[str, Plan] = {}
+    columns: dict[str, list[Encoded]] = {}
+    again: dict[str, str] = {}
+    for name in scanned.names:
+        chunks = scanned.columns.pop(name)
+        try:
+            plans[name], columns[name] = unify(name, chunks)
+        except Reread as reason:
+            again[name] = str(reason)
+    if again:
+        only = list(again)
+        read: dict[str, list[Encoded]] = {name: [] for name in only}
+        for source in sources:
+
+            def work(chunk: Chunk, source: Source = source) -> list[Encoded]:
+                table = parse(chunk, scanned.names, source, only=only)
+                return [as_text(column_of(table, place)) for place in range(len(only))]
+
+            for _, texts in in_order(work, _watched(source, reading, progress)):
+                for name, encoded in zip(only, texts, strict=True):
+                    read[name].append(encoded)
+        for name in only:
+            plans[name], columns[name] = unify(name, read[name])
+            plans[name].why = again[name]
+    return {name: plans[name] for name in scanned.names}, {name: columns[name] for name in scanned.names}
+
+
+def verify(
+    sources: list[Source],
+    reading: Reading,
+    plans: dict[str, Plan],
+    readers: dict[str, Callable[[int, int], pa.Array]],
+    skip: set[str],
+    progress: Progress | None = None,
+) -> None:
+    """Read the files again and compare every text with what the loaded columns print; NotLossless names what differs."""
+    names = list(plans)
+    only = [name for name in names if name not in skip]
+    start = 0
+    if not only:
+        return
+    for source in sources:
+
+        def read(chunk: Chunk, source: Source = source) -> pa.Table:
+            return parse(chunk, names, source, only=only)
+
+        def check(work: tuple[Chunk, pa.Table, int], source: Source = source) -> None:
+            chunk, table, first = work
+            for place, name in enumerate(only):
+                original = column_of(table, place)
+                values = readers[name](first, first + table.num_rows)
+                if not same(plans[name], values, original):
+                    row = max(first_difference(plans[name], values, original), 0)
+                    raise NotLossless(
+                        f"{source.path}, line {line_of_row(chunk, source, row):,}: column {name!r} does not give "
+                        f"{original[row].as_py()!r} back: please report this"
+                    )
+
+        # Where a chunk starts is known once those before it are parsed: parsing and comparing are two steps.
+        with ThreadPoolExecutor(cores()) as pool:
+            waiting: deque[Future[None]] = deque()
+            for chunk, table in in_order(read, _watched(source, reading, progress)):
+                waiting.append(pool.submit(check, (chunk, table, start)))
+                start += table.num_rows
+                if len(waiting) > cores():
+                    waiting.popleft().result()
+            for pending in waiting:
+                pending.result()
+
+
+class NotLossless(BadInput):
+    """What was loaded does not give the file's texts again."""

@@ -1,0 +1,70 @@
+"""Values back to the texts of the file, and the proof that they are the same. Pure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from optimization._memory_encode import print_times, same_floats, unit_of
+from optimization._memory_plan import Plan
+
+
+def texts_back(plan: Plan, values: pa.Array) -> pa.Array:
+    """The texts of a slice of a column (null: an empty unquoted field), from its values.
+
+    Numbers with a decimal point are printed as their shortest text: the file's own may have more zeros.
+    """
+    if plan.kind == "empty":
+        texts = pa.nulls(len(values), pa.string())
+    elif plan.kind == "bool":
+        yes, no = plan.form.split("/")
+        texts = pc.if_else(values.cast(pa.bool_()), yes, no)
+    elif plan.kind == "int":
+        texts = values.cast(pa.string())
+    elif plan.kind == "float":
+        numbers = values.to_pylist()
+        texts = pa.array([None if n is None else print_float(n, plan.plain) for n in numbers], pa.string())
+    elif plan.kind in ("date", "timestamp"):
+        texts = _times(plan, values)
+    else:
+        texts = values.cast(pa.string())
+    return texts.fill_null(plan.missing) if plan.missing else texts
+
+
+def print_float(number: float, plain: bool) -> str:
+    text = repr(float(number))
+    return text[:-2] if plain and text.endswith(".0") else text
+
+
+def _times(plan: Plan, values: pa.Array) -> pa.Array:
+    if plan.kind == "date":
+        numbers = values.cast(pa.date32()).cast(pa.int32()).cast(pa.int64())
+    else:
+        numbers = values.cast(pa.timestamp(unit_of(plan.form), values.type.tz)).cast(pa.int64())
+    present = numbers.drop_null() if numbers.null_count else numbers
+    printed = print_times(present.to_numpy(zero_copy_only=False), plan.form)
+    if not numbers.null_count:
+        return printed
+    valid = pc.is_valid(numbers)
+    places = np.cumsum(valid.to_numpy(zero_copy_only=False)) - 1
+    return printed.take(pa.array(places, mask=~valid.to_numpy(zero_copy_only=False)))
+
+
+def same(plan: Plan, values: pa.Array, original: pa.Array) -> bool:
+    """Whether a slice of a column gives the texts of the file: letter by letter, numbers with a point bit by bit."""
+    if plan.kind == "float":
+        valid = None
+        if values.null_count:
+            valid = pc.is_valid(values).to_numpy(zero_copy_only=False)
+            values = values.fill_null(0.0)
+        return same_floats(values.to_numpy(zero_copy_only=False), valid, plan.missing, original)
+    return bool(texts_back(plan, values).equals(original))
+
+
+def first_difference(plan: Plan, values: pa.Array, original: pa.Array) -> int:
+    """The first row of a slice that differs."""
+    for row in range(len(original)):
+        if not same(plan, values.slice(row, 1), original.slice(row, 1)):
+            return row
+    return -1

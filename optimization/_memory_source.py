@@ -1,0 +1,484 @@
+"""Read a CSV file as UTF-8 chunks that end where a record ends: compression, encoding, delimiter, quotes. No types."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from optimization._files import BadInput
+
+CHUNK_BYTES = 8 << 20
+HEAD_BYTES = 1 << 18
+DELIMITERS = ",;\t|"
+QUOTE = 0x22
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# Bytes of these encodings below 0x80 are not always the ASCII character: records are found after decoding.
+_NEEDS_DECODING_FIRST = ("utf-16", "utf-32", "utf_16", "utf_32", "shift_jis", "cp932", "gb", "big5", "euc", "johab", "cp949", "iso2022", "utf-7")
+# Code points that Windows-1252 leaves undefined.
+_NOT_IN_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
+
+
+@dataclass
+class Chunk:
+    """Whole records as UTF-8, without the header; `first_line` is the number of its first line in the file, from 1."""
+
+    data: bytes
+    first_line: int
+    repeated_headers: list[int] = field(default_factory=list)
+
+
+def sniff_encoding(sample: bytes) -> str:
+    """The encoding of bytes that are no valid UTF-8: Windows-1252 unless the bytes speak for another family.
+
+    Two stray bytes cannot prove an encoding; Windows-1252 is what spreadsheets write and what browsers assume. Text that is
+    full of non-ASCII bytes (Cyrillic, Greek, Chinese, Japanese …) is given to charset-normalizer.
+    """
+    high = [byte for byte in sample if byte > 127]
+    if len(high) > 0.2 * len(sample):
+        from charset_normalizer import from_bytes
+
+        best = from_bytes(sample[:65_536]).best()
+        if best is not None:
+            return str(best.encoding)
+    return "latin-1" if _NOT_IN_CP1252.intersection(high) else "windows-1252"
+
+
+def sniff_delimiter(head: str) -> str:
+    """The delimiter that cuts most of the first records into the same number (> 1) of fields; a comma where none does."""
+    best, best_score = ",", 0.0
+    for delimiter in DELIMITERS:
+        try:
+            counts = [len(row) for row in csv.reader(io.StringIO(head, newline=""), delimiter=delimiter) if row][:200]
+        except csv.Error:
+            continue
+        if not counts or counts[0] < 2:
+            continue
+        agreeing = sum(count == counts[0] for count in counts) / len(counts)
+        score = agreeing * (1 - 0.5 / counts[0])
+        if score > best_score + 1e-9:
+            best, best_score = delimiter, score
+    return best
+
+
+class Source:
+    """A CSV file: `header` (names as written), `encoding`, `delimiter`, and `chunks()`, the records in file order.
+
+    `encoding` None: found out, from the first bytes (marks, UTF-16) and from the first chunk that is not ASCII. `delimiter`
+    None: found out from the head. gzip and zstd are recognised by their first bytes.
+    """
+
+    def __init__(self, path: str | Path, encoding: str | None = None, delimiter: str | None = None, chunk_bytes: int = CHUNK_BYTES) -> None:
+        self.path = str(path)
+        self.asked_encoding = encoding
+        if encoding is not None:
+            try:
+                codecs.lookup(encoding)
+            except LookupError as error:
+                raise BadInput(f"unknown encoding {encoding!r}: give one that Python knows, such as utf-8 or windows-1252") from error
+        if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+            raise BadInput(f"--delimiter {delimiter!r}: one character is needed, such as ; or a tab")
+        self.encoding = encoding or ""
+        self.compression = ""
+        self.bytes_read = 0
+        self.size = Path(path).stat().st_size
+        if self.size == 0:
+            raise BadInput(f"{self.path} is empty: a header with the names of the columns is needed")
+        head = self._head(delimiter)
+        self.chunk_bytes = max(chunk_bytes, min(len(head) * 1024, 64 << 20)) if len(self.header) > 1000 else chunk_bytes
+
+    # --- bytes ---------------------------------------------------------------------------------------------------------
+
+    def _open(self) -> IO[bytes]:
+        raw = open(self.path, "rb")  # noqa: SIM115 the reader closes it
+        magic = raw.read(4)
+        raw.seek(0)
+        if magic.startswith(_GZIP):
+            self.compression = "gzip"
+            return gzip.open(raw)  # type: ignore[return-value]
+        if magic == _ZSTD:
+            self.compression = "zstd"
+            return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")  # type: ignore[return-value]
+        return raw
+
+    def _blocks(self, size: int) -> Iterator[bytes]:
+        """Decompressed bytes; BadInput where the compressed stream is damaged."""
+        with self._open() as stream:
+            while True:
+                try:
+                    block = stream.read(size)
+                except (EOFError, OSError, ValueError) as error:
+                    raise BadInput(f"{self.path}: damaged {self.compression or 'file'} ({error})") from error
+                if not block:
+                    return
+                yield bytes(block)
+
+    def _head(self, delimiter: str | None) -> bytes:
+        """Look at the first bytes: settle the encoding family, the newline, the delimiter and the header."""
+        raw = next(self._blocks(HEAD_BYTES), b"")
+        if not raw:
+            raise BadInput(f"{self.path} is empty: a header with the names of the columns is needed")
+        self.mark = b""
+        for mark, name in _BOMS:
+            if raw.startswith(mark):
+                # utf-16 bytes told by name and by mark agree; a mark outranks nothing else
+                if not self.encoding or self.encoding.lower().replace("_", "-").startswith(("utf-8", "utf-16", "utf-32")):
+                    self.encoding, self.mark = name, mark
+                break
+        if not self.encoding and b"\0" in raw[:4096]:
+            zeros = np.frombuffer(raw[: len(raw[:4096]) // 2 * 2], np.uint8).reshape(-1, 2) == 0
+            even, odd = zeros.mean(axis=0)
+            if max(even, odd) > 0.4 and min(even, odd) < 0.1:
+                self.encoding = "utf-16-be" if even > odd else "utf-16-le"
+        if not self.encoding and len(raw) > 64 and not _is_utf8(raw):
+            self.encoding = sniff_encoding(_not_ascii_lines(raw))
+        self.decode_first = self.encoding.lower().startswith(_NEEDS_DECODING_FIRST)
+        self.sniffed_utf8 = False
+        head = b"".join(_first_blocks(self._utf8_blocks(), HEAD_BYTES))
+        # Only '\r', no '\n': the line ends of old Macs.
+        self.newline = b"\r" if b"\n" not in head and b"\r" in head else b"\n"
+        text = head.decode("utf-8" if _is_utf8(head) else self.encoding if self.encoding and not self.decode_first else "latin-1", errors="replace")
+        end = _record_end(np.frombuffer(head, np.uint8), self.newline[0])
+        if end < 0 and len(head) >= HEAD_BYTES:  # a header (10,000 columns) longer than the first look
+            head = b"".join(_first_blocks(self._utf8_blocks(), 64 * HEAD_BYTES))
+            end = _record_end(np.frombuffer(head, np.uint8), self.newline[0])
+        self.header_bytes = head[: end + 1] if end >= 0 else head
+        body = head[: head.rfind(self.newline) + 1] or head
+        self.delimiter = delimiter or sniff_delimiter((body if len(body) > end else head).decode("utf-8", errors="replace") if _is_utf8(body) else text)
+        header_text = self._text(self.header_bytes)
+        csv.field_size_limit(sys.maxsize)
+        rows = list(csv.reader(io.StringIO(header_text.rstrip("\r\n"), newline=""), delimiter=self.delimiter))
+        if not rows or not any(rows[0]):
+            raise BadInput(f"{self.path}, line 1: no header; the names of the columns are needed in the first line")
+        self.header = rows[0]
+        self.header_lines = self.header_bytes.count(self.newline)
+        return self.header_bytes
+
+    def _text(self, data: bytes) -> str:
+        return self.to_utf8(data, 1).decode()
+
+    def _utf8_blocks(self, size: int | None = None) -> Iterator[bytes]:
+        """Bytes in which , " and newline are themselves: as they are, or decoded where the encoding needs it."""
+        if not self.decode_first:
+            first = True
+            for block in self._blocks(size or CHUNK_BYTES):
+                self.bytes_read += len(block)
+                yield block[len(self.mark) :] if first and self.mark else block
+                first = False
+            return
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        done = 0
+        for block in self._blocks(size or CHUNK_BYTES):
+            self.bytes_read += len(block)
+            yield self._decoded(decoder.decode, block, done)
+            done += len(block)
+        rest = self._decoded(lambda data: decoder.decode(data, final=True), b"", done)
+        if rest:
+            yield rest
+
+    def _decoded(self, decode: Callable[[bytes], str], block: bytes, done: int) -> bytes:
+        try:
+            return decode(block).encode()
+        except UnicodeError as error:
+            place = done + getattr(error, "start", 0)
+            raise BadInput(
+                f"{self.path}, near byte {place:,}: not valid {self.encoding}; name the right one with --encoding"
+            ) from error
+
+    def to_utf8(self, data: bytes, first_line: int) -> bytes:
+        """A chunk as UTF-8; settles the encoding at the first byte that is not ASCII."""
+        if self.decode_first or data.isascii():
+            return data
+        if not self.encoding:
+            if _is_utf8(data):
+                self.sniffed_utf8 = True
+                return data
+            if not self.sniffed_utf8:
+                self.encoding = sniff_encoding(_not_ascii_lines(data))
+        name = self.encoding or "utf-8"
+        if name.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig"):
+            if _is_utf8(data):
+                return data
+            name = "utf-8"
+        try:
+            return data.decode(name).encode()
+        except UnicodeDecodeError as error:
+            line = first_line + data.count(self.newline, 0, error.start)
+            raise BadInput(
+                f"{self.path}, line {line:,}: byte 0x{data[error.start]:02x} is not valid {name}; name the right encoding with --encoding"
+            ) from error
+
+    @property
+    def encoding_name(self) -> str:
+        """The encoding to report: what was told or found; utf-8 where every byte is ASCII."""
+        return self.encoding or "utf-8"
+
+    # --- records -------------------------------------------------------------------------------------------------------
+
+    def chunks(self, drop_repeated_header: bool = True) -> Iterator[Chunk]:
+        """The records after the header, some 8 MB at a time, each chunk ending with a whole record."""
+        self.bytes_read = 0
+        newline = self.newline[0]
+        line = 1 + self.header_lines
+        rest = b""
+        skip = len(self.header_bytes)
+        blocks = self._utf8_blocks(self.chunk_bytes)
+        for block in blocks:
+            data = rest + block if rest else block
+            if skip:
+                if len(data) < skip:
+                    rest = data
+                    continue
+                data, skip = data[skip:], 0
+            end = last_record_end(data, newline, ord(self.delimiter) if ord(self.delimiter) < 128 else 0)
+            if end < 0:
+                rest = data
+                continue
+            piece, rest = data[: end + 1], data[end + 1 :]
+            yield self._chunk(piece, line, drop_repeated_header)
+            line += piece.count(self.newline)
+        if rest and not skip:
+            yield self._chunk(rest, line, drop_repeated_header)
+
+    def _chunk(self, data: bytes, line: int, drop: bool) -> Chunk:
+        repeated: list[int] = []
+        if drop and len(self.header) > 1:
+            data, repeated = self._without_headers(data, line)
+        return Chunk(self.to_utf8(data, line), line, repeated)
+
+    def _without_headers(self, data: bytes, line: int) -> tuple[bytes, list[int]]:
+        """Files that were joined hold their header again: the same bytes as line 1 at the start of a line."""
+        header = self.header_bytes.rstrip(b"\r\n")
+        place = data.find(header)
+        if place < 0:
+            return data, []
+        keep: list[bytes] = []
+        lines: list[int] = []
+        start = 0
+        while place >= 0:
+            after = place + len(header)
+            whole = (place == 0 or data[place - 1 : place] == self.newline) and (after == len(data) or data[after : after + 1] in (b"\r", b"\n"))
+            if whole and data.count(b'"', 0, place) % 2 == 0:
+                end = data.find(self.newline, after)
+                end = len(data) if end < 0 else end + 1
+                lines.append(line + data.count(self.newline, 0, place))
+                keep.append(data[start:place])
+                start = after = end
+            place = data.find(header, after)
+        return b"".join([*keep, data[start:]]), lines
+
+
+def _first_blocks(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    total = 0
+    for block in blocks:
+        yield block[: size - total]
+        total += len(block)
+        if total >= size:
+            return
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Valid UTF-8, a character cut off at the very end allowed. Checked by arrow, without a copy: 8 MB in 1 ms."""
+    if data.isascii():
+        return True
+    end = len(data)
+    for back in range(1, min(4, end) + 1):
+        if data[end - back] >= 0xC0:  # the lead byte of the last character
+            needed = 2 if data[end - back] < 0xE0 else 3 if data[end - back] < 0xF0 else 4
+            end = end - back if needed > back else end
+            break
+    offsets = pa.py_buffer(np.array([0, end], np.int32))
+    try:
+        pa.Array.from_buffers(pa.binary(), 1, [None, offsets, pa.py_buffer(data)]).cast(pa.string())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _not_ascii_lines(data: bytes) -> bytes:
+    """The lines with non-ASCII bytes, at most 64 KB of them: what an encoding can be told from."""
+    found, size = [], 0
+    for match in re.finditer(rb"[^\r\n]*[\x80-\xff][^\r\n]*", data):
+        found.append(match.group())
+        size += len(found[-1])
+        if size > 65_536:
+            break
+    return b"\n".join(found)
+
+
+def _record_end(data: np.ndarray, newline: int) -> int:
+    """The place of the first newline outside quotes, -1 if there is none."""
+    ends = np.flatnonzero(data == newline)
+    quotes = np.flatnonzero(data == QUOTE)
+    for end in ends:
+        if np.searchsorted(quotes, end) % 2 == 0:
+            return int(end)
+    return -1
+
+
+def last_record_end(data: bytes, newline: int, delimiter: int) -> int:
+    """The place of the last newline that ends a record, -1 if there is none.
+
+    A newline inside quotes belongs to its field. Where every quote stands beside a delimiter, a newline or another quote,
+    counting them is enough; a quote inside an unquoted field (5" pipe) means nothing, and then they are walked one by one.
+    """
+    end = data.rfind(newline)
+    if end < 0 or QUOTE not in data:
+        return end
+    view = np.frombuffer(data, np.uint8)
+    quotes = np.flatnonzero(view == QUOTE)
+    before = np.where(quotes > 0, view[quotes - 1], newline)
+    after = np.where(quotes + 1 < len(view), view[np.minimum(quotes + 1, len(view) - 1)], newline)
+    opening = np.isin(before, (delimiter, newline, 13))
+    closing = np.isin(after, (delimiter, newline, 13))
+    if np.all(opening | closing | (before == QUOTE) | (after == QUOTE)):
+        structural = quotes
+        parity_known = bool(np.all(opening[::2] | (before[::2] == QUOTE)))
+    else:
+        parity_known = False
+        structural = quotes
+    if not parity_known:
+        structural = _walked(quotes, opening, view)
+    while end >= 0:
+        if np.searchsorted(structural, end) % 2 == 0:
+            return end
+        # Inside a field: try the last newline before that field opened.
+        opened = int(structural[np.searchsorted(structural, end) - 1])
+        end = data.rfind(newline, 0, opened)
+    return -1
+
+
+def _walked(quotes: np.ndarray, opening: np.ndarray, view: np.ndarray) -> np.ndarray:
+    """The quotes that open or close a field, by the reader's rules, one after another."""
+    structural: list[int] = []
+    inside = False
+    skip = -1
+    places = quotes.tolist()
+    for place, opens in zip(places, opening.tolist(), strict=True):
+        if place == skip:
+            continue
+        if not inside:
+            if opens:
+                inside = True
+                structural.append(place)
+        elif place + 1 < len(view) and view[place + 1] == QUOTE:
+            skip = place + 1
+        else:
+            inside = False
+            structural.append(place)
+    return np.asarray(structural, dtype=np.int64)
+
+
+# --- one chunk to columns of text ----------------------------------------------------------------------------------------
+
+
+def unique_names(header: list[str]) -> list[str]:
+    """Column names as pandas makes them: `a`, `a.1`, …; an empty name becomes `Unnamed: 3`."""
+    seen: set[str] = set()
+    names: list[str] = []
+    taken = set(header)
+    for number, name in enumerate(header):
+        name = name or f"Unnamed: {number}"
+        candidate, count = name, 0
+        while candidate in seen or (count and candidate in taken):
+            count += 1
+            candidate = f"{name}.{count}"
+        seen.add(candidate)
+        names.append(candidate)
+    return names
+
+
+def parse(chunk: Chunk, names: list[str], source: Source, only: list[str] | None = None) -> pa.Table:
+    """A chunk as text columns (arrow string): an empty unquoted field is null, `""` is the empty text.
+
+    BadInput with the line where a record has too few or too many fields.
+    """
+    ragged: list[Any] = []
+
+    def note(row: Any) -> str:
+        ragged.append(row)
+        return "error"
+
+    columns = only if only is not None else names
+    try:
+        table = pa.csv.read_csv(
+            pa.BufferReader(chunk.data),
+            read_options=pa.csv.ReadOptions(use_threads=False, block_size=max(len(chunk.data) + 1, 64), column_names=names),
+            parse_options=pa.csv.ParseOptions(
+                delimiter=source.delimiter,
+                newlines_in_values=True,
+                ignore_empty_lines=len(names) > 1,
+                invalid_row_handler=note,
+            ),
+            convert_options=pa.csv.ConvertOptions(
+                column_types={name: pa.string() for name in names},
+                include_columns=columns,
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                check_utf8=False,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        if ragged:
+            row = ragged[0]
+            raise BadInput(
+                f"{source.path}, line {_ragged_line(chunk, source, len(names)):,}: {row.actual_columns} fields where the header has "
+                f"{row.expected_columns} ({_shortened(row.text)}): mend the line, or name the delimiter with --delimiter"
+            ) from error
+        if "Empty CSV" in str(error):
+            return pa.table({name: pa.array([], pa.string()) for name in columns})
+        raise BadInput(f"{source.path}, from line {chunk.first_line:,}: {error}") from error
+    return table
+
+
+def _shortened(text: str | None, width: int = 60) -> str:
+    text = (text or "").replace("\n", "\\n")
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def record_lines(chunk: Chunk, source: Source) -> Iterator[tuple[int, list[str]]]:
+    """Each record of a chunk with the line it starts on (slow: for errors only)."""
+    reader = csv.reader(io.StringIO(chunk.data.decode("utf-8", "replace"), newline=""), delimiter=source.delimiter)
+    dropped = sorted(chunk.repeated_headers)
+    line = chunk.first_line
+    shift = 0
+    for row in reader:
+        while shift < len(dropped) and dropped[shift] <= line + shift:
+            shift += 1
+        if row or len(source.header) == 1:
+            yield line + shift, row
+        line = chunk.first_line + reader.line_num
+
+
+def _ragged_line(chunk: Chunk, source: Source, width: int) -> int:
+    for line, row in record_lines(chunk, source):
+        if len(row) != width and not (width == 1 and not row):
+            return line
+    return chunk.first_line
+
+
+def line_of_row(chunk: Chunk, source: Source, row: int) -> int:
+    """The line on which the record number `row` (from 0) of the chunk starts."""
+    for number, (line, _) in enumerate(record_lines(chunk, source)):
+        if number == row:
+            return line
+    return chunk.first_line

@@ -1,0 +1,142 @@
+"""The narrowest column that pandas can work with: arithmetic, groupby, sort, merge, string methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from optimization._memory_assemble import coded, exact_in_float32, placed, validity, whole_floats, whole_numbers, whole_texts
+from optimization._memory_encode import Encoded, unit_of
+from optimization._memory_plan import Plan
+
+# pandas' codes are signed.
+CATEGORY_CODES = (1 << 7, 1 << 15, 1 << 31)
+_INTS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+
+
+def int_type(low: int, high: int) -> str:
+    """The narrowest integer type that holds low … high, signed where that costs nothing."""
+    for name in _INTS:
+        bounds = np.iinfo(name)
+        if bounds.min <= low and high <= bounds.max:
+            return name
+    raise OverflowError(f"{low} … {high} is beyond 64 bits")
+
+
+def series_array(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pd.api.extensions.ExtensionArray | np.ndarray, Plan]:
+    """The column as what a pandas Series takes, and the plan with its type and the reason."""
+    if plan.kind == "empty":
+        return _arrow(pa.nulls(rows, pa.int8())), replace(plan, type="int8[pyarrow]")
+    if plan.kind == "bool":
+        bits, nulls = validity(chunks, rows)
+        values = np.packbits(whole_numbers(chunks, rows, np.dtype("u1")), bitorder="little")
+        array = pa.Array.from_buffers(pa.bool_(), rows, [bits, pa.py_buffer(values)], nulls)
+        return _arrow(array), replace(plan, type="bool[pyarrow]")
+    if plan.kind == "int":
+        name = plan.type.removesuffix("[pyarrow]") if plan.type else int_type(int(plan.low), int(plan.high))
+        bits, nulls = validity(chunks, rows)
+        # Arrow integers, not numpy's: 100 + 100 in numpy's int8 is silently -56, in arrow's it is 200 or an error.
+        array = pa.Array.from_buffers(
+            pa.type_for_alias(name), rows, [bits, pa.py_buffer(whole_numbers(chunks, rows, np.dtype(name)))], nulls
+        )
+        return _arrow(array), replace(plan, type=f"{name}[pyarrow]")
+    if plan.kind == "float":
+        narrow = plan.type == "float32" or (not plan.type and exact_in_float32(chunks))
+        if narrow and plan.type and not exact_in_float32(chunks) and "lossy" not in plan.why:
+            narrow = False
+        why = plan.why + (", each exact in 32 bits" if narrow and "lossy" not in plan.why else "")
+        dtype = "float32" if narrow else "float64"
+        return whole_floats(chunks, rows, np.dtype(dtype)), replace(plan, type=dtype, why=why)
+    if plan.kind == "date":
+        bits, nulls = validity(chunks, rows)
+        array = pa.Array.from_buffers(pa.date32(), rows, [bits, pa.py_buffer(whole_numbers(chunks, rows, np.dtype("i4")))], nulls)
+        return _arrow(array), replace(plan, type="date32[day][pyarrow]")
+    if plan.kind == "timestamp":
+        unit = unit_of(plan.form)
+        stamps = whole_numbers(chunks, rows, np.dtype("i8"))
+        for start, chunk in placed(chunks):
+            if chunk.kind == "empty":
+                stamps[start : start + chunk.length] = np.iinfo(np.int64).min
+            elif chunk.valid is not None:
+                stamps[start : start + chunk.length][~chunk.valid] = np.iinfo(np.int64).min
+        moments = pd.array(stamps.view(f"M8[{unit}]"), copy=False)
+        zone = plan.form.endswith(("Z", "+00:00", "+00"))
+        if zone:
+            moments = pd.Series(moments, copy=False).dt.tz_localize("UTC").array
+        return moments, replace(plan, type=str(moments.dtype))
+    return _text(plan, chunks, rows)
+
+
+def _text(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pd.api.extensions.ExtensionArray, Plan]:
+    found = coded(chunks, rows, CATEGORY_CODES, entry_bytes=8)
+    if found is None:
+        texts = whole_texts(chunks)
+        name = "large_string[pyarrow]" if pa.types.is_large_string(texts.type) else "string[pyarrow]"
+        why = "almost every text is different" if rows else "no rows"
+        return _arrow(texts), replace(plan, type=name, why="; ".join(filter(None, (plan.why, why))))
+    size = len(found.texts)
+    codes = found.codes.astype(np.int8 if size <= CATEGORY_CODES[0] else np.int16 if size <= CATEGORY_CODES[1] else np.int32)
+    if found.valid is not None:
+        present = np.unpackbits(np.frombuffer(found.valid, np.uint8), count=rows, bitorder="little").view(np.bool_)
+        codes[~present] = -1
+    # Sorted, so that sort_values and groupby give the order of the texts.
+    categories = pd.Index(text_array(found.texts))
+    array = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories), validate=False)
+    return array, replace(plan, type="category", why="; ".join(filter(None, (plan.why, f"{size:,} different texts"))))
+
+
+def text_array(texts: pa.Array | pa.ChunkedArray) -> pd.api.extensions.ExtensionArray:
+    """pandas' own text dtype (`str`) over arrow texts."""
+    return pd.StringDtype("pyarrow", na_value=np.nan).__from_arrow__(texts)
+
+
+def _arrow(array: pa.Array | pa.ChunkedArray) -> pd.api.extensions.ExtensionArray:
+    return pd.arrays.ArrowExtensionArray(array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array]))
+
+
+def reader(series: pd.Series) -> Callable[[int, int], pa.Array]:
+    """Rows start … stop of a column as an arrow array of values (texts, integers, float64, date32, timestamp, bool)."""
+    array = series.array
+    if isinstance(array, pd.Categorical):
+        texts = pa.array(array.categories)
+        codes = array.codes
+
+        def taken(start: int, stop: int) -> pa.Array:
+            part = codes[start:stop]
+            return texts.take(pa.array(part, mask=part < 0))
+
+        return taken
+    if isinstance(array, pd.arrays.ArrowExtensionArray):
+        chunked = pa.chunked_array(array.__arrow_array__()) if not isinstance(array.__arrow_array__(), pa.ChunkedArray) else array.__arrow_array__()
+
+        def sliced(start: int, stop: int) -> pa.Array:
+            part = chunked.slice(start, stop - start)
+            return part.chunk(0) if part.num_chunks == 1 else pa.concat_arrays(part.chunks) if part.num_chunks else pa.array([], part.type)
+
+        return sliced
+    numbers = series.to_numpy()
+    if numbers.dtype.kind == "f":
+        return lambda start, stop: pa.array(numbers[start:stop].astype(np.float64), from_pandas=True)
+    return lambda start, stop: pa.array(series.iloc[start:stop], from_pandas=True)
+
+
+def deep_bytes(frame: pd.DataFrame) -> int:
+    """The bytes of a DataFrame, texts and index included."""
+    total = int(frame.index.memory_usage(deep=True))
+    for place in range(frame.shape[1]):
+        total += column_bytes(frame.iloc[:, place])
+    return total
+
+
+def column_bytes(series: pd.Series) -> int:
+    """The bytes of a column, texts included, the index left out."""
+    array = series.array
+    if isinstance(array, pd.arrays.ArrowExtensionArray):
+        return int(array.nbytes)
+    return int(series.memory_usage(index=False, deep=True))
+
+
