@@ -32,13 +32,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
-    parser.add_argument(
-        "--series", type=Path, metavar="FILE.csv", help="serve 460 from this file (columns tz_time,value)"
-    )
+    parser.add_argument("--series", type=Path, metavar="FILE.csv", help="serve 460 from this file (tz_time,value)")
     parser.add_argument("--latency-ms", type=float, default=0.0, metavar="MS", help="wait so long before each answer")
-    parser.add_argument(
-        "--now", metavar="ISO", help="the simulated time, frozen (naive: Madrid); default: the real clock"
-    )
+    parser.add_argument("--now", metavar="ISO", help="the simulated time, frozen (default: the real clock)")
     parser.add_argument("--key", help="accept this key only (default: any)")
     parser.add_argument("--refuse-key", action="append", default=[], metavar="KEY", help="refuse this key (repeatable)")
     parser.add_argument("--tls", nargs=2, type=Path, metavar=("CERT", "KEY"), help="serve https with these PEM files")
@@ -116,7 +112,7 @@ def configured() -> bool:
 def _wait(server: Server) -> int:
     stop = threading.Event()
 
-    def ended(number: int, frame: FrameType | None) -> None:
+    def ended(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -129,9 +125,9 @@ def _wait(server: Server) -> int:
 def _run(server: Server, command: list[str], key: str) -> int:
     """Run the command against the server, pass signals on, and give its exit code (128 + n if a signal ended it)."""
     lines = (
-        "The data is SIMULATED: no ESIOS_API_KEY is set, so a simulated ESIOS answers at",
-        f"{server.url} for as long as this command runs.",
-        "For the real API put your token into .env:  ESIOS_API_KEY=<personal token>",
+        "The data is SIMULATED: not REE but a simulator answers,",
+        f"at {server.url}, for as long as this command runs.",
+        "For the real API put your personal token into .env:  ESIOS_API_KEY=<token>",
     )
     width = max(map(len, lines))
     box = ["┌" + "─" * (width + 2) + "┐", *(f"│ {line:<{width}} │" for line in lines), "└" + "─" * (width + 2) + "┘"]
@@ -139,7 +135,7 @@ def _run(server: Server, command: list[str], key: str) -> int:
     child: subprocess.Popen[bytes] | None = None
     early: list[int] = []
 
-    def pass_on(number: int, frame: FrameType | None) -> None:
+    def pass_on(number: int, _frame: FrameType | None) -> None:
         if child is None:
             early.append(number)
         elif not (number == signal.SIGINT and _in_foreground()) and child.poll() is None:
@@ -152,8 +148,8 @@ def _run(server: Server, command: list[str], key: str) -> int:
         child = subprocess.Popen(command, env=environment)
     except OSError as error:
         return _wrong(f"cannot run {command[0]}: {error.strerror}")
-    for number in early:
-        child.send_signal(number)
+    for missed in early:
+        child.send_signal(missed)
     code = child.wait()
     return 128 - code if code < 0 else code
 

@@ -38,15 +38,15 @@ _SETTLED_ERROR = (0.02, 0.005, 0.0)
 _DAY = 86_400
 
 
-class BadQuery(ValueError):  # noqa: N818 (says what it is)
+class BadQuery(ValueError):
     """A parameter that ESIOS cannot read; the text names it."""
 
 
-class UnknownIndicator(LookupError):  # noqa: N818
+class UnknownIndicator(LookupError):
     """No indicator has this id."""
 
 
-class BadSeries(ValueError):  # noqa: N818
+class BadSeries(ValueError):
     """A series file that cannot be read; the text says where and how to mend it."""
 
 
@@ -90,7 +90,10 @@ def parse_instant(text: str, name: str) -> float:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise BadQuery(f"{name} is not a date: {text!r}") from None
-    return (moment.replace(tzinfo=MADRID) if moment.tzinfo is None else moment).timestamp()
+    try:
+        return (moment.replace(tzinfo=MADRID) if moment.tzinfo is None else moment).timestamp()
+    except (OverflowError, ValueError):
+        raise BadQuery(f"{name} is out of range: {text!r}") from None
 
 
 def parse_query(indicator_id: int, parameters: Mapping[str, Sequence[str]], now: float) -> Query:
@@ -340,16 +343,41 @@ def _grouped(rows: Iterator[tuple[int, float, int]], query: Query, decimals: int
         yield current, result()
 
 
+def _whole_hours(series: Series, area: int, plan: Plan) -> list[tuple[int, int, float]] | None:
+    """The rows of a range of whole hours asked by the hour: the usual question, answered without taking hours apart.
+
+    None where that does not hold: hours cut at an end of the range, or the series turning finer within it.
+    """
+    start, end = int(plan.start), int(plan.end)
+    count = periods_in_hour(series, start)
+    last = end // HOUR
+    if count != periods_in_hour(series, end) or (
+        count > 1 and (start % HOUR or end < (last + 1) * HOUR - HOUR // count)
+    ):
+        return None
+    if plan.query.trunc != "hour" and (count > 1 or plan.query.trunc in ("day", "month", "year")):
+        return None
+    first = -(-start // HOUR)
+    if last < first:
+        return []
+    factor = 1 if plan.query.agg == "average" else count
+    instants = range(first * HOUR, (last + 1) * HOUR, HOUR)
+    values = _hourly(series, area, first, last, plan.issue)
+    if series.decimals and factor > 1:
+        return [
+            (instant, area, round(value * factor, series.decimals))
+            for instant, value in zip(instants, values, strict=True)
+        ]
+    return [(instant, area, value * factor) for instant, value in zip(instants, values, strict=True)]
+
+
 def values_of(plan: Plan, recorded: Recorded | None = None) -> list[tuple[int, int, float]]:
     """(period start in seconds since 1970, area's place in the indicator's list, value), as they are sent."""
     indicator = BY_ID[plan.query.indicator_id]
     if plan.start > plan.end:
         return []
-    wanted = [
-        area
-        for area, (geo_id, _) in enumerate(indicator.areas)
-        if not plan.query.geo_ids or geo_id in plan.query.geo_ids
-    ]
+    geo_ids = plan.query.geo_ids
+    wanted = [area for area, (geo_id, _) in enumerate(indicator.areas) if not geo_ids or geo_id in geo_ids]
     if recorded is not None and indicator.id == 460:
         first, last = bisect_left(recorded.instants, plan.start), bisect_right(recorded.instants, plan.end)
         rows = ((recorded.instants[i], recorded.values[i], 1) for i in range(first, last))
@@ -357,23 +385,25 @@ def values_of(plan: Plan, recorded: Recorded | None = None) -> list[tuple[int, i
     series = indicator.series
     if series is None:
         return []
-    whole_hours = TRUNCS.get(plan.query.trunc, 1) in (0, HOUR)
-    per_area = [
-        [
-            (instant, area, value)
-            for instant, value in _grouped(_native(series, area, plan, whole_hours), plan.query, series.decimals)
-        ]
-        for area in wanted
-    ]
+    per_area = [_rows_of(series, area, plan) for area in wanted]
     if len(per_area) == 1:
         return per_area[0]
     mixed: list[tuple[int, int, float]] = []
     for together in zip(*per_area, strict=True):
         shuffled = list(together)
-        # No stable order within an hour, the same one on every machine.
+        # No stable order within an hour, yet the same one on every machine.
         Random(together[0][0]).shuffle(shuffled)  # noqa: S311
         mixed.extend(shuffled)
     return mixed
+
+
+def _rows_of(series: Series, area: int, plan: Plan) -> list[tuple[int, int, float]]:
+    rows = _whole_hours(series, area, plan)
+    if rows is not None:
+        return rows
+    by_hour = TRUNCS.get(plan.query.trunc, 1) in (0, HOUR)
+    grouped = _grouped(_native(series, area, plan, by_hour), plan.query, series.decimals)
+    return [(instant, area, value) for instant, value in grouped]
 
 
 # --- the body ---------------------------------------------------------------------------------------------------------
@@ -384,8 +414,7 @@ def _date_text(days: int) -> str:
     return date.fromordinal(days + 719_163).isoformat()
 
 
-_CLOCK = [f"{s // HOUR:02d}:{s % HOUR // 60:02d}:00" for s in range(0, _DAY, 300)]
-_OFFSET = {offset: f"+{offset // HOUR:02d}:00" for offset in (0, HOUR, 2 * HOUR)}
+_OFFSETS = {HOUR: "+01:00", 2 * HOUR: "+02:00"}
 
 
 def stamp(instant: int) -> str:
@@ -393,9 +422,8 @@ def stamp(instant: int) -> str:
     return datetime.fromtimestamp(instant, UTC).astimezone(MADRID).isoformat(timespec="milliseconds")
 
 
+@lru_cache(maxsize=4096)
 def _clock(second_of_day: int) -> str:
-    if second_of_day % 300 == 0:
-        return _CLOCK[second_of_day // 300]
     return f"{second_of_day // HOUR:02d}:{second_of_day % HOUR // 60:02d}:{second_of_day % 60:02d}"
 
 
@@ -403,21 +431,20 @@ def entries(rows: Sequence[tuple[int, int, float]], areas: Sequence[tuple[int, s
     """The rows as the text of the answer's `values` list, brackets left out."""
     tails = [f',"geo_id":{geo_id},"geo_name":{json.dumps(name, ensure_ascii=False)}}}' for geo_id, name in areas]
     parts = []
+    since = until = offset = 0
     for instant, area, value in rows:
-        hour = instant // HOUR
-        offset = demand.utc_offset(hour)
-        local_day, local_second = divmod(instant + offset, _DAY)
+        if not since <= instant < until:
+            since, until, offset = demand.offset_span(instant)
         day, second = divmod(instant, _DAY)
-        date_text, clock = _date_text(day), _clock(second)
-        if demand.is_repeated_hour(hour):
+        local_day, local_second = divmod(instant + offset, _DAY)
+        moment = f"{_date_text(day)}T{_clock(second)}"
+        utc = moment
+        if offset == HOUR and instant < since + HOUR:
             # The fault of the real API: the second 02:00 of the autumn night carries the instant of the first.
-            wrong_day, wrong_second = divmod(instant - HOUR, _DAY)
-            utc = f"{_date_text(wrong_day)}T{_clock(wrong_second)}Z"
-        else:
-            utc = f"{date_text}T{clock}Z"
+            utc = f"{_date_text(day)}T{_clock(second - HOUR)}"
         parts.append(
-            f'{{"value":{float(value)!r},"datetime":"{_date_text(local_day)}T{_clock(local_second)}.000{_OFFSET[offset]}",'
-            f'"datetime_utc":"{utc}","tz_time":"{date_text}T{clock}.000Z"{tails[area]}'
+            f'{{"value":{float(value)!r},"datetime":"{_date_text(local_day)}T{_clock(local_second)}.000{_OFFSETS[offset]}",'
+            f'"datetime_utc":"{utc}Z","tz_time":"{moment}.000Z"{tails[area]}'
         )
     return ",".join(parts)
 

@@ -1,7 +1,7 @@
 """The simulated power system: a deterministic curve for every hour of a Madrid day. Pure; no I/O, no clock.
 
-Demand follows hour of day, day of week, season, Spanish national holidays and a slow random weather, so that every value
-lies between 15 and 45 GW and no two neighbouring hours differ by 6 GW. Nothing here is recorded data: the shapes are
+Demand follows hour of day, day of week, season, Spanish national holidays and a slow random weather: every value lies
+between 15 and 45 GW, and no two neighbouring hours differ by 6 GW. Nothing here is recorded data: the shapes are
 hand-drawn, and the same day gives the same curve on every machine.
 """
 
@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Set
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
+from itertools import pairwise
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -90,18 +91,23 @@ def madrid_ordinal(instant: float) -> int:
     return ordinal if instant >= day_start(ordinal) else ordinal - 1
 
 
-@lru_cache(maxsize=65536)
-def utc_offset(hour_index: int) -> int:
-    """Madrid's offset in seconds during the UTC hour number `hour_index` since 1970."""
-    moment = datetime.fromtimestamp(hour_index * HOUR, UTC).astimezone(MADRID)
-    offset = moment.utcoffset()
-    return int(offset.total_seconds()) if offset else 0
+@lru_cache(maxsize=1024)
+def clock_change(year: int, month: int) -> int:
+    """The instant (seconds since 1970) of the clock change on that month's last Sunday: 01:00 UTC by European rule."""
+    last = date(year, month, 31)
+    sunday = last - timedelta(days=(last.weekday() + 1) % 7)
+    return int(datetime(sunday.year, sunday.month, sunday.day, 1, tzinfo=UTC).timestamp())
 
 
-@lru_cache(maxsize=65536)
-def is_repeated_hour(hour_index: int) -> bool:
-    """Whether this UTC hour is the second of the two that the clocks of Madrid call 02:00 in autumn."""
-    return utc_offset(hour_index) == HOUR and utc_offset(hour_index - 1) == 2 * HOUR
+def offset_span(instant: int) -> tuple[int, int, int]:
+    """(from, until, offset): the span of instants around this one during which Madrid keeps one offset, in seconds."""
+    year = datetime.fromtimestamp(instant, UTC).year
+    spring, autumn = clock_change(year, 3), clock_change(year, 10)
+    if instant < spring:
+        return clock_change(year - 1, 10), spring, HOUR
+    if instant < autumn:
+        return spring, autumn, 2 * HOUR
+    return autumn, clock_change(year + 1, 3), HOUR
 
 
 def _noise(seed: int, stream: int, count: int) -> list[float]:
@@ -131,10 +137,10 @@ def day_kind(day: date) -> str:
 
 def _year_level(day: date) -> float:
     position = day.year + (day.timetuple().tm_yday - 182) / 365.25
-    years = sorted(_YEAR_LEVEL)
+    years = tuple(_YEAR_LEVEL)
     if position <= years[0]:
         return _YEAR_LEVEL[years[0]]
-    for low, high in zip(years, years[1:], strict=False):
+    for low, high in pairwise(years):
         if position <= high:
             share = (position - low) / (high - low)
             return _YEAR_LEVEL[low] * (1 - share) + _YEAR_LEVEL[high] * share
@@ -151,8 +157,13 @@ def _mean_power(day: date, year_day: int) -> float:
 
 def local_hours(ordinal: int) -> list[int]:
     """The clock hour of each of the day's 23, 24 or 25 hours: the repeated one twice, the skipped one not at all."""
-    first = day_start(ordinal) // HOUR
-    return [((first + i) + utc_offset(first + i) // HOUR) % 24 for i in range(hours_in_day(ordinal))]
+    match hours_in_day(ordinal):
+        case 23:
+            return [0, 1, *range(3, 24)]
+        case 25:
+            return [0, 1, 2, *range(2, 24)]
+        case _:
+            return list(range(24))
 
 
 @lru_cache(maxsize=16384)

@@ -34,13 +34,13 @@ Edit = Callable[[Document], Document]
 FORBIDDEN_JSON = b'{"Status": 403, "message": "Forbidden"}'
 DENIED_TEXT = b"HTTP Token: Access denied.\n"
 FIREWALL_HTML = (
-    b'<html style="height:100%"><head><META NAME="ROBOTS" CONTENT="NOINDEX, NOFOLLOW"><title>Request unsuccessful</title>'
+    b'<html style="height:100%"><head><META NAME="ROBOTS" CONTENT="NOINDEX, NOFOLLOW"><title>Request failed</title>'
     b'</head><body style="margin:0px;height:100%"><iframe id="main-iframe" src="/_Incapsula_Resource?CWUDNSAI=24">'
     b"Request unsuccessful. Incapsula incident ID: 1219000730123456789-98765432109876543</iframe></body></html>"
 )
 MAINTENANCE_HTML = (
-    b'<!DOCTYPE html><html lang="es"><head><title>e\xc2\xb7sios</title></head><body><h1>Estamos realizando tareas de mantenimiento'
-    b"</h1><p>Disculpe las molestias.</p></body></html>"
+    b'<!DOCTYPE html><html lang="es"><head><title>e\xc2\xb7sios</title></head><body>'
+    b"<h1>Estamos realizando tareas de mantenimiento</h1><p>Disculpe las molestias.</p></body></html>"
 )
 # Texts that JSON's own writer would not write; put into the body after it is written.
 _RAW = "\u0001raw:"
@@ -116,7 +116,7 @@ def _rule(
     kind: str,
     which: Mapping[str, Any],
     settings: Mapping[str, Any],
-    **what: Any,  # noqa: ANN401 (fields of Fault)
+    **what: Any,
 ) -> Fault:
     known = {"times", "nth", "probability", "seed", "path", "indicator", "covering"}
     unknown = set(which) - known
@@ -141,7 +141,7 @@ def status(
     body: str | None = None,
     **which: Any,
 ) -> Fault:
-    """Answer with this status code. `retry_after`: seconds; `retry_date`: the same as an HTTP date, seconds from now."""
+    """Answer with this status code. `retry_after`: seconds; `retry_date`: the same, sent as an HTTP date."""
     headers: tuple[tuple[str, str], ...] = ()
     if retry_after is not None:
         headers = (("Retry-After", f"{retry_after:g}"),)
@@ -240,15 +240,19 @@ def edit(change: Edit, *, kind: str = "edit", settings: Mapping[str, Any] | None
     return _rule(kind, which, settings or {}, edit=change)
 
 
+def _answered(change: Edit) -> Edit:
+    """An edit of answers with values; the catalogue stays as it is."""
+    return lambda document: change(document) if "indicator" in document else document
+
+
 def _values(change: Callable[[list[Entry]], Any]) -> Edit:
     """An edit of the values list; what `change` returns takes its place."""
 
     def apply(document: Document) -> Document:
-        if "indicator" in document:
-            document["indicator"]["values"] = change(document["indicator"]["values"])
+        document["indicator"]["values"] = change(document["indicator"]["values"])
         return document
 
-    return apply
+    return _answered(apply)
 
 
 def _at(entries: Sequence[Entry], at: str | float | None) -> list[Entry]:
@@ -270,7 +274,7 @@ def _each(at: str | float | None, change: Callable[[Entry], None]) -> Edit:
 
 def no_indicator(**which: Any) -> Fault:
     """JSON without the key `indicator`."""
-    return edit(lambda document: {"message": "ok"}, kind="no_indicator", **which)
+    return edit(_answered(lambda _: {"message": "ok"}), kind="no_indicator", **which)
 
 
 def values_not_list(**which: Any) -> Fault:
@@ -285,7 +289,7 @@ def empty_values(**which: Any) -> Fault:
         document["indicator"].update(values_updated_at=None, values=[])
         return document
 
-    return edit(apply, kind="empty_values", **which)
+    return edit(_answered(apply), kind="empty_values", **which)
 
 
 def other_id(id: int = 461, **which: Any) -> Fault:
@@ -295,7 +299,7 @@ def other_id(id: int = 461, **which: Any) -> Fault:
         document["indicator"]["id"] = id
         return document
 
-    return edit(apply, kind="other_id", settings={"id": id}, **which)
+    return edit(_answered(apply), kind="other_id", settings={"id": id}, **which)
 
 
 def missing_datetime(at: str | None = None, field: str = "datetime", **which: Any) -> Fault:
@@ -304,45 +308,45 @@ def missing_datetime(at: str | None = None, field: str = "datetime", **which: An
     return edit(change, kind="missing_datetime", settings={"at": at, "field": field}, **which)
 
 
-def set_value(value: Any, at: str | None = None, **which: Any) -> Fault:
+def set_value(value: Any, at: str | None = None, *, kind: str = "set_value", **which: Any) -> Fault:
     """An entry's value is this: a number, None, a text, a list …"""
     return edit(
         _each(at, lambda entry: entry.update(value=value)),
-        kind="set_value",
+        kind=kind,
         settings={"value": value, "at": at},
         **which,
     )
 
 
-def raw_value(token: str, at: str | None = None, **which: Any) -> Fault:
+def raw_value(token: str, at: str | None = None, *, kind: str = "raw_value", **which: Any) -> Fault:
     """An entry's value is this very text in the body, unquoted: NaN, Infinity, 1e400, 00012 …"""
     change = _each(at, lambda entry: entry.update(value=_RAW + token))
-    return edit(change, kind="raw_value", settings={"token": token, "at": at}, **which)
+    return edit(change, kind=kind, settings={"token": token, "at": at}, **which)
 
 
 def nan(at: str | None = None, **which: Any) -> Fault:
     """A bare NaN, which is no JSON."""
-    return raw_value("NaN", at, **which)
+    return raw_value("NaN", at, kind="nan", **which)
 
 
 def overflow(at: str | None = None, **which: Any) -> Fault:
     """1e400: JSON, but no float64."""
-    return raw_value("1e400", at, **which)
+    return raw_value("1e400", at, kind="overflow", **which)
 
 
 def null(at: str | None = None, **which: Any) -> Fault:
     """A null value."""
-    return set_value(None, at, **which)
+    return set_value(None, at, kind="null", **which)
 
 
 def words(at: str | None = None, value: str = "n/d", **which: Any) -> Fault:
     """A text in place of a number."""
-    return set_value(value, at, **which)
+    return set_value(value, at, kind="words", **which)
 
 
 def negative(at: str | None = None, value: float = -1.0, **which: Any) -> Fault:
     """A negative value."""
-    return set_value(value, at, **which)
+    return set_value(value, at, kind="negative", **which)
 
 
 def times_four(since: str, factor: float = 4, **which: Any) -> Fault:
@@ -468,7 +472,7 @@ def catalogue_without(name: str, **which: Any) -> Fault:
 def written(document: Document) -> bytes:
     """The document as a body; raw tokens unquoted."""
     body = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    if _RAW in body or "\\u0001raw:" in body:
+    if "\\u0001raw:" in body:
         body = re.sub(r'"\\u0001raw:([^"]*)"', r"\1", body)
     return body.encode()
 

@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -35,7 +34,7 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class Request:
-    """One request as the server saw it. `headers` in lower case, the key left out; times in seconds of a running clock."""
+    """One request as the server saw it: `headers` in lower case, the key left out; times of the monotonic clock."""
 
     number: int
     method: str
@@ -103,8 +102,8 @@ def as_clock(now: str | datetime | float | Clock | None) -> Clock:
 class Server:
     """A running simulated ESIOS. Use it as a context manager, or call `close()`.
 
-    `url` is its base URL, `requests` what it was asked so far (the control paths left out). `latency_ms` and `clock` may
-    be changed while it runs; `add`, `clear_faults` and `reset` change the faults.
+    `url` is its base URL, `requests` what it was asked so far (the control paths left out). `latency_ms` and
+    `clock` may be changed while it runs; `add`, `clear_faults` and `reset` change the faults.
     """
 
     def __init__(
@@ -147,9 +146,7 @@ class Server:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -217,12 +214,8 @@ class Server:
         return self.key is None or hmac.compare_digest(given.encode(), self.key.encode())
 
 
-def serve(**options: Any) -> Server:
-    """Start a simulated ESIOS in this process, on a free loopback port: `with simulator.serve(latency_ms=100) as server`.
-
-    Options: see `Server`.
-    """
-    return Server(**options)
+# Reads better in a test: `with simulator.serve(latency_ms=100) as server`.
+serve = Server
 
 
 class _Listener(socketserver.ThreadingTCPServer):
@@ -300,7 +293,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(Reply(405, b'{"status":405,"message":"Method Not Allowed"}'))
 
-    do_PUT = do_DELETE = do_PATCH = do_POST
+    do_PUT = do_DELETE = do_PATCH = do_POST  # noqa: N815 (names that the base class calls)
 
     def _control(self, path: str, content: bytes | None) -> None:
         simulation = self.server.simulation
@@ -329,7 +322,8 @@ class _Handler(BaseHTTPRequestHandler):
         simulation = self.server.simulation
         started = time.monotonic()
         parameters = parse_qs(query, keep_blank_values=True)
-        key = self.headers.get("x-api-key")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        key = headers.get("x-api-key")
         key_ok = simulation.key_is_good(key)
         indicator = _indicator_id(path)
         asked: answers.Query | None = None
@@ -383,8 +377,13 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(reply, cache_key)
             else:
                 self._break(broken, reply)
-        except (OSError, ssl.SSLError):
+        except OSError:
+            # The client is gone.
             self.close_connection = True
+        except Exception as error:
+            # A fault's edit that does not fit the document must not look like a broken connection.
+            simulation.log(_ended(request, 500))
+            self._send(_json(500, {"status": 500, "message": f"{type(error).__name__}: {error}"}))
 
     def _answer(
         self, path: str, parameters: Mapping[str, Sequence[str]], asked: answers.Query | None, problem: str | None
@@ -440,7 +439,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _headers(self) -> bytes:
         """The headers gathered so far, ended; nothing is sent."""
-        gathered: list[bytes] = self._headers_buffer  # type: ignore[has-type]
+        gathered: list[bytes] = self._headers_buffer
         text = b"".join(gathered) + b"\r\n"
         self._headers_buffer: list[bytes] = []
         return text
