@@ -11,7 +11,6 @@ import os
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,8 +21,9 @@ from pathlib import Path
 import simulator
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTHON = sys.executable
 SPAN = ["--start", "2017-01-01", "--end", "2018-12-31"]
+# In an environment of its own: its command is called `esios` as well.
+PEERS = ROOT / ".venv-peers" / "bin" / "python"
 # The peer that is asked for the same span over the same server; it lands nothing.
 PYTHON_ESIOS = """
 import sys
@@ -129,7 +129,7 @@ def backfill(rounds: int) -> None:
             return measure([f"{ROOT}/.venv/bin/esios", "extract", *SPAN], environment)
 
         def python_esios() -> Measured:
-            return measure([PYTHON, "-c", PYTHON_ESIOS, server.url], environment)
+            return measure([str(PEERS), "-c", PYTHON_ESIOS, server.url], environment)
 
         ours_runs, peer_runs = interleaved(rounds, ours, python_esios)
         peak = max(run.peak_mb for run in ours_runs)
