@@ -106,7 +106,7 @@ def add_distance_to_file(
     if parquet_in or parquet_out:
         from optimization import _speed_parquet
 
-        chosen = _chosen(kernel, os.path.getsize(source) >= COMPILE_FROM_BYTES // 4)
+        chosen = _chosen(kernel, os.path.getsize(source) >= COMPILE_FROM_BYTES)
         _speed_parquet.append_column(
             source, out, column, lambda a, b: distance(a, b, kernel=chosen), (latitude, longitude), delimiter, quiet
         )
@@ -115,8 +115,8 @@ def add_distance_to_file(
 
     layout = _speed_text.read_layout(source, latitude, longitude, delimiter)
     refuse_existing(source, layout.names, column)
-    chosen = _chosen(kernel, os.path.getsize(source) >= COMPILE_FROM_BYTES)
-    _speed_text.append_column(layout, out, column, text_engine(layout, chosen), quiet)
+    engine = text_engine(layout, kernel, os.path.getsize(source) >= COMPILE_FROM_BYTES)
+    _speed_text.append_column(layout, out, column, engine, quiet)
 
 
 def refuse_existing(source: str, names: list[str], column: str) -> None:
@@ -125,13 +125,22 @@ def refuse_existing(source: str, names: list[str], column: str) -> None:
         raise BadInput(f"{source} has a column {column} already: name the new one with --column")
 
 
-def text_engine(layout: Any, kernel: str, workers: int | None = None) -> Any:
-    """What turns CSV text into CSV text with one more field, for the kernel "numpy" or "compiled"."""
+def text_engine(layout: Any, kernel: str, large: bool, workers: int | None = None) -> Any:
+    """What turns CSV text into CSV text with one more field.
+
+    The kernel is the formula's. Reading and writing the numbers is machine code wherever that is at hand, or `large`
+    pays for making it.
+    """
     from optimization import _speed_text
 
-    if kernel == "numpy":
-        return _speed_text.Portable(layout, function_to_apply)
-    return _speed_text.Compiled(layout, _speed_machine.load(), workers)
+    if kernel == "compiled" or _chosen("auto", large) == "compiled":
+        formula = _numpy_distance if kernel == "numpy" else None
+        return _speed_text.Compiled(layout, _speed_machine.load(), formula, workers)
+    return _speed_text.Portable(layout, _numpy_distance)
+
+
+def _numpy_distance(latitude: Any, longitude: Any) -> Any:
+    return distance(latitude, longitude, kernel="numpy")
 
 
 def _chosen(kernel: str, pays_for_compiling: bool) -> str:
