@@ -533,10 +533,22 @@ def _frame_chunks(frame: pd.DataFrame) -> Iterator[list[Cells]]:
             series = piece.iloc[:, at]
             try:
                 array = pa.array(series, from_pandas=True)
+                if series.dtype == object and not _told_apart(array.type):
+                    raise TypeError
                 cells.append(pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array)
             except (pa.ArrowException, TypeError, ValueError, OverflowError):
                 cells.append(list(series))
         yield cells
+
+
+def _told_apart(inferred: pa.DataType) -> bool:
+    """Whether Arrow's guess for a column of Python objects is sure to bend no value: a guessed date or time may cut
+    (datetimes among dates, nanoseconds), a guessed float may round (large integers among floats).
+    """
+    import pyarrow.types as pt
+
+    sure = (pt.is_string, pt.is_large_string, pt.is_binary, pt.is_boolean, pt.is_integer, pt.is_decimal, pt.is_null)
+    return any(is_sure(inferred) for is_sure in sure)
 
 
 def _batch_chunks(batches: Iterator[pa.RecordBatch]) -> Iterator[list[Cells]]:

@@ -1,0 +1,129 @@
+"""A real, empty place on each engine for the connector's tests: every test has a schema of its own."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from extract.settings import Settings, load_settings
+from extract.warehouse import TableName, Warehouse, connect
+
+NO_SERVER = "MSSQL_SERVER is not set: `make test-sqlserver` starts a SQL Server and runs these tests on it"
+
+# The words that the tests write their tables in → the engines' own types.
+TYPES = {
+    "duckdb": {
+        "small": "smallint",
+        "integer": "integer",
+        "bigint": "bigint",
+        "decimal": "decimal(18,4)",
+        "float": "double",
+        "text": "varchar",
+        "short": "varchar",
+        "binary": "blob",
+        "boolean": "boolean",
+        "date": "date",
+        "timestamp": "timestamp",
+        "seconds": "timestamp_s",
+        "instant": "timestamptz",
+        "time": "time",
+        "uuid": "uuid",
+    },
+    "sqlserver": {
+        "small": "smallint",
+        "integer": "int",
+        "bigint": "bigint",
+        "decimal": "decimal(18,4)",
+        "float": "float",
+        "text": "nvarchar(max)",
+        "short": "nvarchar(20)",
+        "binary": "varbinary(max)",
+        "boolean": "bit",
+        "date": "date",
+        "timestamp": "datetime2(6)",
+        "seconds": "datetime2(0)",
+        "instant": "datetimeoffset(6)",
+        "time": "time(6)",
+        "uuid": "uniqueidentifier",
+    },
+}
+
+
+@dataclass
+class Place:
+    """An open warehouse, the schema that belongs to the test, and a maker of tables."""
+
+    warehouse: Warehouse
+    schema: str
+    settings: Settings
+    environment: dict[str, str]
+    made: list[TableName] = field(default_factory=list)
+
+    @property
+    def engine(self) -> str:
+        return self.warehouse.engine
+
+    def table(
+        self, name: str = "t", *, key: Sequence[str] = (), unique: Sequence[str] = (), columns: dict[str, str]
+    ) -> TableName:
+        """Make a table; `columns` maps names to a word of TYPES, with `not null` or `default …` after it."""
+        quote = self.warehouse.quote
+        made = TableName(self.schema, name)
+        lines = []
+        for column, spelled in columns.items():
+            word, _, rest = spelled.partition(" ")
+            lines.append(f"{quote(column)} {TYPES[self.engine][word]} {rest}")
+        for kind, names in (("primary key", key), ("unique", unique)):
+            if names:
+                lines.append(f"{kind} ({', '.join(map(quote, names))})")
+        self.warehouse.execute(f"create table {self.warehouse.sql_name(made)} ({', '.join(lines)})")
+        self.made.append(made)
+        return made
+
+    def content(self, table: TableName, columns: str = "*", order: str = "1") -> list[tuple[object, ...]]:
+        return list(self.warehouse.rows(f"select {columns} from {self.warehouse.sql_name(table)} order by {order}"))
+
+    def clean(self) -> None:
+        for table in reversed(self.made):
+            self.warehouse.execute(f"drop table {self.warehouse.sql_name(table)}")
+        self.warehouse.execute(f"drop schema {self.warehouse.quote(self.schema)}")
+
+
+@pytest.fixture(
+    params=[
+        "duckdb",
+        pytest.param("sqlserver", marks=pytest.mark.skipif("not os.environ.get('MSSQL_SERVER')", reason=NO_SERVER)),
+    ]
+)
+def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """The configuration of one engine, as a process that is started with it would see it."""
+    if request.param == "duckdb":
+        return {"ESIOS_TARGET": "duckdb", "ESIOS_DUCKDB_PATH": str(tmp_path / "warehouse" / "test.duckdb")}
+    given = {name: value for name, value in os.environ.items() if name.startswith("MSSQL_")}
+    return {"ESIOS_TARGET": "sqlserver", **given}
+
+
+@pytest.fixture
+def settings(environment: dict[str, str], tmp_path: Path) -> Settings:
+    return load_settings(environment, dotenv=tmp_path / "no.env")
+
+
+@pytest.fixture
+def place(settings: Settings, environment: dict[str, str]) -> Iterator[Place]:
+    schema = f"test_{uuid.uuid4().hex[:12]}"
+    with connect(settings) as warehouse:
+        warehouse.execute(f"create schema {warehouse.quote(schema)}")
+        place = Place(warehouse, schema, settings, environment)
+        yield place
+        if warehouse.engine != "duckdb":  # its file goes away with its folder
+            place.clean()
+
+
+@pytest.fixture
+def warehouse(place: Place) -> Warehouse:
+    return place.warehouse
