@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
-    parser.add_argument("--series", type=Path, metavar="FILE.csv", help="serve 460 from this file (tz_time,value)")
+    parser.add_argument("--series", type=Path, metavar="FILE.csv", help="460 from this file (tz_time,value)")
     parser.add_argument("--latency-ms", type=float, default=0.0, metavar="MS", help="wait so long before each answer")
     parser.add_argument("--now", metavar="ISO", help="the simulated time, frozen (default: the real clock)")
     parser.add_argument("--key", help="accept this key only (default: any)")
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--unless-configured",
         action="store_true",
-        help=f"with a command: simulate only if {' and '.join(VARIABLES)} are set neither in the environment nor in .env",
+        help=f"with a command: only if {' and '.join(VARIABLES)} are set neither in the environment nor in .env",
     )
     return parser
 

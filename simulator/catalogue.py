@@ -108,7 +108,7 @@ _SPOT = Series(
 
 INDICATORS: tuple[Indicator, ...] = (
     Indicator(460, "Previsión diaria de la demanda eléctrica peninsular", "Previsión diaria",
-              _about("Previsi&oacute;n de la demanda del sistema el&eacute;ctrico para los pr&oacute;ximos d&iacute;as.",
+              _about("Previsi&oacute;n de la demanda del sistema para los pr&oacute;ximos d&iacute;as.",
                      "todos los d&iacute;as, con la informaci&oacute;n desde el d&iacute;a D hasta el d&iacute;a D+7."),
               ENERGY, series=_FORECAST),
     Indicator(461, "Previsión mensual de la demanda eléctrica peninsular", "Previsión mensual",
