@@ -159,7 +159,7 @@ class EsiosClient:
             return state.attempt_number >= tries or self._clock() - began + asked >= settings.max_retry_s
 
         backoff = tenacity.wait_exponential_jitter(
-            initial=settings.backoff_initial_s, max=settings.backoff_max_s, jitter=0.5
+            multiplier=settings.backoff_initial_s, max=settings.backoff_max_s, jitter=0.5
         )
 
         def wait(state: tenacity.RetryCallState) -> float:

@@ -63,7 +63,14 @@ def _indicator(entry: dict[str, Any], path: Path) -> Indicator:
             f"indicator {entry['id']} has cadence {entry['cadence']!r} and time_agg {entry['time_agg']!r}",
             f"use {' | '.join(CADENCES)} and average | sum in {path}",
         )
-    return Indicator(**{key: entry[key] for key in wanted})
+    try:
+        # A text in the file: dbt keeps the file as JSON, which knows no dates.
+        first_day = date.fromisoformat(str(entry["first_day"]))
+    except ValueError:
+        raise UsageError(
+            f"indicator {entry['id']} has first_day {entry['first_day']!r}", f'write it as "yyyy-mm-dd" in {path}'
+        ) from None
+    return Indicator(**{key: entry[key] for key in wanted} | {"first_day": first_day})
 
 
 def default_indicators() -> list[Indicator]:

@@ -1,6 +1,7 @@
 """Windows: they cover the span exactly, in order, once, on Madrid midnights."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -37,7 +38,7 @@ def test_windows_cover_every_day_of_the_span_once_and_in_order(first: date, leng
     windows = cut(first, last, size)
     assert windows[0].first_day == first
     assert windows[-1].end_day == last + timedelta(days=1)
-    for one, next_one in zip(windows, windows[1:], strict=False):
+    for one, next_one in pairwise(windows):
         assert one.end_day == next_one.first_day
         assert one.end_utc == next_one.start_utc
     assert all(window.first_day < window.end_day for window in windows)

@@ -1,0 +1,59 @@
+"""The registry and the catalogue: ids by name, and what to do about a name that is not there."""
+
+from pathlib import Path
+
+import pytest
+
+from extract.errors import DataIncomplete, UsageError
+from extract.find import find, matches
+from extract.indicators import default_indicators, find_indicators, registry
+
+NAME = "Previsión diaria de la demanda eléctrica peninsular"
+
+
+def test_460_is_the_first_entry_and_what_a_command_means_by_default() -> None:
+    first = registry()[0]
+    assert (first.id, first.name, first.role, first.unit) == (460, NAME, "demand_forecast", "MW")
+    assert (first.cadence, first.time_agg) == ("hour", "average")
+    assert [indicator.id for indicator in default_indicators()] == [460]
+
+
+def test_an_id_and_an_exact_name_mean_the_same_and_count_once() -> None:
+    assert [indicator.id for indicator in find_indicators([NAME, "460", " 1293 "])] == [460, 1293]
+
+
+@pytest.mark.parametrize("wanted", ["461", "demanda", NAME.upper(), "", "460; drop table x"])
+def test_what_is_not_registered_is_refused_and_told_how_to_add_it(wanted: str) -> None:
+    with pytest.raises(UsageError, match=r"not registered.*esios find.*esios_indicators\.yml") as caught:
+        find_indicators([wanted])
+    assert caught.value.exit_code == 2
+
+
+def test_an_incomplete_entry_names_the_key_that_is_missing(tmp_path: Path) -> None:
+    file = tmp_path / "registry.yml"
+    file.write_text("models: [{config: {meta: {indicators: [{id: 7, name: x}]}}}]")
+    with pytest.raises(UsageError, match="indicator 7 lacks role, unit"):
+        registry(file)
+
+
+CATALOGUE = [
+    (545, "Demanda programada"),
+    (461, "PREVISION DIARIA de la demanda eléctrica peninsular"),
+    (9, "Otra: " + NAME),
+    (460, NAME),
+]
+
+
+def test_an_exact_name_comes_first_then_one_that_differs_in_accents_and_case() -> None:
+    assert [found[0] for found in matches(CATALOGUE, NAME)] == [460, 461, 9]
+    assert [found[0] for found in matches(CATALOGUE, "DEMANDA PROGRAMADA")] == [545]
+
+
+class _Catalogue:
+    def catalogue(self) -> list[tuple[int, str]]:
+        return CATALOGUE
+
+
+def test_a_name_that_is_not_in_the_catalogue_is_data_that_is_missing() -> None:
+    with pytest.raises(DataIncomplete, match="no indicator"):
+        find(_Catalogue(), "eólica")  # type: ignore[arg-type]
