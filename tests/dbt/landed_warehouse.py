@@ -1,0 +1,150 @@
+"""A real DuckDB warehouse with raw answers made by hand, and dbt run on it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = ROOT / "dbt_project"
+PROFILES = ROOT / "profiles"
+DDL = ROOT / "extract" / "warehouse" / "ddl" / "duckdb"
+MADRID = ZoneInfo("Europe/Madrid")
+NAME = "Previsión diaria de la demanda eléctrica peninsular"
+# dbt writes the database's name, which is the file's, into what it parsed: all files of the tests are called alike.
+FILE = "warehouse.duckdb"
+
+
+def utc(text: str) -> datetime:
+    """`2018-01-31 23:00` as an aware instant."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def hours(first: str, count: int) -> list[datetime]:
+    """`count` consecutive hours from an instant given in UTC."""
+    return [utc(first) + timedelta(hours=n) for n in range(count)]
+
+
+def entry(instant: datetime, value: Any, **others: Any) -> dict[str, Any]:
+    """One entry of an answer's values, as the API writes it."""
+    local = instant.astimezone(MADRID)
+    return {
+        "value": value,
+        "datetime": local.isoformat(timespec="milliseconds"),
+        "datetime_utc": f"{instant:%Y-%m-%dT%H:%M:%SZ}",
+        "geo_id": 8741,
+        **others,
+    }
+
+
+def body(entries: Iterable[dict[str, Any]], name: str = NAME, updated: str | None = None, indicator: int = 460) -> str:
+    """The body of an answer."""
+    return json.dumps(
+        {"indicator": {"name": name, "id": indicator, "values_updated_at": updated, "values": list(entries)}},
+        ensure_ascii=False,
+    )
+
+
+class Warehouse:
+    """A DuckDB file with the landing tables, and dbt on it. Nothing holds the file between calls."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.path = folder / FILE
+        self.folder = folder
+        self.manifest = manifest
+        statements = [file.read_text("utf-8") for file in sorted(DDL.glob("*.sql"), key=lambda file: len(file.stem))]
+        self.execute(*statements)
+
+    def execute(self, *statements: str) -> None:
+        with duckdb.connect(str(self.path)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.path)) as connection:
+            return connection.execute(query, list(parameters)).fetchall()
+
+    def one(self, query: str) -> Any:
+        return self.rows(query)[0][0]
+
+    def land(
+        self,
+        payload: str,
+        window: tuple[str, str] = ("2017-12-31 23:00", "2018-03-31 22:00"),
+        extracted: str = "2019-01-01 10:00",
+        run: str = "run-1",
+        indicator: int = 460,
+    ) -> None:
+        """Land one answer for a window (UTC), as the extractor does."""
+        sha = hashlib.sha256(payload.encode()).hexdigest()
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute(
+                "insert into raw_esios.indicator_responses values (?, ?, ?, 'https://api.esios.ree.es/x', ?, ?, ?, ?)",
+                [indicator, *window, payload, sha, run, extracted],
+            )
+        self.check(window, extracted, run, indicator, sha)
+
+    def check(
+        self,
+        window: tuple[str, str],
+        checked: str,
+        run: str = "run-1",
+        indicator: int = 460,
+        sha: str = "0" * 64,
+    ) -> None:
+        """Note that a window was answered, changed or not."""
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute(
+                "insert into raw_esios.window_checks values (?, ?, ?, ?, ?, ?)",
+                [indicator, *window, run, checked, sha],
+            )
+
+    def note_run(self, run: str, started: str, end: str | None, indicator: int | None = 460) -> None:
+        """Note a run of the extractor; without end the series is kept up to date."""
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute(
+                "insert into raw_esios.extract_runs values (?, ?, ?, 'done', ?, null, ?, 1, 1, 0, 1, 1, null)",
+                [run, started, started, indicator, end],
+            )
+
+    def dbt(self, *arguments: str) -> dict[str, str]:
+        """Run dbt; gives the status of each node by its name."""
+        runner = dbtRunner(manifest=self.manifest.deepcopy())
+        folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES), "--target", "duckdb"]
+        places = ["--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "logs")]
+        quiet = ["--quiet", "--log-level", "none", "--log-level-file", "none"]
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("ESIOS_DUCKDB_PATH", str(self.path))
+            outcome = runner.invoke([*arguments, *folders, *places, *quiet])
+        DuckDBConnectionManager.close_all_connections()
+        if outcome.exception:
+            raise outcome.exception
+        assert outcome.result is not None
+        return {result.node.name: str(result.status) for result in outcome.result.results}
+
+    def run(self, *arguments: str) -> dict[str, str]:
+        """`dbt run`, which must succeed."""
+        statuses = self.dbt("run", *arguments)
+        assert set(statuses.values()) == {"success"}, statuses
+        return statuses
+
+    def test(self, name: str) -> str:
+        """The status of one data test: pass, warn or fail."""
+        return self.dbt("test", "--select", name)[name]
+
+    def mart(self) -> list[tuple[str, float]]:
+        """(hour in UTC, value), in order."""
+        return self.rows(
+            "select strftime(datetime, '%Y-%m-%d %H:%M'), demand_forecast from demand_forecast_esios order by datetime"
+        )
