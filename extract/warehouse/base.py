@@ -344,6 +344,10 @@ class Warehouse(ABC):
             self.execute(sql)
         return Upserted(inserted=staged - updated, updated=updated)
 
+    def guarded(self, target: str) -> str:
+        """`target` as it is read while looking for keys, with what keeps other writers off them until the commit."""
+        return target
+
     def _same_key(self, target: str, key: Sequence[str]) -> str:
         return " and ".join(f"{target}.{self.quote(name)} = s.{self.quote(name)}" for name in key)
 
@@ -366,7 +370,7 @@ class Warehouse(ABC):
     def _refuse_clash(self, stage: str, target: str, key: tuple[str, ...], table: TableName) -> None:
         sql = (
             f"select min(s.{self.quote(ROW_NUMBER)}) from {stage} as s"
-            f" where exists (select 1 from {target} where {self._same_key(target, key)})"
+            f" where exists (select 1 from {self.guarded(target)} where {self._same_key(target, key)})"
         )
         row = self.value(sql)
         if row is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import duckdb
 
 from extract.errors import EsiosError, UsageError, WarehouseError
-from extract.warehouse.base import ROW_NUMBER, Warehouse
+from extract.warehouse.base import RAW_SCHEMA, ROW_NUMBER, Warehouse
 from extract.warehouse.tables import Column, Key, Kind, Rows, TableName
 
 if TYPE_CHECKING:
@@ -87,6 +87,11 @@ class DuckDB(Warehouse):
         self._streams: set[duckdb.DuckDBPyConnection] = set()
         self._held: list[threading.Lock] = []
         self._stages = 0
+        if path.stem.casefold() == RAW_SCHEMA:
+            raise UsageError(
+                f"a DuckDB file may not have the name of a schema in it, as {path} has",
+                "give it another name in ESIOS_DUCKDB_PATH",
+            )
         if (read_only or not create) and not path.exists():
             raise UsageError(
                 f"there is no warehouse at {path} yet", "make one with `make run`, or set ESIOS_DUCKDB_PATH"
@@ -175,12 +180,19 @@ class DuckDB(Warehouse):
         return [TableName(schema, name) for schema, name in self._fetch(sql)]
 
     def find_columns(self, table: TableName) -> list[Column]:
-        sql = (
-            "select column_name, data_type, is_nullable, column_default is not null from duckdb_columns()"
-            " where database_name = current_database() and lower(schema_name) = lower(?)"
-            " and lower(table_name) = lower(?) order by column_index"
+        # First whether it is there: a failing pragma would end the transaction around it. Then the pragma, because
+        # duckdb_columns() walks the whole catalogue, the system's own tables included.
+        there = self._fetch(
+            "select 1 from duckdb_tables() where database_name = current_database()"
+            " and lower(schema_name) = lower(?) and lower(table_name) = lower(?)"
+            " union all select 1 from duckdb_views() where database_name = current_database()"
+            " and lower(schema_name) = lower(?) and lower(view_name) = lower(?)",
+            (table.schema, table.name) * 2,
         )
-        return [_column(*found) for found in self._fetch(sql, (table.schema, table.name))]
+        if not there:
+            return []
+        sql = 'select name, type, not "notnull", dflt_value is not null from pragma_table_info(?) order by cid'
+        return [_column(*column) for column in self._fetch(sql, (self.sql_name(table),))]
 
     def find_keys(self, table: TableName) -> list[Key]:
         where = (
@@ -387,14 +399,12 @@ def _translated(error: duckdb.Error) -> EsiosError:
     text = _one_line(str(error))
     if isinstance(error, duckdb.ConstraintException):
         return UsageError(text, "mend the data; nothing was written")
-    if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException):
+    if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException) or "generated column" in text:
         return UsageError(f"the data do not fit the table ({text})", "mend the data; nothing was written")
     if re.search(r"no space left|disk full|file size limit", text, re.IGNORECASE):
         return WarehouseError(f"the disk is full ({text})", "make room, then run it again; nothing half-done was kept")
     if isinstance(error, duckdb.OutOfMemoryException):
         return WarehouseError(f"DuckDB ran out of memory ({text})", "free memory or disk for its temporary files")
-    if isinstance(error, duckdb.InvalidInputException) and "read-only" in text:
-        return WarehouseError("the warehouse was opened for reading only", "open it for writing")
     return WarehouseError(f"DuckDB failed ({text})", "nothing half-done was kept; run it again with --debug for more")
 
 
