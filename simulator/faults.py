@@ -123,8 +123,13 @@ def _rule(
     if unknown:
         raise TypeError(f"{kind} does not know {', '.join(sorted(unknown))}; it takes {', '.join(sorted(known))}")
     chosen = dict(which)
-    nth = chosen.pop("nth", ())
-    chosen["nth"] = (nth,) if isinstance(nth, int) else tuple(nth or ())
+    nth = chosen.pop("nth", None) or ()
+    chosen["nth"] = tuple(int(one) for one in ([nth] if isinstance(nth, int | str) else nth))
+    for name, kind_of in (("times", int), ("indicator", int), ("probability", float)):
+        if chosen.get(name) is not None:
+            chosen[name] = kind_of(chosen[name])
+    if "amount" in what:
+        what["amount"] = float(what["amount"])
     if chosen.get("covering") is not None:
         chosen["covering"] = _instant(chosen["covering"])
     return Fault(kind, {**{k: v for k, v in settings.items() if v is not None}, **which}, **chosen, **what)
@@ -194,7 +199,7 @@ def redirect(url: str, code: int = 307, **which: Any) -> Fault:
 
 def latency(ms: float, **which: Any) -> Fault:
     """Wait so long before the answer."""
-    return _rule("latency", which, {"ms": ms}, transport="latency", amount=ms / 1000)
+    return _rule("latency", which, {"ms": ms}, transport="latency", amount=float(ms) / 1000)
 
 
 def hang(seconds: float = 3600, **which: Any) -> Fault:
