@@ -105,7 +105,11 @@ def configured() -> bool:
     from dotenv import dotenv_values
 
     path = ROOT / ".env"
-    from_file = dotenv_values(path, interpolate=False) if path.is_file() else {}
+    try:
+        from_file = dotenv_values(path, interpolate=False) if path.is_file() else {}
+    except (OSError, UnicodeDecodeError):
+        # Not ours to judge: the command reads the same file and says what is wrong with it.
+        return True
     return any((os.environ.get(name) or from_file.get(name) or "").strip() for name in VARIABLES)
 
 

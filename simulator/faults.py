@@ -10,7 +10,9 @@ A rule is made with one of the functions below and given to `simulator.serve(fau
 
 Every function takes the same keywords to say which requests are meant: `times` (how often at most), `nth` (a number or
 a list, counted from 1 among the requests that the rule matches otherwise), `probability` with `seed`, `path` (a regular
-expression), `indicator` (an id), `covering` (an instant that the asked range holds).
+expression), `indicator` (an id), `covering` (an instant that the asked range holds). Instants are ISO texts, naive ones
+Madrid time. Of the rules that settle a whole answer one strikes per request, in the order given; changes to the
+document add up.
 """
 
 from __future__ import annotations
@@ -76,8 +78,13 @@ class Fault:
     seen: int = 0
     done: int = 0
 
-    def hits(self, path: str, indicator: int | None, span: tuple[float, float] | None) -> bool:
-        """Whether this request is hit; counts it. Call it once a request, from one thread at a time."""
+    @property
+    def decides(self) -> bool:
+        """Whether it settles the whole answer, so that only one such rule can strike a request."""
+        return self.reply is not None or self.transport not in ("", "latency")
+
+    def wants(self, path: str, indicator: int | None, span: tuple[float, float] | None) -> bool:
+        """Whether the rule means this request; counts it as seen (once a request, one thread at a time)."""
         if self.path and not re.search(self.path, path):
             return False
         if self.indicator is not None and indicator != self.indicator:
@@ -93,7 +100,6 @@ class Fault:
             chance = Random(f"{self.seed}:{self.seen}").random()  # noqa: S311 (repeatable on purpose)
             if chance >= self.probability:
                 return False
-        self.done += 1
         return True
 
     def reset(self) -> None:
@@ -103,6 +109,26 @@ class Fault:
     def describe(self) -> dict[str, Any]:
         """The rule as JSON, with how often it was asked and how often it struck."""
         return {"kind": self.kind, **self.settings, "seen": self.seen, "done": self.done}
+
+
+def striking(rules: Sequence[Fault], path: str, indicator: int | None, span: tuple[float, float] | None) -> list[Fault]:
+    """The rules that strike a request, counted as done.
+
+    Of those that settle the whole answer only the first strikes; the others, and changes to a document that is not sent,
+    wait for the next request: `[status(503, times=2), firewall(times=1)]` gives 503, 503, 403.
+    """
+    wanting = [rule for rule in rules if rule.wants(path, indicator, span)]
+    deciding = next((rule for rule in wanting if rule.decides), None)
+    struck = [
+        rule
+        for rule in wanting
+        if rule is deciding
+        or rule.transport == "latency"
+        or (rule.edit is not None and (deciding is None or deciding.reply is None))
+    ]
+    for rule in struck:
+        rule.done += 1
+    return struck
 
 
 def _instant(text: str | datetime | float) -> float:
@@ -183,10 +209,11 @@ def html(code: int = 200, **which: Any) -> Fault:
     return _rule("html", which, {"code": code}, reply=Reply(code, MAINTENANCE_HTML, "text/html; charset=utf-8"))
 
 
-def text(body: str = "", content_type: str = "application/json; charset=utf-8", **which: Any) -> Fault:
+def text(body: str | bytes = "", content_type: str = "application/json; charset=utf-8", **which: Any) -> Fault:
     """200 with exactly this body: empty, no JSON, half a JSON, another document."""
-    settings = {"body": body, "content_type": content_type}
-    return _rule("text", which, settings, reply=Reply(200, body.encode(), content_type))
+    content = body.encode() if isinstance(body, str) else body
+    settings = {"body": content.decode(errors="replace"), "content_type": content_type}
+    return _rule("text", which, settings, reply=Reply(200, content, content_type))
 
 
 def redirect(url: str, code: int = 307, **which: Any) -> Fault:
@@ -245,9 +272,12 @@ def edit(change: Edit, *, kind: str = "edit", settings: Mapping[str, Any] | None
     return _rule(kind, which, settings or {}, edit=change)
 
 
-def _answered(change: Edit) -> Edit:
-    """An edit of answers with values; the catalogue stays as it is."""
-    return lambda document: change(document) if "indicator" in document else document
+def _edit_values(change: Edit, kind: str, settings: Mapping[str, Any], which: Mapping[str, Any]) -> Fault:
+    """An edit of answers with values: it means no request for the catalogue or for a range without the instant `at`."""
+    meant: dict[str, Any] = {"path": r"^/indicators/\d+"}
+    if isinstance(settings.get("at"), str):
+        meant["covering"] = settings["at"]
+    return _rule(kind, {**meant, **which}, settings, edit=change)
 
 
 def _values(change: Callable[[list[Entry]], Any]) -> Edit:
@@ -257,7 +287,7 @@ def _values(change: Callable[[list[Entry]], Any]) -> Edit:
         document["indicator"]["values"] = change(document["indicator"]["values"])
         return document
 
-    return _answered(apply)
+    return apply
 
 
 def _at(entries: Sequence[Entry], at: str | float | None) -> list[Entry]:
@@ -279,12 +309,12 @@ def _each(at: str | float | None, change: Callable[[Entry], None]) -> Edit:
 
 def no_indicator(**which: Any) -> Fault:
     """JSON without the key `indicator`."""
-    return edit(_answered(lambda _: {"message": "ok"}), kind="no_indicator", **which)
+    return _edit_values(lambda _: {"message": "ok"}, "no_indicator", {}, which)
 
 
 def values_not_list(**which: Any) -> Fault:
     """`values` is an object."""
-    return edit(_values(lambda entries: {"0": entries[:1]}), kind="values_not_list", **which)
+    return _edit_values(_values(lambda entries: {"0": entries[:1]}), "values_not_list", {}, which)
 
 
 def empty_values(**which: Any) -> Fault:
@@ -294,7 +324,7 @@ def empty_values(**which: Any) -> Fault:
         document["indicator"].update(values_updated_at=None, values=[])
         return document
 
-    return edit(_answered(apply), kind="empty_values", **which)
+    return _edit_values(apply, "empty_values", {}, which)
 
 
 def other_id(id: int = 461, **which: Any) -> Fault:
@@ -304,29 +334,24 @@ def other_id(id: int = 461, **which: Any) -> Fault:
         document["indicator"]["id"] = id
         return document
 
-    return edit(_answered(apply), kind="other_id", settings={"id": id}, **which)
+    return _edit_values(apply, "other_id", {"id": id}, which)
 
 
 def missing_datetime(at: str | None = None, field: str = "datetime", **which: Any) -> Fault:
     """An entry lacks its `datetime` (or another field)."""
     change = _each(at, lambda entry: entry.pop(field, None))
-    return edit(change, kind="missing_datetime", settings={"at": at, "field": field}, **which)
+    return _edit_values(change, "missing_datetime", {"at": at, "field": field}, which)
 
 
 def set_value(value: Any, at: str | None = None, *, kind: str = "set_value", **which: Any) -> Fault:
     """An entry's value is this: a number, None, a text, a list …"""
-    return edit(
-        _each(at, lambda entry: entry.update(value=value)),
-        kind=kind,
-        settings={"value": value, "at": at},
-        **which,
-    )
+    return _edit_values(_each(at, lambda entry: entry.update(value=value)), kind, {"value": value, "at": at}, which)
 
 
 def raw_value(token: str, at: str | None = None, *, kind: str = "raw_value", **which: Any) -> Fault:
     """An entry's value is this very text in the body, unquoted: NaN, Infinity, 1e400, 00012 …"""
     change = _each(at, lambda entry: entry.update(value=_RAW + token))
-    return edit(change, kind=kind, settings={"token": token, "at": at}, **which)
+    return _edit_values(change, kind, {"token": token, "at": at}, which)
 
 
 def nan(at: str | None = None, **which: Any) -> Fault:
@@ -364,7 +389,7 @@ def times_four(since: str, factor: float = 4, **which: Any) -> Fault:
                 entry["value"] *= factor
         return entries
 
-    return edit(_values(apply), kind="times_four", settings={"since": since, "factor": factor}, **which)
+    return _edit_values(_values(apply), "times_four", {"since": since, "factor": factor}, which)
 
 
 def duplicates(at: str | None = None, difference: float = 500.0, **which: Any) -> Fault:
@@ -373,7 +398,7 @@ def duplicates(at: str | None = None, difference: float = 500.0, **which: Any) -
     def apply(entries: list[Entry]) -> list[Entry]:
         return entries + [{**entry, "value": entry["value"] + difference} for entry in _at(entries, at)]
 
-    return edit(_values(apply), kind="duplicates", settings={"at": at, "difference": difference}, **which)
+    return _edit_values(_values(apply), "duplicates", {"at": at, "difference": difference}, which)
 
 
 def unsorted(order: int = 1, **which: Any) -> Fault:
@@ -384,7 +409,7 @@ def unsorted(order: int = 1, **which: Any) -> Fault:
         Random(order).shuffle(shuffled)  # noqa: S311
         return shuffled
 
-    return edit(_values(apply), kind="unsorted", settings={"order": order}, **which)
+    return _edit_values(_values(apply), "unsorted", {"order": order}, which)
 
 
 def several_areas(areas: Sequence[Sequence[Any]] = ((8742, "Canarias"), (8743, "Baleares")), **which: Any) -> Fault:
@@ -401,7 +426,7 @@ def several_areas(areas: Sequence[Sequence[Any]] = ((8742, "Canarias"), (8743, "
             mixed.extend(together)
         return mixed
 
-    return edit(_values(apply), kind="several_areas", settings={"areas": [list(area) for area in areas]}, **which)
+    return _edit_values(_values(apply), "several_areas", {"areas": [list(area) for area in areas]}, which)
 
 
 def dropped_hours(at: str | Sequence[str] | None = None, hours: int = 1, **which: Any) -> Fault:
@@ -414,7 +439,7 @@ def dropped_hours(at: str | Sequence[str] | None = None, hours: int = 1, **which
             return entries[: max(0, len(entries) - hours)]
         return [entry for entry in entries if not any(low <= _instant(entry["tz_time"]) < high for low, high in gone)]
 
-    return edit(_values(apply), kind="dropped_hours", settings={"at": at, "hours": hours}, **which)
+    return _edit_values(_values(apply), "dropped_hours", {"at": at, "hours": hours}, which)
 
 
 def revised_hours(
@@ -431,9 +456,7 @@ def revised_hours(
             document["indicator"]["values_updated_at"] = updated_at
         return document
 
-    return edit(
-        apply, kind="revised_hours", settings={"at": at, "difference": difference, "updated_at": updated_at}, **which
-    )
+    return _edit_values(apply, "revised_hours", {"at": at, "difference": difference, "updated_at": updated_at}, which)
 
 
 def wrong_datetime_utc(hours: float = -1, offset: str = "", **which: Any) -> Fault:
@@ -448,30 +471,29 @@ def wrong_datetime_utc(hours: float = -1, offset: str = "", **which: Any) -> Fau
             change(entry)
         return entries
 
-    return edit(_values(apply), kind="wrong_datetime_utc", settings={"hours": hours, "offset": offset}, **which)
+    return _edit_values(_values(apply), "wrong_datetime_utc", {"hours": hours, "offset": offset}, which)
 
 
 def contradicting_offset(at: str | None = None, offset: str = "+05:00", **which: Any) -> Fault:
     """An entry's `datetime` carries an offset that contradicts its `tz_time`."""
     change = _each(at, lambda entry: entry.update(datetime=entry["datetime"][:-6] + offset))
-    return edit(change, kind="contradicting_offset", settings={"at": at, "offset": offset}, **which)
+    return _edit_values(change, "contradicting_offset", {"at": at, "offset": offset}, which)
 
 
 def set_field(name: str, value: Any, at: str | None = None, **which: Any) -> Fault:
     """An entry's field is this."""
     change = _each(at, lambda entry: entry.update({name: value}))
-    return edit(change, kind="set_field", settings={"name": name, "value": value, "at": at}, **which)
+    return _edit_values(change, "set_field", {"name": name, "value": value, "at": at}, which)
 
 
 def catalogue_without(name: str, **which: Any) -> Fault:
     """The catalogue lacks the indicator of this name."""
 
     def apply(document: Document) -> Document:
-        if "indicators" in document:
-            document["indicators"] = [entry for entry in document["indicators"] if entry["name"] != name]
+        document["indicators"] = [entry for entry in document["indicators"] if entry["name"] != name]
         return document
 
-    return edit(apply, kind="catalogue_without", settings={"name": name}, **which)
+    return _rule("catalogue_without", {"path": "^/indicators/?$", **which}, {"name": name}, edit=apply)
 
 
 def written(document: Document) -> bytes:

@@ -27,7 +27,7 @@ from simulator.faults import Fault, Reply
 SERVER_NAME = "esios-simulator/1"
 DEMO_KEY = "simulated-esios-demo-key"
 _GZIP_FROM_BYTES = 1024
-_CACHE_BYTES = 64 * 1024 * 1024
+_CACHE_BYTES = 32 * 1024 * 1024
 _LOG_ENTRIES = 100_000
 Clock = Callable[[], float]
 
@@ -200,7 +200,7 @@ class Server:
         """The number of this request and the faults that hit it."""
         with self._lock:
             self._count += 1
-            return self._count, [fault for fault in self._faults if fault.hits(path, indicator, span)]
+            return self._count, faults.striking(self._faults, path, indicator, span)
 
     def log(self, request: Request) -> None:
         """Keep a request that is answered."""
@@ -370,7 +370,7 @@ class _Handler(BaseHTTPRequestHandler):
                     document = change(document)
                 reply, cache_key = Reply(200, faults.written(document)), None
             status = reply.status
-            broken = next((fault for fault in hit if fault.transport and fault.transport != "latency"), None)
+            broken = next((fault for fault in hit if fault.decides and fault.transport), None)
             # Logged before the last byte leaves: who reads the log after its answer finds it there.
             simulation.log(_ended(request, status))
             if broken is None:

@@ -73,7 +73,8 @@ def test_a_maintenance_page_comes_with_200(esios):
 def test_any_text_can_be_the_body(esios):
     assert met(esios, faults.text("")).content == b""
     esios.server.clear_faults()
-    assert met(esios, faults.text('{"indicator":')).text == '{"indicator":'
+    assert met(esios, faults.text('{"indicator":', times=1)).text == '{"indicator":'
+    assert met(esios, faults.text(b"\xff\xfe")).content == b"\xff\xfe"
 
 
 def test_a_redirect_names_its_target(esios):
@@ -270,6 +271,20 @@ def test_probability_is_repeatable_by_its_seed(serve):
 def test_a_misspelt_setting_is_refused():
     with pytest.raises(TypeError, match="tims"):
         faults.status(503, tims=2)
+
+
+def test_faults_that_settle_the_answer_take_turns(esios):
+    esios.server.add(faults.status(503, times=2), faults.firewall(times=1), faults.null(AT, times=1))
+    assert [esios.get(**DAY).status_code for _ in range(3)] == [503, 503, 403]
+    assert at(esios.get(**DAY).json()["indicator"]["values"]) == [None]
+    assert None not in at(esios.get(**DAY).json()["indicator"]["values"])
+
+
+def test_a_change_of_one_hour_waits_for_the_window_that_holds_it(esios, clean):
+    esios.server.add(faults.null(AT, times=1))
+    esios.get("/indicators")
+    assert None not in [value["value"] for value in esios.hourly("2017-02-01", "2017-02-02")]
+    assert at(esios.get(**DAY).json()["indicator"]["values"]) == [None]
 
 
 # --- from the command line and over HTTP ------------------------------------------------------------------------------

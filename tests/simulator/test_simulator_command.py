@@ -146,6 +146,11 @@ def test_unless_configured_reads_the_env_file(root, line):
     assert (done.stdout, done.stderr, done.returncode) == ("None None\n", "", 0)
 
 
+def test_an_unreadable_env_file_is_left_to_the_command_to_judge(root):
+    (root / ".env").write_bytes(b"ESIOS_API_KEY=\xff\n")
+    assert run(root, "--unless-configured", *python(SHOW)).stdout == "None None\n"
+
+
 def test_a_recorded_series_is_served_to_a_command(root):
     (root / "series.csv").write_text("tz_time,value\n2017-01-01T00:00:00.000Z,23616.0\n")
     script = ASK.replace("/460'", "/460?start_date=2017-01-01&end_date=2017-01-02'").replace(
