@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from optimization._files import BadInput, Progress, cores
 from optimization._memory_encode import Encoded, encode, same_texts
-from optimization._memory_plan import Plan, Reread, as_text, first_misfit, fit, unify
+from optimization._memory_plan import Plan, Reread, as_text, convert, first_misfit, fit
 from optimization._memory_print import first_difference, same
 from optimization._memory_source import Chunk, Source, line_of_row, parse, unique_names
 
@@ -146,33 +146,33 @@ def _watched(source: Source, reading: Reading, progress: Progress | None) -> Ite
         yield chunk
 
 
-def settle(sources: list[Source], reading: Reading, scanned: Scanned, progress: Progress | None = None) -> tuple[dict[str, Plan], dict[str, list[Encoded]]]:
-    """One plan a column; columns that turn out to be text after all are read once more."""
-    plans: dict[str, Plan] = {}
+def settle(
+    sources: list[Source], reading: Reading, scanned: Scanned, plans: dict[str, Plan], progress: Progress | None = None
+) -> dict[str, list[Encoded]]:
+    """The columns in the kinds of their plans; those that turn out to be text after all are read once more."""
     columns: dict[str, list[Encoded]] = {}
-    again: dict[str, str] = {}
+    again: list[str] = []
     for name in scanned.names:
         chunks = scanned.columns.pop(name)
         try:
-            plans[name], columns[name] = unify(name, chunks)
-        except Reread as reason:
-            again[name] = str(reason)
+            columns[name] = [convert(plans[name], chunk) for chunk in chunks if chunk.length]
+        except Reread:
+            again.append(name)
     if again:
-        only = list(again)
-        read: dict[str, list[Encoded]] = {name: [] for name in only}
+        read: dict[str, list[Encoded]] = {name: [] for name in again}
         for source in sources:
 
             def work(chunk: Chunk, source: Source = source) -> list[Encoded]:
-                table = parse(chunk, scanned.names, source, only=only)
-                return [as_text(column_of(table, place)) for place in range(len(only))]
+                table = parse(chunk, scanned.names, source, only=again)
+                return [as_text(column_of(table, place)) for place in range(len(again))]
 
             for _, texts in in_order(work, _watched(source, reading, progress)):
-                for name, encoded in zip(only, texts, strict=True):
+                for name, encoded in zip(again, texts, strict=True):
                     read[name].append(encoded)
-        for name in only:
-            plans[name], columns[name] = unify(name, read[name])
-            plans[name].why = again[name]
-    return {name: plans[name] for name in scanned.names}, {name: columns[name] for name in scanned.names}
+        for name in again:
+            plans[name] = Plan(name, "text", "" if any(chunk.missing == "" for chunk in read[name]) else None, why=plans[name].why)
+            columns[name] = read[name]
+    return {name: columns[name] for name in scanned.names}
 
 
 def verify(

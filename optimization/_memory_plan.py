@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from optimization._memory_assemble import exact_in_float32
 from optimization._memory_encode import (
     BOOLEANS,
-    MAX_DECIMALS,
     MISSING,
     Encoded,
     encode,
@@ -67,192 +67,216 @@ def as_text(texts: pa.Array) -> Encoded:
 
 def unify(name: str, chunks: list[Encoded]) -> tuple[Plan, list[Encoded]]:
     """One plan for all chunks of a column, and the chunks of that kind; Reread where only the file still has the text."""
-    chunks = [chunk for chunk in chunks if chunk.length]
-    chunks = _gaps_named_alike(chunks)
-    kinds = {chunk.kind for chunk in chunks} - {"empty"}
+    plan = decide(name, chunks)
+    return plan, [convert(plan, chunk) for chunk in chunks if chunk.length]
+
+
+def summary(chunk: Encoded) -> Encoded:
+    """What `decide` needs of a chunk, without its values."""
+    words = chunk.texts if chunk.kind == "dictionary" and chunk.texts is not None and len(chunk.texts) <= 3 else None
+    # A stand-in for the bitmap: whether every row has a value.
+    valid = None if chunk.valid is None else np.zeros(0, np.bool_)
+    return replace(chunk, values=None, valid=valid, texts=words)
+
+
+def decide(name: str, chunks: list[Encoded]) -> Plan:
+    """The plan that fits all chunks (or their summaries) of a column."""
+    chunks = _gaps_named_alike([chunk for chunk in chunks if chunk.length])
+    full = [chunk for chunk in chunks if chunk.kind != "empty"]
+    kinds = {chunk.kind for chunk in full}
     spellings = {chunk.missing for chunk in chunks if chunk.missing is not None}
     missing = next(iter(spellings)) if spellings else None
-    if not kinds:
-        return Plan(name, "empty", missing=missing if spellings else None, why="no row has a value"), chunks
+    if not kinds and len(spellings) < 2:
+        return Plan(name, "empty", missing, why="no row has a value")
     if kinds == {"dictionary"}:
-        found = _booleans(name, chunks)
+        found = _boolean(name, chunks)
         if found is not None:
             return found
+    gap = "" if "" in spellings else None
     if len(spellings) > 1:
-        return _text(name, chunks, f"missing is spelled in {len(spellings)} ways: " + ", ".join(repr(s) for s in sorted(spellings)))
-    full = [chunk for chunk in chunks if chunk.kind != "empty"]
-    low, high = min(chunk.low for chunk in full), max(chunk.high for chunk in full)
-    if kinds == {"int"}:
-        if low < 0 and high >= 1 << 63:
-            return _text(name, chunks, "whole numbers beyond 64 bits")
-        return Plan(name, "int", missing, low=low, high=high, why=f"whole numbers {low} … {high}"), chunks
+        return Plan(name, "text", gap, why="missing is spelled in several ways: " + ", ".join(repr(s) for s in sorted(spellings)))
+    if kinds & {"text", "dictionary"}:
+        return Plan(name, "text", gap, why="mixed: " + ", ".join(sorted(kinds)) if kinds - {"text", "dictionary"} else "")
     if kinds <= _NUMBERS:
-        return _floats(name, chunks, full, missing)
+        return _number(name, full, missing)
     if kinds == {"date"} or kinds == {"timestamp"}:
-        kind = next(iter(kinds))
-        full = _one_form(full)
-        forms = {chunk.form for chunk in full}
-        if len(forms) == 1 and not any("ambiguous" in chunk.notes for chunk in full):
-            low, high = min(chunk.low for chunk in full), max(chunk.high for chunk in full)
-            form = next(iter(forms))
-            return Plan(name, kind, missing, form, low=low, high=high, why=f"every text is a {kind} written {form}"), _put_back(chunks, full)
-        return _text(name, chunks, "day and month cannot be told apart" if len(forms) == 1 else "dates in several forms: " + ", ".join(sorted(forms)))
-    return _text(name, chunks, "" if kinds <= {"text", "dictionary"} else "mixed: " + ", ".join(sorted(kinds)))
-
-
-def _put_back(chunks: list[Encoded], full: list[Encoded]) -> list[Encoded]:
-    rest = iter(full)
-    return [chunk if chunk.kind == "empty" else next(rest) for chunk in chunks]
+        return _time(name, full, missing)
+    return Plan(name, "text", gap, why="mixed: " + ", ".join(sorted(kinds)))
 
 
 def _gaps_named_alike(chunks: list[Encoded]) -> list[Encoded]:
     """A chunk that holds nothing but `NA` beside chunks of numbers is a chunk of missing rows."""
-    others = {chunk.kind for chunk in chunks} & {"int", "decimal", "float", "date", "timestamp"}
-    if not others:
+    if not {chunk.kind for chunk in chunks} & {"int", "decimal", "float", "date", "timestamp"}:
         return chunks
-    return [
-        Encoded("empty", chunk.length, missing=chunk.texts[0].as_py())
-        if chunk.kind == "dictionary" and chunk.valid is None and chunk.texts is not None and len(chunk.texts) == 1 and chunk.texts[0].as_py() in MISSING
-        else chunk
-        for chunk in chunks
-    ]
+    return [Encoded("empty", chunk.length, missing=_only_word(chunk)) if _only_word(chunk) in MISSING else chunk for chunk in chunks]
 
 
-def _booleans(name: str, chunks: list[Encoded]) -> tuple[Plan, list[Encoded]] | None:
+def _only_word(chunk: Encoded) -> str | None:
+    """The text of a chunk that holds one text only, and no gap."""
+    if chunk.kind != "dictionary" or chunk.valid is not None or chunk.texts is None or len(chunk.texts) != 1:
+        return None
+    word: str = chunk.texts[0].as_py()
+    return word
+
+
+def _boolean(name: str, chunks: list[Encoded]) -> Plan | None:
     words: set[str] = set()
-    empty = False
+    empty = any(chunk.missing == "" for chunk in chunks)
     for chunk in chunks:
-        empty |= chunk.missing == ""
-        if chunk.texts is not None and chunk.kind == "dictionary":
-            if len(chunk.texts) > 3:
+        if chunk.kind == "dictionary":
+            if chunk.texts is None or len(chunk.texts) > 3:
                 return None
             words.update(chunk.texts.to_pylist())
-    gap = "" if empty else None
     for pair in BOOLEANS:
         rest = words - set(pair)
+        # `Y` alone could be anything; `true` alone could not.
         lone = len(words & set(pair)) == 1 and pair[0].lower() != "true"
         if lone or rest == words or len(rest) > 1 or (rest and (empty or not rest <= set(MISSING))):
             continue
-        spelled = next(iter(rest)) if rest else gap
-        return (
-            Plan(name, "bool", spelled, "/".join(pair), high=1, why=f"only {pair[0]} and {pair[1]}" + (f", missing as {spelled}" if spelled else "")),
-            [_as_bits(chunk, pair, spelled) for chunk in chunks],
-        )
+        spelled = next(iter(rest)) if rest else "" if empty else None
+        why = f"only {pair[0]} and {pair[1]}" + (f", missing as {spelled}" if spelled else "")
+        return Plan(name, "bool", spelled, "/".join(pair), high=1, why=why)
     return None
 
 
-def _as_bits(chunk: Encoded, pair: tuple[str, str], spelled: str | None) -> Encoded:
-    if chunk.kind == "empty":
-        return chunk
-    assert chunk.texts is not None and chunk.values is not None
-    words = chunk.texts.to_pylist()
-    truth = np.array([word == pair[0] for word in words])
-    valid = chunk.valid
-    if spelled:
-        known = np.array([word != spelled for word in words])[chunk.values]
-        valid = None if known.all() else known
-    return Encoded("bool", chunk.length, values=truth[chunk.values].astype(np.uint8), valid=valid, missing=spelled if valid is not None else None)
-
-
-def _floats(name: str, chunks: list[Encoded], full: list[Encoded], missing: str | None) -> tuple[Plan, list[Encoded]]:
+def _number(name: str, full: list[Encoded], missing: str | None) -> Plan:
+    gap = "" if missing == "" else None
     whole = [chunk for chunk in full if chunk.kind == "int"]
+    low, high = min(chunk.low for chunk in full), max(chunk.high for chunk in full)
+    if len(whole) == len(full):
+        if low < 0 and high >= 1 << 63:
+            return Plan(name, "text", gap, why="whole numbers beyond 64 bits")
+        return Plan(name, "int", missing, low=int(low), high=int(high), why=f"whole numbers {low} … {high}")
     if any(max(abs(chunk.low), abs(chunk.high)) >= 2**53 for chunk in whole):
-        return _text(name, chunks, "whole numbers that float64 cannot hold, beside numbers with decimals")
-    low, high = float(min(chunk.low for chunk in full)), float(max(chunk.high for chunk in full))
-    scale = max((chunk.scale for chunk in full), default=0)
-    decimals = scale if all(chunk.kind != "float" for chunk in full) else -1
-    if decimals > MAX_DECIMALS or max(abs(low), abs(high)) * 10.0 ** max(decimals, 0) >= 2**53:
+        return Plan(name, "text", gap, why="whole numbers that float64 cannot hold, beside numbers with decimals")
+    decimals = max(chunk.scale for chunk in full) if all(chunk.kind != "float" for chunk in full) else -1
+    if max(abs(low), abs(high)) * 10.0 ** max(decimals, 0) >= 2**53:
         decimals = -1
     plain = bool(whole) or any(chunk.plain for chunk in full)
     why = f"numbers with at most {decimals} decimals" if decimals >= 0 else "numbers with all their digits"
-    return Plan(name, "float", missing, decimals=decimals, plain=plain, low=low, high=high, why=why), chunks
+    return Plan(name, "float", missing, decimals=decimals, plain=plain, low=float(low), high=float(high), why=why)
 
 
-def _one_form(full: list[Encoded]) -> list[Encoded]:
-    """Chunks that read both ways (03/04/2020) follow the chunks that do not."""
+def _time(name: str, full: list[Encoded], missing: str | None) -> Plan:
+    kind = full[0].kind
+    gap = "" if missing == "" else None
+    # Chunks that read both ways (03/04/2020) follow those that do not.
     sure = {chunk.form for chunk in full if "ambiguous" not in chunk.notes}
     if len(sure) != 1:
-        return full
+        why = f"{kind}s in several forms: " + ", ".join(sorted(sure)) if sure else "day and month cannot be told apart"
+        return Plan(name, "text", gap, why=why)
     form = next(iter(sure))
-    settled = []
-    for chunk in full:
-        if "ambiguous" in chunk.notes:
-            if chunk.form == form:
-                chunk = replace(chunk, notes=[])
-            else:
-                printed = texts_of(chunk)
-                assert printed is not None
-                again = encode_times(printed.drop_null(), [form])
-                if again is not None and again.values is not None:
-                    values = again.values
-                    if chunk.valid is not None:
-                        values = np.zeros(chunk.length, again.values.dtype)
-                        values[chunk.valid] = again.values
-                    chunk = replace(again, length=chunk.length, values=values, valid=chunk.valid, missing=chunk.missing)
-        settled.append(chunk)
-    return settled
+    try:
+        full = [_as_form(chunk, form) for chunk in full]
+    except Reread:
+        return Plan(name, "text", gap, why=f"{kind}s in several forms")
+    low, high = min(chunk.low for chunk in full), max(chunk.high for chunk in full)
+    return Plan(name, kind, missing, form, low=low, high=high, why=f"every text is a {kind} written {form}")
 
 
-def _text(name: str, chunks: list[Encoded], why: str) -> tuple[Plan, list[Encoded]]:
-    settled = []
-    for chunk in chunks:
-        if chunk.kind in ("text", "dictionary") and chunk.missing in (None, ""):
-            settled.append(chunk)
-            continue
-        if chunk.kind == "empty" and chunk.missing in (None, ""):
-            settled.append(Encoded("text", chunk.length, texts=pa.nulls(chunk.length, pa.string()), missing=""))
-            continue
-        printed = texts_of(chunk)
-        if printed is None:
-            raise Reread(why)
-        if chunk.missing:
-            printed = printed.fill_null(chunk.missing)
-        settled.append(as_text(printed))
-    missing = "" if any(chunk.missing == "" for chunk in settled) else None
-    return Plan(name, "text", missing, why=why), settled
+def _as_form(chunk: Encoded, form: str) -> Encoded:
+    """A chunk whose day and month could change places, read in the form that the column has."""
+    if chunk.form == form:
+        return replace(chunk, notes=[])
+    if "ambiguous" not in chunk.notes or len(chunk.form) != len(form):
+        raise Reread(f"a form other than {form}")
+    if chunk.values is None:  # a summary: the same days, month and day exchanged, lie in the same years
+        return replace(chunk, form=form, notes=[])
+    printed = texts_of(chunk)
+    assert printed is not None
+    again = encode_times(printed.drop_null(), [form])
+    if again is None or again.values is None:
+        raise Reread(f"a form other than {form}")
+    values = again.values
+    if chunk.valid is not None:
+        values = np.zeros(chunk.length, again.values.dtype)
+        values[chunk.valid] = again.values
+    return replace(again, length=chunk.length, values=values, valid=chunk.valid, missing=chunk.missing, notes=[])
+
+
+def convert(plan: Plan, chunk: Encoded) -> Encoded:
+    """A chunk in the kind of the plan; Reread where its text is needed and not kept, or the plan does not fit."""
+    if plan.kind == "text":
+        return _as_text(chunk, plan.why)
+    if chunk.kind == "empty" or not chunk.length:
+        return chunk
+    if plan.missing and _only_word(chunk) == plan.missing:
+        return Encoded("empty", chunk.length, missing=plan.missing)
+    if plan.kind == "bool":
+        return _as_bits(chunk, plan)
+    if plan.kind in ("date", "timestamp") and chunk.kind == plan.kind:
+        return _as_form(chunk, plan.form)
+    if chunk.kind == plan.kind or (plan.kind == "float" and chunk.kind in _NUMBERS):
+        return chunk
+    raise Reread(f"{chunk.kind} where {plan.kind} is expected")
+
+
+def _as_bits(chunk: Encoded, plan: Plan) -> Encoded:
+    if chunk.kind != "dictionary":
+        raise Reread(f"{chunk.kind} where {plan.form} is expected")
+    assert chunk.texts is not None and chunk.values is not None
+    words = chunk.texts.to_pylist()
+    pair = plan.form.split("/")
+    if not set(words) <= {*pair, plan.missing or pair[0]}:
+        raise Reread(f"other words than {plan.form}")
+    valid = chunk.valid
+    if plan.missing:
+        known = np.array([word != plan.missing for word in words])[chunk.values]
+        valid = None if known.all() else known
+    truth = np.array([word == pair[0] for word in words])
+    return Encoded(
+        "bool", chunk.length, values=truth[chunk.values].astype(np.uint8), valid=valid, missing=None if valid is None else plan.missing
+    )
+
+
+def _as_text(chunk: Encoded, why: str) -> Encoded:
+    if chunk.kind in ("text", "dictionary") and not chunk.missing:
+        return chunk
+    if chunk.kind == "empty" and not chunk.missing:
+        return Encoded("text", chunk.length, texts=pa.nulls(chunk.length, pa.string()), missing="")
+    printed = texts_of(chunk)
+    if printed is None:
+        raise Reread(why)
+    return as_text(printed.fill_null(chunk.missing) if chunk.missing else printed)
 
 
 # --- a schema that is given ----------------------------------------------------------------------------------------------
 
 
-def fit(plan: Plan, encoded: Encoded) -> Encoded | None:
+def fit(plan: Plan, chunk: Encoded) -> Encoded | None:
     """The chunk in the kind that `plan` demands, or None where some value does not fit."""
+    try:
+        settled = convert(plan, chunk)
+    except Reread:
+        return None
     if plan.kind == "text":
-        try:
-            return _text(plan.name, [encoded], "")[1][0]
-        except Reread:
-            return None
-    if not encoded.length:
-        return encoded
-    chunk = encoded
-    if chunk.kind == "dictionary" and chunk.valid is None and chunk.texts is not None and chunk.texts.to_pylist() == [plan.missing]:
-        chunk = Encoded("empty", chunk.length, missing=plan.missing)
-    if chunk.missing is not None and chunk.missing != (plan.missing if plan.missing is not None else ""):
+        return settled
+    if settled.missing is not None and settled.missing != (plan.missing or ""):
         return None
-    if chunk.kind == "empty":
-        return chunk
-    if plan.kind == "empty":
-        return None
-    if plan.kind == "bool":
-        found = _booleans(plan.name, [chunk]) if chunk.kind == "dictionary" else None
-        if found is None:
-            pair = plan.form.split("/")
-            words = set(chunk.texts.to_pylist()) if chunk.kind == "dictionary" and chunk.texts is not None else None
-            if words is None or not words <= {*pair, plan.missing}:
-                return None
-            return _as_bits(chunk, (pair[0], pair[1]), plan.missing if plan.missing in words else None)
-        return found[1][0] if found[0].form == plan.form else None
-    if plan.kind == "int":
-        return chunk if chunk.kind == "int" and plan.low <= chunk.low and chunk.high <= plan.high else None
+    if settled.kind == "empty" or plan.kind == "bool":
+        return settled
     if plan.kind == "float":
-        if chunk.kind not in _NUMBERS or (chunk.kind == "int" and max(abs(chunk.low), abs(chunk.high)) >= 2**53):
+        if plan.type == "float32" and not exact_in_float32([settled]):
             return None
-        return chunk if plan.plain or not (chunk.plain or chunk.kind == "int") else None
-    if chunk.kind != plan.kind:
-        return None
-    if "ambiguous" in chunk.notes:
-        chunk = _one_form([replace(chunk, form=plan.form, notes=[])] if chunk.form == plan.form else [chunk, Encoded(plan.kind, 0, form=plan.form)])[0]
-    return chunk if chunk.form == plan.form and plan.low <= chunk.low and chunk.high <= plan.high else None
+        whole = settled.kind == "int"
+        if whole and max(abs(settled.low), abs(settled.high)) >= 2**53:
+            return None
+        return settled if plan.plain or not (settled.plain or whole) else None
+    return settled if plan.low <= settled.low and settled.high <= plan.high else None
+
+
+def refreshed(plan: Plan, chunks: list[Encoded]) -> Plan:
+    """A plan that was given, with the bounds and decimals of the values that are there; the type stays."""
+    full = [chunk for chunk in chunks if chunk.kind != "empty"]
+    if plan.kind not in ("int", "float", "date", "timestamp") or not full:
+        return plan
+    low, high = min(chunk.low for chunk in full), max(chunk.high for chunk in full)
+    decimals = -1
+    if plan.kind == "float" and all(chunk.kind != "float" for chunk in full):
+        decimals = max(chunk.scale for chunk in full)
+        if max(abs(low), abs(high)) * 10.0**decimals >= 2**53:
+            decimals = -1
+    return replace(plan, low=low, high=high, decimals=decimals)
 
 
 def first_misfit(plan: Plan, texts: pa.Array) -> int:

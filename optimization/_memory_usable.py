@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from optimization._memory_assemble import coded, exact_in_float32, placed, validity, whole_floats, whole_numbers, whole_texts
-from optimization._memory_encode import Encoded, unit_of
+from optimization._memory_encode import Encoded, text_parts, unit_of
 from optimization._memory_plan import Plan
+from optimization._memory_types import null_mask, values_of
 
 # pandas' codes are signed.
 CATEGORY_CODES = (1 << 7, 1 << 15, 1 << 31)
@@ -79,14 +81,54 @@ def _text(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pd.api.extensio
         why = "almost every text is different" if rows else "no rows"
         return _arrow(texts), replace(plan, type=name, why="; ".join(filter(None, (plan.why, why))))
     size = len(found.texts)
-    codes = found.codes.astype(np.int8 if size <= CATEGORY_CODES[0] else np.int16 if size <= CATEGORY_CODES[1] else np.int32)
+    mask = None
     if found.valid is not None:
-        present = np.unpackbits(np.frombuffer(found.valid, np.uint8), count=rows, bitorder="little").view(np.bool_)
-        codes[~present] = -1
-    # Sorted, so that sort_values and groupby give the order of the texts.
-    categories = pd.Index(text_array(found.texts))
-    array = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories), validate=False)
+        mask = ~np.unpackbits(np.frombuffer(found.valid, np.uint8), count=rows, bitorder="little").view(np.bool_)
+    array = _category(found.codes, mask, found.texts)
     return array, replace(plan, type="category", why="; ".join(filter(None, (plan.why, f"{size:,} different texts"))))
+
+
+def series_of_values(plan: Plan, parts: list[pa.Array]) -> pd.api.extensions.ExtensionArray | np.ndarray:
+    """A packed column as what a pandas Series takes: the same kinds of type as `series_array` gives."""
+    values = pa.chunked_array([values_of(part) for part in parts]) if parts else pa.chunked_array([], pa.null())
+    if plan.kind == "empty":
+        return _arrow(pa.nulls(len(values), pa.int8()))
+    if plan.kind == "int":
+        return _arrow(values.cast(pa.type_for_alias(int_type(int(plan.low), int(plan.high)))))
+    if plan.kind == "float":
+        numbers = values.cast(pa.float64()).to_numpy()
+        with np.errstate(over="ignore"):
+            small = numbers.astype(np.float32)
+        return small if np.array_equal(small.astype(np.float64), numbers, equal_nan=True) else numbers
+    if plan.kind == "timestamp":
+        moments = pd.array(values.cast(pa.timestamp(values.type.unit)).to_numpy(), copy=False)
+        return pd.Series(moments, copy=False).dt.tz_localize("UTC").array if values.type.tz else moments
+    if plan.kind != "text":
+        return _arrow(values)
+    if len(parts) == 1 and pa.types.is_dictionary(parts[0].type):
+        codes, texts = parts[0].indices, parts[0].dictionary
+        if len(texts) * 8 + text_parts(texts)[1].nbytes + len(codes) * (1 if len(texts) <= 128 else 2 if len(texts) <= 1 << 15 else 4) < values.nbytes:
+            return _category(codes.fill_null(0).to_numpy(zero_copy_only=False), null_mask(codes), texts)
+    return _arrow(values) if len(set(map(type, parts))) and not pa.types.is_run_end_encoded(parts[0].type) else _recoded(values)
+
+
+def _recoded(values: pa.ChunkedArray) -> pd.Categorical:
+    found = values.combine_chunks().dictionary_encode()
+    texts = found.dictionary
+    order = pc.sort_indices(texts).to_numpy(zero_copy_only=False)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    mask = null_mask(found.indices)
+    return _category(rank[found.indices.fill_null(0).to_numpy(zero_copy_only=False)], mask, texts.take(pa.array(order)))
+
+
+def _category(codes: np.ndarray, mask: np.ndarray | None, texts: pa.Array) -> pd.Categorical:
+    size = len(texts)
+    signed = codes.astype(np.int8 if size <= CATEGORY_CODES[0] else np.int16 if size <= CATEGORY_CODES[1] else np.int32)
+    if mask is not None:
+        signed[mask] = -1
+    # Sorted, so that sort_values and groupby give the order of the texts.
+    return pd.Categorical.from_codes(signed, dtype=pd.CategoricalDtype(pd.Index(text_array(texts))), validate=False)
 
 
 def text_array(texts: pa.Array | pa.ChunkedArray) -> pd.api.extensions.ExtensionArray:
@@ -134,9 +176,13 @@ def deep_bytes(frame: pd.DataFrame) -> int:
 
 def column_bytes(series: pd.Series) -> int:
     """The bytes of a column, texts included, the index left out."""
-    array = series.array
-    if isinstance(array, pd.arrays.ArrowExtensionArray):
-        return int(array.nbytes)
+    if isinstance(series.array, pd.arrays.ArrowExtensionArray):
+        return int(series.array.nbytes)
     return int(series.memory_usage(index=False, deep=True))
+
+
+def array_nbytes(array: pd.api.extensions.ExtensionArray | np.ndarray) -> int:
+    """The bytes of a column that is no Series yet."""
+    return column_bytes(pd.Series(array, copy=False))
 
 

@@ -1,0 +1,233 @@
+"""Columns kept compressed in memory (blosc2: zstd over shuffled bytes), each decoded on its own. No files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import blosc2
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from optimization._memory_plan import Plan
+from optimization._memory_types import PackedType, values_of
+from optimization._memory_usable import series_of_values
+
+PIECE = 32 << 20
+SAMPLE = 1 << 18
+_FILTERS = {"none": blosc2.Filter.NOFILTER, "bytes": blosc2.Filter.SHUFFLE, "bits": blosc2.Filter.BITSHUFFLE}
+
+
+@dataclass
+class Squeezed:
+    """A buffer, compressed piece by piece; `step` > 0: the differences of neighbours, integers of that many bytes."""
+
+    pieces: list[bytes]
+    size: int
+    step: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        return sum(map(len, self.pieces)) + 8
+
+
+@dataclass
+class Node:
+    """An Arrow array taken apart: its type, its buffers, and the arrays inside it."""
+
+    type: pa.DataType
+    length: int
+    nulls: int
+    buffers: list[Squeezed | None]
+    children: list[Node] = field(default_factory=list)
+    role: str = "plain"
+
+    @property
+    def nbytes(self) -> int:
+        own = len(self.type.__arrow_ext_serialize__()) if isinstance(self.type, PackedType) else 16
+        return own + sum(b.nbytes for b in self.buffers if b is not None) + sum(child.nbytes for child in self.children)
+
+
+def squeeze(data: np.ndarray, width: int) -> Squeezed:
+    """Compress bytes that hold items of `width` bytes, in the way that a sample says is smallest."""
+    raw = np.ascontiguousarray(data).view(np.uint8).reshape(-1)
+    size = len(raw)
+    if size < 64:
+        return Squeezed([b"\0" + raw.tobytes()], size)
+    middle = (size // 2) // (8 * width) * (8 * width)
+    sample = raw if size <= 2 * SAMPLE else np.concatenate([raw[: SAMPLE // width * width], raw[middle : middle + SAMPLE // width * width]])
+    best: tuple[int, str, int] = (1 << 62, "none", 0)
+    for step in (0, width) if width in (1, 2, 4, 8) else (0,):
+        candidate = _differences(sample, width) if step else sample
+        for name in ("bytes", "bits", "none"):
+            if name == "none" and width == 8:
+                continue
+            got = len(_pack(candidate, width, name, 5))
+            if got < best[0] * 0.98:
+                best = (got, name, step)
+    _, name, step = best
+    level = 5
+    if best[0] > 0.97 * len(sample):
+        level = 1  # noise: nothing to gain by trying harder
+    whole = _differences(raw, width) if step else raw
+    piece = PIECE // width * width
+    return Squeezed([b"\1" + _pack(whole[at : at + piece], width, name, level) for at in range(0, size, piece)], size, step)
+
+
+def _pack(data: np.ndarray, width: int, name: str, level: int) -> bytes:
+    packed: bytes = blosc2.compress2(
+        np.ascontiguousarray(data),
+        codec=blosc2.Codec.ZSTD,
+        clevel=level,
+        typesize=min(width, 255),
+        nthreads=1,
+        # One block a piece where it fits: a repetition is found however far back it lies.
+        blocksize=min(len(data), 8 << 20) if level > 1 else 0,
+        filters=[_FILTERS[name]],
+        filters_meta=[0],
+    )
+    return packed
+
+
+def _differences(raw: np.ndarray, width: int) -> np.ndarray:
+    numbers = raw.view(f"u{width}")
+    steps = np.empty_like(numbers)
+    steps[:1] = numbers[:1]
+    np.subtract(numbers[1:], numbers[:-1], out=steps[1:])
+    # Zigzag: a small step back is a small number too.
+    signed = steps.view(f"i{width}")
+    zigzag: np.ndarray = ((signed << 1) ^ (signed >> (8 * width - 1))).view(np.uint8)
+    return zigzag
+
+
+def expand(squeezed: Squeezed) -> np.ndarray:
+    """The bytes again."""
+    parts = []
+    for piece in squeezed.pieces:
+        parts.append(np.frombuffer(piece[1:] if piece[:1] == b"\0" else blosc2.decompress2(piece[1:], nthreads=1), np.uint8))
+    raw = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    if squeezed.step:
+        width = squeezed.step
+        zigzag = raw.view(f"u{width}")
+        one = zigzag.dtype.type(1)
+        steps = (zigzag >> one) ^ (~(zigzag & one) + one)
+        raw = np.cumsum(steps, dtype=zigzag.dtype).view(np.uint8)
+    return raw
+
+
+def take_apart(array: pa.Array) -> Node:
+    """Compress an Arrow array of the kinds that packing makes."""
+    kind = array.type
+    if isinstance(kind, PackedType):
+        return Node(kind, len(array), array.null_count, [], [take_apart(array.storage)], "extension")
+    if pa.types.is_dictionary(kind):
+        return Node(kind, len(array), array.null_count, [], [take_apart(array.indices), take_apart(array.dictionary)], "dictionary")
+    if pa.types.is_run_end_encoded(kind):
+        return Node(kind, len(array), 0, [], [take_apart(array.run_ends), take_apart(array.values)], "runs")
+    if pa.types.is_struct(kind):
+        children = [take_apart(array.field(place)) for place in range(kind.num_fields)]
+        return Node(kind, len(array), array.null_count, [_bits(array)], children, "struct")
+    if pa.types.is_null(kind):
+        return Node(kind, len(array), len(array), [])
+    if array.offset:
+        array = pa.concat_arrays([array])
+    buffers = array.buffers()
+    validity = _bits(array)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        wide = np.dtype("i8" if pa.types.is_large_string(kind) else "i4")
+        offsets = np.frombuffer(buffers[1], wide)[array.offset : array.offset + len(array) + 1]
+        lengths = np.diff(offsets).astype(np.int64)
+        narrow = np.uint8 if not len(lengths) or lengths.max() < 256 else np.uint16 if lengths.max() < 65_536 else np.uint32
+        data = np.frombuffer(buffers[2], np.uint8)[offsets[0] : offsets[-1]] if buffers[2] is not None else np.empty(0, np.uint8)
+        return Node(kind, len(array), array.null_count, [validity, squeeze(lengths.astype(narrow), np.dtype(narrow).itemsize), squeeze(data, 1)], role=np.dtype(narrow).str)
+    if pa.types.is_boolean(kind):
+        data = np.packbits(_bools(array), bitorder="little")
+        return Node(kind, len(array), array.null_count, [validity, squeeze(data, 1)])
+    width = kind.bit_width // 8
+    data = np.frombuffer(buffers[1], np.uint8)[array.offset * width : (array.offset + len(array)) * width]
+    return Node(kind, len(array), array.null_count, [validity, squeeze(data, width)])
+
+
+def _bools(array: pa.Array) -> np.ndarray:
+    bits = np.frombuffer(array.buffers()[1], np.uint8)
+    return np.unpackbits(bits, count=array.offset + len(array), bitorder="little")[array.offset :]
+
+
+def _bits(array: pa.Array) -> Squeezed | None:
+    if not array.null_count:
+        return None
+    return squeeze(np.packbits(array.is_valid().to_numpy(zero_copy_only=False), bitorder="little"), 1)
+
+
+def put_together(node: Node) -> pa.Array:
+    """The packed Arrow array again."""
+    if node.role == "extension":
+        return pa.ExtensionArray.from_storage(node.type, put_together(node.children[0]))
+    if node.role == "dictionary":
+        return pa.DictionaryArray.from_arrays(put_together(node.children[0]), put_together(node.children[1]))
+    if node.role == "runs":
+        return pa.RunEndEncodedArray.from_arrays(put_together(node.children[0]), put_together(node.children[1]))
+    buffers = [None if buffer is None else pa.py_buffer(expand(buffer)) for buffer in node.buffers]
+    if node.role == "struct":
+        return pa.Array.from_buffers(node.type, node.length, buffers, node.nulls, children=[put_together(child) for child in node.children])
+    if pa.types.is_null(node.type):
+        return pa.nulls(node.length)
+    if node.role != "plain":
+        lengths = np.frombuffer(buffers[1], np.dtype(node.role)) if node.length else np.empty(0, np.uint8)
+        offsets = np.zeros(node.length + 1, np.int64 if pa.types.is_large_string(node.type) else np.int32)
+        np.cumsum(lengths, out=offsets[1:])
+        return pa.Array.from_buffers(node.type, node.length, [buffers[0], pa.py_buffer(offsets), buffers[2]], node.nulls)
+    return pa.Array.from_buffers(node.type, node.length, buffers, node.nulls)
+
+
+class Compressed:
+    """A table of compressed columns: `nbytes`, `column(name)` decodes one of them, `to_pandas()` all."""
+
+    def __init__(self, rows: int, nodes: dict[str, list[Node]], plans: dict[str, Plan], index: pd.Index | None = None) -> None:
+        self._rows, self._nodes, self.plans, self._index = rows, nodes, plans, index
+
+    def __len__(self) -> int:
+        return self._rows
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return list(self._nodes)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that all columns take, compressed (and the index, if the DataFrame had one of its own)."""
+        index = 0 if self._index is None else int(self._index.memory_usage(deep=True))
+        return index + sum(self.column_bytes(name) for name in self._nodes)
+
+    def column_bytes(self, name: str) -> int:
+        """The bytes of one compressed column."""
+        return sum(node.nbytes for node in self._nodes[name])
+
+    def arrow(self, name: str) -> pa.ChunkedArray:
+        """One column as the packed Arrow array that was compressed."""
+        if name not in self._nodes:
+            raise KeyError(f"no column {name!r}: the columns are {', '.join(self.columns[:20])}")
+        parts = [put_together(node) for node in self._nodes[name]]
+        return pa.chunked_array(parts, type=None if parts else pa.null())
+
+    def column(self, name: str) -> pd.Series:
+        """One column as the Series that the level `usable` gives; the others stay compressed."""
+        parts = self.arrow(name).chunks
+        return pd.Series(series_of_values(self.plans[name], parts), name=name, index=self._index, copy=False)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """All columns, as the level `usable` gives them."""
+        return pd.DataFrame({name: self.column(name) for name in self._nodes}, index=self._index, copy=False)
+
+    def to_arrow(self) -> pa.Table:
+        """All columns packed, as the level `packed` gives them."""
+        return pa.table({name: self.arrow(name) for name in self._nodes})
+
+    def __repr__(self) -> str:
+        return f"<Compressed: {self._rows:,} rows, {len(self._nodes):,} columns, {self.nbytes:,} bytes>"
+
+
+def compress(array: pa.Array | pa.ChunkedArray) -> list[Node]:
+    """A packed column, compressed."""
+    return [take_apart(chunk) for chunk in (array.chunks if isinstance(array, pa.ChunkedArray) else [array])]
