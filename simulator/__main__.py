@@ -167,4 +167,8 @@ def _in_foreground() -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        # A Ctrl-C before the handlers are in place.
+        sys.exit(128 + signal.SIGINT)

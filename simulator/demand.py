@@ -316,11 +316,6 @@ def revision(hour_index: int, issue: int, lead_hours: float) -> float:
     return size * (draw - 0.5) + math.copysign(0.0006, draw - 0.5)
 
 
-def ordinal_of(day: date | datetime) -> int:
-    """The proleptic ordinal of a date (of a datetime: its Madrid day)."""
-    return madrid_ordinal(day.timestamp()) if isinstance(day, datetime) else day.toordinal()
-
-
 def day_of(ordinal: int) -> date:
     """The date of an ordinal."""
     return date(1, 1, 1) + timedelta(days=ordinal - 1)

@@ -114,8 +114,8 @@ class Fault:
 def striking(rules: Sequence[Fault], path: str, indicator: int | None, span: tuple[float, float] | None) -> list[Fault]:
     """The rules that strike a request, counted as done.
 
-    Of those that settle the whole answer only the first strikes; the others, and changes to a document that is not sent,
-    wait for the next request: `[status(503, times=2), firewall(times=1)]` gives 503, 503, 403.
+    Of those that settle the whole answer only the first strikes; the others, and changes to a document that is not
+    sent, wait for the next request: `[status(503, times=2), firewall(times=1)]` gives 503, 503, 403.
     """
     wanting = [rule for rule in rules if rule.wants(path, indicator, span)]
     deciding = next((rule for rule in wanting if rule.decides), None)
