@@ -72,16 +72,23 @@ def check_paths(source: str, out: str) -> None:
 
 
 @contextlib.contextmanager
-def written_aside(out: str) -> Iterator[str]:
-    """A name beside `out` to write to; renamed to `out` when the block ends well, removed when it does not."""
+def scratch(out: str) -> Iterator[str]:
+    """The name of a file beside `out`, on the same disk, that is gone when the block ends."""
     folder, name = os.path.split(out)
-    aside = os.path.join(folder, f".{name}.{os.getpid()}.part")
+    path = os.path.join(folder, f".{name}.{os.getpid()}.part")
     try:
-        yield aside
-        os.replace(aside, out)
+        yield path
     finally:
         with contextlib.suppress(FileNotFoundError):
-            os.remove(aside)
+            os.remove(path)
+
+
+@contextlib.contextmanager
+def written_aside(out: str) -> Iterator[str]:
+    """A name beside `out` to write to; renamed to `out` when the block ends well, removed when it does not."""
+    with scratch(out) as path:
+        yield path
+        os.replace(path, out)
 
 
 class Progress:

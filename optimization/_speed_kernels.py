@@ -98,6 +98,22 @@ def evaluate(latitude_at: Any, longitude_at: Any, out_at: Any, rows: int) -> Non
                     out[i] = sin_a * sin_a + math.cos(a) * math.cos(b) * (sin_b * sin_b)
 
 
+# --- bytes ------------------------------------------------------------------------------------------------------------
+@intrinsic
+def copy(typing_context: Any, out: Any, at: Any, text: Any, start: Any, size: Any) -> Any:
+    """out[at : at + size] = text[start : start + size]."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        out, at, text, start, size = arguments
+        word = ir.IntType(64)
+        kinds = [out.type, text.type, word]
+        move = builder.module.declare_intrinsic("llvm.memcpy", kinds)
+        builder.call(move, [builder.gep(out, [at]), builder.gep(text, [start]), size, ir.Constant(ir.IntType(1), 0)])
+        return context.get_dummy_value()
+
+    return types.void(out, types.int64, text, types.int64, types.int64), generate
+
+
 # --- 128-bit products -------------------------------------------------------------------------------------------------
 U0, U1, U2, U3, U4, U10, U40, U100 = (np.uint64(value) for value in (0, 1, 2, 3, 4, 10, 40, 100))
 U9, U52, U63, U64 = (np.uint64(value) for value in (9, 52, 63, 64))
@@ -187,60 +203,50 @@ def power_of_ten_times(w: int, q: int) -> float:
     return float_of(np.int64(mantissa & np.uint64((1 << 52) - 1)) | (exponent << 52))
 
 
-SPACE, TAB, QUOTE, NEWLINE, RETURN, PLUS, MINUS, POINT, ZERO, NINE = (np.uint8(ord(c)) for c in ' \t"\n\r+-.09')
+SPACE, QUOTE, NEWLINE, RETURN, PLUS, MINUS, POINT, ZERO, NINE = (np.uint8(ord(c)) for c in ' "\n\r+-.09')
 LETTER_E, LETTER_N = np.uint8(ord("e")), np.uint8(ord("n"))
-NUMBER, MISSING, BLANK, ODD = 0, 1, 2, 3  # what a row, or a field, is
+NUMBER, MISSING, BLANK, ODD = 0, 1, 2, 3  # what a row, or a field, is; ODD is for the caller to judge
 
 
 @inlined
-def read_number(text: Any, start: int, stop: int) -> Any:
-    """(kind, value) of the field text[start:stop]: NUMBER, MISSING (nothing in it) or ODD (for the caller to judge)."""
-    while start < stop and (text[start] == SPACE or text[start] == TAB):
-        start += 1
-    while start < stop and (text[stop - 1] == SPACE or text[stop - 1] == TAB):
-        stop -= 1
-    if stop - start >= 2 and text[start] == QUOTE and text[stop - 1] == QUOTE:
-        start += 1
-        stop -= 1
-    if start == stop:
-        return MISSING, math.nan
-    negative = text[start] == MINUS
-    if negative or text[start] == PLUS:
-        start += 1
-    w, digits, seen, q = U0, 0, 0, 0
-    while start < stop and ZERO <= text[start] <= NINE:
-        w = w * U10 + np.uint64(text[start] - ZERO)
-        digits += int(w != U0)
-        seen += 1
-        start += 1
-    if start < stop and text[start] == POINT:
-        start += 1
-        while start < stop and ZERO <= text[start] <= NINE:
-            w = w * U10 + np.uint64(text[start] - ZERO)
-            digits += int(w != U0)
-            seen += 1
-            q -= 1
-            start += 1
-    if seen == 0 or digits > 19:
-        return ODD, math.nan
-    if start < stop and (text[start] | np.uint8(32)) == LETTER_E:
-        start += 1
-        below = start < stop and text[start] == MINUS
-        if below or (start < stop and text[start] == PLUS):
-            start += 1
-        if start == stop or stop - start > 4:
-            return ODD, math.nan
-        power = 0
-        while start < stop and ZERO <= text[start] <= NINE:
-            power = power * 10 + np.int64(text[start] - ZERO)
-            start += 1
+def read_number(text: Any, at: int, stop: int) -> Any:
+    """(kind, value, where it ends) of the number that starts at `at`; ODD where it takes more to understand it."""
+    while at < stop and text[at] == SPACE:
+        at += 1
+    negative = at < stop and text[at] == MINUS
+    if negative or (at < stop and text[at] == PLUS):
+        at += 1
+    w, first = U0, at
+    while at < stop and ZERO <= text[at] <= NINE:
+        w = w * U10 + np.uint64(text[at] - ZERO)
+        at += 1
+    digits, q = at - first, 0
+    if at < stop and text[at] == POINT:
+        at += 1
+        first = at
+        while at < stop and ZERO <= text[at] <= NINE:
+            w = w * U10 + np.uint64(text[at] - ZERO)
+            at += 1
+        q = first - at
+        digits -= q
+    if digits == 0 or digits > 19:
+        return ODD, math.nan, at
+    if at < stop and (text[at] | np.uint8(32)) == LETTER_E:
+        at += 1
+        below = at < stop and text[at] == MINUS
+        if below or (at < stop and text[at] == PLUS):
+            at += 1
+        power, first = 0, at
+        while at < stop and at < first + 5 and ZERO <= text[at] <= NINE:
+            power = power * 10 + np.int64(text[at] - ZERO)
+            at += 1
+        if at == first:
+            return ODD, math.nan, at
         q += -power if below else power
-    if start < stop:
-        return ODD, math.nan
     value = power_of_ten_times(w, q)
     if math.isnan(value):
-        return ODD, value
-    return NUMBER, -value if negative else value
+        return ODD, value, at
+    return NUMBER, -value if negative else value, at
 
 
 # --- records ----------------------------------------------------------------------------------------------------------
@@ -264,9 +270,8 @@ def field_end(text: Any, at: int, length: int, delimiter: int) -> Any:
     return at, False
 
 
-def last_record_end(text_at: Any, length: int, delimiter: int, result_at: Any) -> None:
+def last_record_end(text: Any, length: int, delimiter: int, result: Any) -> None:
     """result[0] = the offset after the last whole record of a text that may hold quotes, 0 if there is none."""
-    text, result = carray(text_at, length), carray(result_at, 1)
     separator = np.uint8(delimiter)
     at, end = 0, 0
     while at < length:
@@ -279,48 +284,65 @@ def last_record_end(text_at: Any, length: int, delimiter: int, result_at: Any) -
 
 
 def read_rows(
-    text_at: Any, length: int, delimiter: int, fields: int, latitude_field: int, longitude_field: int, capacity: int,
-    ends_at: Any, latitude_at: Any, longitude_at: Any, kinds_at: Any, result_at: Any,
+    text: Any, length: int, delimiter: int, fields: int, latitude_field: int, longitude_field: int, capacity: int,
+    ends: Any, latitude: Any, longitude: Any, kinds: Any, result: Any,
 ) -> None:  # fmt: skip
     """The coordinates of each record, where the record ends (before its line end) and its kind.
 
-    result = rows, rows of kind ODD, and if a record is broken: where it starts, its number of fields (−1: a quote that
-    is never closed), else −1, 0.
+    result = rows, rows of kind ODD, and if something is wrong: where the record starts and its number of fields
+    (−1: a quote that is never closed, −2: `capacity` rows are not enough), else −1, 0.
     """
-    text, result = carray(text_at, length), carray(result_at, 4)
-    ends, kinds = carray(ends_at, capacity), carray(kinds_at, capacity)
-    latitude, longitude = carray(latitude_at, capacity), carray(longitude_at, capacity)
     separator = np.uint8(delimiter)
     at, row, odd = 0, 0, 0
     result[2], result[3] = -1, 0
     while at < length:
-        record, field, kind_a, kind_b, end = at, 0, BLANK, BLANK, at
+        if row == capacity:
+            result[2], result[3] = at, -2
+            break
+        record, field, kind, end = at, 0, NUMBER, at
+        is_open = False
         while True:
             start = at
-            at, is_open = field_end(text, at, length, separator)
-            if is_open:
-                result[0], result[1], result[2], result[3] = row, odd, record, -1
-                return
-            last = at >= length or text[at] == NEWLINE
-            end = at - 1 if last and at > start and text[at - 1] == RETURN else at
-            if field == latitude_field:
-                kind_a, latitude[row] = read_number(text, start, end)
-            elif field == longitude_field:
-                kind_b, longitude[row] = read_number(text, start, end)
+            if field == latitude_field or field == longitude_field:
+                quoted = text[at] == QUOTE
+                found, value, at = read_number(text, at + int(quoted), length)
+                if quoted and at < length and text[at] == QUOTE:
+                    at += 1
+                elif quoted:
+                    found = ODD
+                if field == latitude_field:
+                    latitude[row] = value
+                else:
+                    longitude[row] = value
+                last = at >= length or text[at] == NEWLINE
+                if found == ODD or (not last and text[at] != separator):  # a carriage return, NA, text: look again
+                    at, is_open = field_end(text, start, length, separator)
+                    last = at >= length or text[at] == NEWLINE
+                    if not (last and text[at - 1] == RETURN and found == NUMBER):
+                        found = ODD
+                if found == ODD:
+                    bare = at - 1 if last and at > start and text[at - 1] == RETURN else at
+                    found = MISSING if bare == start else ODD
+                kind = max(kind, found)
+            else:
+                at, is_open = field_end(text, at, length, separator)
+                last = at >= length or text[at] == NEWLINE
+            if last:
+                end = at - 1 if at > start and text[at - 1] == RETURN else at
             field += 1
             at += 1
-            if last:
+            if last or is_open:
                 break
+        if is_open:
+            result[2], result[3] = record, -1
+            break
         if end == record:  # an empty line is not a row
-            kinds[row] = BLANK
+            kind = BLANK
         elif field != fields:
-            result[0], result[1], result[2], result[3] = row, odd, record, field
-            return
-        elif kind_a == ODD or kind_b == ODD:
-            kinds[row] = ODD
-            odd += 1
-        else:
-            kinds[row] = MISSING if kind_a == MISSING or kind_b == MISSING else NUMBER
+            result[2], result[3] = record, field
+            break
+        odd += int(kind == ODD)
+        kinds[row] = kind
         ends[row] = end
         row += 1
     result[0], result[1] = row, odd
@@ -345,6 +367,7 @@ def _tens() -> list[int]:
 
 
 TENS = _halves(_tens())
+WHOLE_TENS = np.array([10**k for k in range(18)], dtype=np.uint64)
 PAIRS = np.array([ord(c) for n in range(100) for c in f"{n:02d}"], dtype=np.uint8)
 
 
@@ -413,10 +436,9 @@ def write_number(value: float, out: Any, at: int) -> int:
     while digits % U10 == U0:
         digits = digits // U10
         k += 1
-    count, bound = 1, U10
-    while count < 17 and digits >= bound:
-        bound = bound * U10
-        count += 1
+    count = 17
+    while count > 1 and digits < WHOLE_TENS[count - 1]:
+        count -= 1
     point = count + k  # the value is 0.DIGITS · 10^point
     if -4 < point <= 0:
         out[at], out[at + 1] = ZERO, POINT
@@ -465,30 +487,30 @@ def write_number(value: float, out: Any, at: int) -> int:
 
 
 def write_rows(
-    text_at: Any, length: int, delimiter: int, rows: int, ends_at: Any, kinds_at: Any, values_at: Any,
-    out_at: Any, capacity: int, result_at: Any,
-) -> None:  # fmt: skip
-    """Copy each record, byte for byte, with a delimiter and its value before the line end; result[0] = bytes written."""
-    text, out, result = carray(text_at, length), carray(out_at, capacity), carray(result_at, 1)
-    ends, kinds, values = carray(ends_at, rows), carray(kinds_at, rows), carray(values_at, rows)
+    text: Any, length: int, delimiter: int, rows: int, ends: Any, kinds: Any, values: Any, out: Any, result: Any
+) -> None:
+    """Copy each record, byte for byte, with a delimiter and its value before the line end; result[0] = bytes written.
+
+    `out` needs 26 bytes more a row than the text has.
+    """
     separator = np.uint8(delimiter)
     source, at = 0, 0
     for row in range(rows):
-        end = ends[row]
-        while source < end:
-            out[at] = text[source]
-            at += 1
-            source += 1
+        size = ends[row] - source
+        copy(out, at, text, source, size)
+        at += size
+        source += size
         if kinds[row] != BLANK:
             out[at] = separator
             at += 1
             if kinds[row] != MISSING:
                 at = write_number(values[row], out, at)
-        while source < length and (text[source] == RETURN or text[source] == NEWLINE):
-            out[at] = text[source]
+        while source < length:
+            letter = text[source]
+            out[at] = letter
             at += 1
             source += 1
-            if out[at - 1] == NEWLINE:
+            if letter == NEWLINE:
                 break
     result[0] = at
 
@@ -501,7 +523,7 @@ SIGNATURES = {
     read_rows: types.void(
         _bytes, _int, _int, _int, _int, _int, _int, _ints, _floats, _floats, _bytes, _ints
     ),
-    write_rows: types.void(_bytes, _int, _int, _int, _ints, _bytes, _floats, _bytes, _int, _ints),
+    write_rows: types.void(_bytes, _int, _int, _int, _ints, _bytes, _floats, _bytes, _ints),
 }  # fmt: skip
 
 

@@ -44,7 +44,7 @@ class Machine:
         self.evaluate = self._function(objects["evaluate"][0], "pppi")
         self.last_record_end = self._function(objects["last_record_end"][0], "piip")
         self.read_rows = self._function(objects["read_rows"][0], "piiiiiippppp")
-        self.write_rows = self._function(objects["write_rows"][0], "piiipppp" + "ip")
+        self.write_rows = self._function(objects["write_rows"][0], "piiippppp")
 
     def _function(self, symbol: str, signature: str) -> Any:
         """A callable for numba's calling convention: status = f(result*, exception**, arguments…)."""

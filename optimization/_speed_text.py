@@ -50,8 +50,11 @@ class Layout:
         return self.bom + len(self.header)
 
 
+OPEN, FULL = -1, -2  # in place of a number of fields, as in _speed_kernels
+
+
 class BrokenRecord(Exception):
-    """A record that does not fit the header: its offset in the chunk and its number of fields, −1: an open quote."""
+    """A record that does not fit the header: its offset in the chunk and its number of fields, or OPEN."""
 
 
 class TextInCoordinate(Exception):
@@ -130,7 +133,7 @@ def read_layout(source: str, latitude: str, longitude: str, delimiter: str | Non
 
 
 def records(text: bytes, delimiter: bytes) -> Iterator[tuple[int, bytes, list[bytes]]]:
-    """(offset, record with its line end, fields as they stand) of each record; BrokenRecord at an open quote.
+    """(offset, record with its line end, fields as they stand) of each record; BrokenRecord at a quote that is never closed.
 
     A quote has a meaning only at the start of a field, as for Python's csv and for pandas.
     """
@@ -147,12 +150,12 @@ def records(text: bytes, delimiter: bytes) -> Iterator[tuple[int, bytes, list[by
             import re
 
             stop = re.escape(delimiter)
-            field = re.compile(rb'(?:"(?:[^"]|"")*"|(?!"))[^' + stop + rb"\n]*")
+            field = re.compile(rb'(?:"(?:[^"]|"")*+"|(?!"))[^' + stop + rb"\n]*")
         fields, at, last = [], start, False  # type: list[bytes], int, bool
         while not last:
             match = field.match(text, at)
             if match is None:
-                raise BrokenRecord(start, -1)
+                raise BrokenRecord(start, OPEN)
             fields.append(match[0])
             at = match.end() + 1
             last = at > length or text[at - 1] == NEWLINE
@@ -246,12 +249,13 @@ class _Room:
     """The working memory of one chunk, used again for the next one."""
 
     def __init__(self, rows: int, length: int) -> None:
+        """For a text of `length` bytes that holds `rows` records or fewer."""
         self.rows, self.length = rows, length
         self.ends = (ctypes.c_int64 * rows)()
         self.latitude, self.longitude = (ctypes.c_double * rows)(), (ctypes.c_double * rows)()
-        self.kinds = (ctypes.c_uint8 * rows)()
+        self.values, self.kinds = (ctypes.c_double * rows)(), (ctypes.c_uint8 * rows)()
         self.result = (ctypes.c_int64 * 4)()
-        self.out = (ctypes.c_char * length)()
+        self.out = (ctypes.c_char * (length + rows * LONGEST_NUMBER))()
 
 
 class Compiled:
@@ -278,31 +282,33 @@ class Compiled:
     def append(self, text: bytes) -> tuple[memoryview, _Room]:
         """The records of `text`, each with its value, and what to `give_back` when they are written."""
         layout, delimiter = self.layout, self.layout.delimiter[0]
-        rows = text.count(b"\n") + 1
-        room = self._room(rows, len(text) + rows * LONGEST_NUMBER)
         at = ctypes.addressof
-        result = room.result
-        self.machine.read_rows(
-            _address(text), len(text), delimiter, layout.fields, layout.latitude, layout.longitude, rows,
-            at(room.ends), at(room.latitude), at(room.longitude), at(room.kinds), at(result),
-        )  # fmt: skip
-        found, odd, broken, fields = result
+        room = self._room(len(text) // 16 + 64, len(text))
+        while True:
+            self.machine.read_rows(
+                _address(text), len(text), delimiter, layout.fields, layout.latitude, layout.longitude, room.rows,
+                at(room.ends), at(room.latitude), at(room.longitude), at(room.kinds), at(room.result),
+            )  # fmt: skip
+            found, odd, broken, fields = room.result
+            if fields != FULL:
+                break
+            room = _Room(text.count(b"\n") + 1, len(text))
         if odd:
             self._judge_odd_rows(text, room, found)
         if fields:
             raise BrokenRecord(broken, fields)
         if self.formula is None:
-            self.machine.evaluate(at(room.latitude), at(room.longitude), at(room.latitude), found)
+            self.machine.evaluate(at(room.latitude), at(room.longitude), at(room.values), found)
         else:
             import numpy as np
 
-            latitude = np.frombuffer(room.latitude, count=found)
-            latitude[:] = self.formula(latitude, np.frombuffer(room.longitude, count=found))
+            latitude, longitude = (np.frombuffer(column, count=found) for column in (room.latitude, room.longitude))
+            np.frombuffer(room.values, count=found)[:] = self.formula(latitude, longitude)
         self.machine.write_rows(
             _address(text), len(text), delimiter, found,
-            at(room.ends), at(room.kinds), at(room.latitude), at(room.out), room.length, at(result),
+            at(room.ends), at(room.kinds), at(room.values), at(room.out), at(room.result),
         )  # fmt: skip
-        return memoryview(room.out).cast("B")[: result[0]], room
+        return memoryview(room.out).cast("B")[: room.result[0]], room
 
     def _judge_odd_rows(self, text: bytes, room: _Room, rows: int) -> None:
         """Rows with `NA`, `inf`, more digits than a machine word and the like; TextInCoordinate for the first text."""
@@ -323,7 +329,7 @@ class Compiled:
             room = self._rooms.pop()
         except IndexError:
             return _Room(rows, length)
-        return room if room.rows >= rows and room.length >= length else _Room(rows + rows // 8, length + length // 8)
+        return room if room.rows >= rows and room.length >= length else _Room(rows, length + length // 8)
 
     def give_back(self, room: _Room) -> None:
         """The memory of an answer of `append` may be used again."""
@@ -334,8 +340,12 @@ def _address(text: bytes) -> int:
     return ctypes.cast(ctypes.c_char_p(text), ctypes.c_void_p).value or 0
 
 
-def chunks(file: BinaryIO, engine: Portable | Compiled, start: int, source: str) -> Iterator[tuple[int, bytes]]:
-    """(offset, text) of pieces of about `engine.chunk` bytes that end where a record ends."""
+def chunks(file: BinaryIO, engine: Any, start: int, careful: bool) -> Iterator[tuple[int, bytes, bool]]:
+    """(offset, text, whether the end is known to be the end of a record) of pieces of about `engine.chunk` bytes.
+
+    A piece ends at a line feed, which may stand inside quotes: then the piece turns out to end in an open quote, and is
+    to be asked for again with `careful`, which looks for the end of a record in the first piece from its beginning on.
+    """
     file.seek(start)
     rest, offset = b"", start
     while True:
@@ -343,16 +353,17 @@ def chunks(file: BinaryIO, engine: Portable | Compiled, start: int, source: str)
         text = rest + more
         if not more:
             if text:
-                yield offset, text
+                yield offset, text, True
             return
-        end = engine.last_record_end(text) if b'"' in text else text.rfind(b"\n") + 1
+        end = engine.last_record_end(text) if careful else text.rfind(b"\n") + 1
         if end == 0 and len(text) > LONGEST_RECORD:
             raise BadInput(
-                f"{source}: the record of line {line_of(source, offset)} runs on for more than "
+                f"{file.name}: the record of line {line_of(file.name, offset)} runs on for more than "
                 f"{LONGEST_RECORD >> 20} MB: is a quote never closed?"
             )
         if end:
-            yield offset, text[:end]
+            yield offset, text[:end], careful
+            careful = False
         rest, offset = text[end:], offset + end
 
 
@@ -372,7 +383,7 @@ def append_column(layout: Layout, out: str, column: str, engine: Any, quiet: boo
         file.seek(layout.bom)
         target.write((BOM if layout.bom else b"") + body + delimiter + title + layout.header[len(body) :])
         progress.add(layout.body)
-        for size, (written, room) in _in_order(chunks(file, engine, layout.body, source), engine, layout):
+        for size, (written, room) in answers(file, engine, layout):
             write_all(target, written)
             engine.give_back(room)
             progress.add(size)
@@ -385,19 +396,23 @@ def write_all(target: Any, data: Any) -> None:
         view = view[target.write(view) :]
 
 
-def _in_order(
-    pieces: Iterator[tuple[int, bytes]], engine: Any, layout: Layout
-) -> Iterator[tuple[int, Any]]:
-    """(bytes read, answer) of each piece, in order; with a thread a core where there is more than one piece."""
-    source = layout.source
-
-    def work(offset: int, text: bytes) -> Any:
+def answers(file: BinaryIO, engine: Any, layout: Layout) -> Iterator[tuple[int, Any]]:
+    """(bytes read, what `engine.append` made of them) from the first record on, in order; BadInput with the line."""
+    source, offset, careful = layout.source, layout.body, False
+    while True:
+        sure = True
         try:
-            return engine.append(text)
+            for offset, size, sure, answer in _in_order(chunks(file, engine, offset, careful), engine):
+                yield size, answer.result()
+                offset += size
+            return
         except BrokenRecord as error:
             at, fields = error.args
+            if fields == OPEN and not sure:  # cut in the middle of a quoted field
+                careful = True
+                continue
             line = line_of(source, offset + at)
-            if fields < 0:
+            if fields == OPEN:
                 raise BadInput(f"{source}, line {line}: a quote is opened and never closed") from None
             raise BadInput(
                 f"{source}, line {line}: {fields} fields where the header has {layout.fields}: "
@@ -410,32 +425,45 @@ def _in_order(
                 f"{decoded(shown[:60])!r}; correct it, or leave it empty if it is not known"
             ) from None
 
+
+def _in_order(pieces: Iterator[tuple[int, bytes, bool]], engine: Any) -> Iterator[tuple[int, int, bool, Any]]:
+    """(offset, bytes, surely whole, future answer) of each piece; a thread a core where there is more than one piece."""
     first = next(pieces, None)
-    second = next(pieces, None)
     if first is None:
         return
+    second = next(pieces, None)
     if second is None or engine.workers == 1:
-        yield len(first[1]), work(*first)
-        if second is not None:
-            yield len(second[1]), work(*second)
-        for offset, text in pieces:
-            yield len(text), work(offset, text)
+        for offset, text, sure in _chained(first, second, pieces):
+            yield offset, len(text), sure, _Now(engine.append, text)
         return
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor
 
-    waiting: deque[tuple[int, Future[Any]]] = deque()
+    waiting: deque[tuple[int, int, bool, Any]] = deque()
     with ThreadPoolExecutor(engine.workers) as pool:
         try:
-            for piece in (first, second):
-                waiting.append((len(piece[1]), pool.submit(work, *piece)))
-            for offset, text in pieces:
-                waiting.append((len(text), pool.submit(work, offset, text)))
+            for offset, text, sure in _chained(first, second, pieces):
+                waiting.append((offset, len(text), sure, pool.submit(engine.append, text)))
                 if len(waiting) > engine.workers:  # no further ahead: memory stays flat
-                    size, answer = waiting.popleft()
-                    yield size, answer.result()
+                    yield waiting.popleft()
             while waiting:
-                size, answer = waiting.popleft()
-                yield size, answer.result()
+                yield waiting.popleft()
         finally:
-            for _, answer in waiting:
+            for _, _, _, answer in waiting:
                 answer.cancel()
+
+
+class _Now:
+    """What a future is to a pool, without a pool: the work is done when its result is asked for."""
+
+    def __init__(self, work: Callable[[bytes], Any], text: bytes) -> None:
+        self._work, self._text = work, text
+
+    def result(self) -> Any:
+        return self._work(self._text)
+
+
+def _chained(first: Any, second: Any, rest: Iterator[Any]) -> Iterator[Any]:
+    yield first
+    if second is not None:
+        yield second
+        yield from rest

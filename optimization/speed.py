@@ -18,7 +18,7 @@ if not __package__:  # run as a script: what makes `optimization` importable is 
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 from optimization import _speed_machine
-from optimization._files import EXIT_CODES, BadInput, check_paths, cores, guarded
+from optimization._files import EXIT_CODES, BadInput, check_paths, cores, guarded, scratch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,27 +102,29 @@ def add_distance_to_file(
     check_paths(source, out)
     with open(source, "rb") as file:
         parquet_in = file.read(4) == b"PAR1"
-    parquet_out = out.lower().endswith((".parquet", ".pq"))
-    if parquet_in or parquet_out:
+    names = (latitude, longitude)
+    if parquet_in:
         from optimization import _speed_parquet
 
         chosen = _chosen(kernel, os.path.getsize(source) >= COMPILE_FROM_BYTES)
-        _speed_parquet.append_column(
-            source, out, column, lambda a, b: distance(a, b, kernel=chosen), (latitude, longitude), delimiter, quiet
-        )
+        _speed_parquet.append_to_parquet(
+            source, out, column, lambda a, b: distance(a, b, kernel=chosen), names, quiet
+        )  # fmt: skip
         return
     from optimization import _speed_text
 
     layout = _speed_text.read_layout(source, latitude, longitude, delimiter)
-    refuse_existing(source, layout.names, column)
-    engine = text_engine(layout, kernel, os.path.getsize(source) >= COMPILE_FROM_BYTES)
-    _speed_text.append_column(layout, out, column, engine, quiet)
-
-
-def refuse_existing(source: str, names: list[str], column: str) -> None:
-    """BadInput where the new column would be there twice."""
-    if column in names:
+    if column in layout.names:
         raise BadInput(f"{source} has a column {column} already: name the new one with --column")
+    engine = text_engine(layout, kernel, os.path.getsize(source) >= COMPILE_FROM_BYTES)
+    if not out.lower().endswith((".parquet", ".pq")):
+        _speed_text.append_column(layout, out, column, engine, quiet)
+        return
+    from optimization import _speed_parquet
+
+    with scratch(out + ".csv") as text:  # computed and checked as text first, then packed
+        _speed_text.append_column(layout, text, column, engine, quiet)
+        _speed_parquet.text_to_parquet(text, out, column, quiet, layout.delimiter.decode())
 
 
 def text_engine(layout: Any, kernel: str, large: bool, workers: int | None = None) -> Any:
