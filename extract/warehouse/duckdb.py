@@ -52,6 +52,10 @@ _OTHERS: dict[str, dict[str, Any]] = {
     "UUID": {"kind": Kind.UUID},
 }
 
+# What is staged beyond this goes to temporary files beside the warehouse. 4 million rows under a primary key fit into
+# half of it; DuckDB's own default would let a long load take 80 % of the machine.
+MEMORY_LIMIT = "512MB"
+
 # Within one process several connections share the file; between processes the file's own lock is enough.
 _locks: dict[tuple[str, str], threading.Lock] = {}
 _locks_guard = threading.Lock()
@@ -110,6 +114,7 @@ class DuckDB(Warehouse):
         self._connection.execute("set autoinstall_known_extensions = false")
         self._connection.execute("set autoload_known_extensions = false")
         self._connection.execute("set timezone = 'UTC'")
+        self._connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
 
     def _open(
         self, read_only: bool, wait_s: float, sleep: Callable[[float], None], clock: Callable[[], float]

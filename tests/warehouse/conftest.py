@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from extract.errors import EsiosError
 from extract.settings import Settings, load_settings
 from extract.warehouse import TableName, Warehouse, connect
 
@@ -94,34 +95,44 @@ class Place:
         self.warehouse.execute(f"drop schema {self.warehouse.quote(self.schema)}")
 
 
-@pytest.fixture(
-    params=[
-        "duckdb",
-        pytest.param("sqlserver", marks=pytest.mark.skipif("not os.environ.get('MSSQL_SERVER')", reason=NO_SERVER)),
-    ]
-)
-def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+needs_server = pytest.mark.skipif(not os.environ.get("MSSQL_SERVER"), reason=NO_SERVER)
+
+
+@pytest.fixture(scope="session", params=["duckdb", pytest.param("sqlserver", marks=needs_server)])
+def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The configuration of one engine, as a process that is started with it would see it."""
     if request.param == "duckdb":
-        return {"ESIOS_TARGET": "duckdb", "ESIOS_DUCKDB_PATH": str(tmp_path / "warehouse" / "test.duckdb")}
+        path = tmp_path_factory.mktemp("contract") / "warehouse" / "test.duckdb"
+        return {"ESIOS_TARGET": "duckdb", "ESIOS_DUCKDB_PATH": str(path)}
     given = {name: value for name, value in os.environ.items() if name.startswith("MSSQL_")}
     return {"ESIOS_TARGET": "sqlserver", **given}
 
 
-@pytest.fixture
-def settings(environment: dict[str, str], tmp_path: Path) -> Settings:
-    return load_settings(environment, dotenv=tmp_path / "no.env")
+@pytest.fixture(scope="session")
+def settings(environment: dict[str, str]) -> Settings:
+    return load_settings(environment, dotenv=Path(os.devnull))
+
+
+@pytest.fixture(scope="session")
+def opened(settings: Settings) -> Iterator[list[Warehouse]]:
+    """The connection that the tests hand on, because opening one costs more than most of them."""
+    kept = [connect(settings)]
+    yield kept
+    kept[0].close()
 
 
 @pytest.fixture
-def place(settings: Settings, environment: dict[str, str]) -> Iterator[Place]:
+def place(settings: Settings, environment: dict[str, str], opened: list[Warehouse]) -> Iterator[Place]:
+    try:
+        opened[0].value("select 1")
+    except EsiosError:  # the test before has closed it
+        opened[0] = connect(settings)
     schema = f"test_{uuid.uuid4().hex[:12]}"
-    with connect(settings) as warehouse:
-        warehouse.execute(f"create schema {warehouse.quote(schema)}")
-        place = Place(warehouse, schema, settings, environment)
-        yield place
-        if warehouse.engine != "duckdb":  # its file goes away with its folder
-            place.clean()
+    opened[0].execute(f"create schema {opened[0].quote(schema)}")
+    place = Place(opened[0], schema, settings, environment)
+    yield place
+    if place.engine != "duckdb":  # its file goes away with its folder
+        place.clean()
 
 
 @pytest.fixture
