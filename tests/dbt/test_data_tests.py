@@ -25,7 +25,7 @@ def test_a_good_day_passes_every_test(warehouse: Warehouse) -> None:
     good_day(warehouse)
     statuses = warehouse.dbt("build", "--exclude-resource-type", "unit_test")
     assert set(statuses.values()) == {"success", "pass", "no-op"}
-    assert list(statuses.values()).count("pass") == 10
+    assert list(statuses.values()).count("pass") >= 10
 
 
 def test_uniqueness_nulls_and_completeness_of_the_published_table_stop_a_build(warehouse: Warehouse) -> None:

@@ -1,0 +1,68 @@
+"""Everything that the lineage page shows is described, tables by their grain first."""
+
+from __future__ import annotations
+
+from dbt.contracts.graph.manifest import Manifest
+from landed_warehouse import Warehouse, body, entry, hours
+
+
+def test_every_model_source_and_exposure_says_its_grain_first(manifest: Manifest) -> None:
+    models = [node for node in manifest.nodes.values() if node.resource_type == "model"]
+    described = [*models, *manifest.sources.values(), *manifest.exposures.values()]
+    assert len(described) >= 14
+    for node in described:
+        assert node.description.startswith("One row is "), node.unique_id
+
+
+def test_every_macro_and_analysis_is_described_with_its_arguments(manifest: Manifest) -> None:
+    macros = [macro for macro in manifest.macros.values() if macro.package_name == "esios_elt"]
+    analyses = [node for node in manifest.nodes.values() if node.resource_type == "analysis"]
+    assert len(macros) > 80
+    for each in [*macros, *analyses]:
+        assert each.description, each.unique_id
+    for macro in macros:
+        assert all(argument.description for argument in macro.arguments), macro.unique_id
+
+
+def test_every_column_that_exists_is_described_and_every_described_one_exists(warehouse: Warehouse) -> None:
+    warehouse.land(body([entry(hour, 1.0) for hour in hours("2018-01-31 23:00", 2)]))
+    warehouse.run()
+    for node in [*warehouse.manifest.nodes.values(), *warehouse.manifest.sources.values()]:
+        if node.resource_type not in ("model", "source"):
+            continue
+        found = warehouse.rows(
+            "select column_name from information_schema.columns where table_schema = ? and table_name = ?",
+            node.schema,
+            node.name,
+        )
+        assert sorted(row[0] for row in found) == sorted(node.columns), node.unique_id
+        assert all(column.description for column in node.columns.values()), node.unique_id
+
+
+def test_the_registry_of_the_warehouse_is_the_registry_of_the_file(warehouse: Warehouse) -> None:
+    warehouse.run("--select", "esios_indicators")
+    [model] = [node for node in warehouse.manifest.nodes.values() if node.name == "esios_indicators"]
+    entries = model.config.meta["indicators"]
+    rows = warehouse.rows(
+        """select id, name, role, unit, cadence_seconds, time_agg, geo_id, first_day::varchar, published_ahead_days,
+        revision_horizon_days, plausible_min, plausible_max, plausible_step from staging_esios.esios_indicators"""
+    )
+    assert rows[0][:3] == (460, "Previsión diaria de la demanda eléctrica peninsular", "demand_forecast")
+    seconds = {"hour": 3600, "fifteen_minutes": 900}
+    assert rows == [
+        (
+            *(entry["id"], entry["name"], entry["role"], entry["unit"], seconds[entry["cadence"]], entry["time_agg"]),
+            *(entry["geo_id"], entry["first_day"], entry["published_ahead_days"], entry["revision_horizon_days"]),
+            *(entry["plausible_min"], entry["plausible_max"], entry["plausible_step"]),
+        )
+        for entry in entries
+    ]
+    assert [entry["id"] for entry in entries if entry["role"] == "demand_forecast"] == [460]
+    assert all(entry["cadence"] == "hour" for entry in entries if entry["role"] == "demand_forecast")
+
+
+def test_unit_tests_of_the_project_pass(warehouse: Warehouse) -> None:
+    warehouse.run()
+    statuses = warehouse.dbt("test", "--select", "test_type:unit")
+    assert len(statuses) >= 10
+    assert set(statuses.values()) == {"pass"}

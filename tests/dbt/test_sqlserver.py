@@ -1,0 +1,86 @@
+"""The SQL Server side without a server: both branches compile to clean T-SQL, the profile carries any password."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+from dbt.config.runtime import load_profile
+from dbt.flags import set_from_args
+from dbt_common.context import set_invocation_context
+from landed_warehouse import PROFILES, PROJECT, ROOT
+
+
+@pytest.mark.parametrize("incremental", ["false", "true"])
+def test_every_model_test_and_analysis_compiles_to_clean_tsql_in_both_branches(
+    tmp_path: Path, incremental: str
+) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "MSSQL_"))}
+    subprocess.run(
+        [
+            *(sys.executable, "-W", "ignore", "-c", "from dbt.cli.main import cli; cli()", "compile", "--quiet"),
+            *("--no-introspect", "--no-populate-cache", "--target", "sqlserver"),
+            *("--vars", f"assume_incremental: {incremental}"),
+            *("--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES)),
+            *("--target-path", str(tmp_path), "--log-path", str(tmp_path)),
+        ],
+        env=environment,
+        check=True,
+        timeout=120,
+    )
+    compiled = tmp_path / "compiled" / "esios_elt"
+    files = {file.stem: file.read_text("utf-8") for file in compiled.rglob("*.sql")}
+    models = {file.stem for file in (PROJECT / "models").rglob("*.sql")}
+    assert models <= files.keys()
+    looks_at_itself = {name for name in models if re.search(rf'from "mock_db"\."\w+"\."{name}"', files[name])}
+    if incremental == "true":
+        assert {
+            "demand_forecast_esios",
+            "stg_esios__indicator_responses",
+            "stg_esios__response_values",
+        } <= looks_at_itself
+    else:
+        assert looks_at_itself == set()
+    lint = subprocess.run(
+        [
+            *(sys.executable, "-m", "sqlfluff", "lint", "--dialect", "tsql", "--templater", "raw"),
+            *("--exclude-rules", "layout,references.keywords", "--disable-progress-bar", str(compiled)),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert lint.returncode == 0, lint.stdout
+
+
+def test_an_engine_without_its_macros_fails_at_compile_time() -> None:
+    engine = "".join(file.read_text("utf-8") for file in (PROJECT / "macros" / "engine").glob("*.sql"))
+    dispatched = set(re.findall(r"adapter\.dispatch\('(\w+)'\)", engine))
+    assert len(dispatched) > 20
+    assert "default__" not in engine.replace("no default__", "").replace("No default__", "")
+    for name in dispatched:
+        assert f"macro duckdb__{name}(" in engine
+        assert f"macro sqlserver__{name}(" in engine
+
+
+def test_models_never_ask_for_the_engine() -> None:
+    for file in [*(PROJECT / "models").rglob("*.*"), *(PROJECT / "tests").rglob("*.*")]:
+        assert "target.type" not in file.read_text("utf-8"), file
+
+
+@pytest.mark.parametrize("password", ["123", "0123", "1e5", "true", "null", "{{ x }}'\";%", "{% if %}", "#a", "{#ñ€ "])
+def test_a_password_reaches_the_adapter_as_it_was_typed(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    monkeypatch.setenv("DBT_ENV_SECRET_MSSQL_PASSWORD", password)
+    monkeypatch.setenv("ESIOS_TARGET", "sqlserver")
+    monkeypatch.setenv("DBT_PROFILES_DIR", str(PROFILES))
+    set_invocation_context(dict(os.environ))
+    set_from_args(Namespace(PROFILES_DIR=str(PROFILES)), None)
+    credentials = load_profile(str(PROJECT), {}).credentials
+    assert getattr(credentials, "PWD") == password  # noqa: B009 - a field of one adapter only
+    assert (getattr(credentials, "encrypt"), getattr(credentials, "trust_cert")) == (True, False)  # noqa: B009
