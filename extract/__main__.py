@@ -119,15 +119,15 @@ def extract(as_json: bool, indicators: tuple[str, ...], start: date | None, end:
     from extract.run import extract as extract_request
 
     summary = extract_request(load_settings(), _request(indicators, start, end, refresh))
-    if as_json:
-        _print_json(_extract_document(summary))
-    else:
+    if not as_json:
         click.echo(summary.text())
     if summary.interrupted:
         raise KeyboardInterrupt
-    if summary.error:
+    if summary.error and not as_json:
         raise summary.error
-    return 0
+    if as_json:
+        _print_json(_extract_document(summary))
+    return summary.error.exit_code if summary.error else 0
 
 
 def _extract_document(summary: Any) -> dict[str, Any]:
@@ -136,7 +136,9 @@ def _extract_document(summary: Any) -> dict[str, Any]:
         "windows_answered": summary.windows_answered,
         **{name: summary.total(name) for name in counts},
         "runs": [vars(run) for run in summary.runs],
+        "error": str(summary.error) if summary.error else None,
         "errors": [str(error) for error in summary.errors],
+        "exit_code": summary.error.exit_code if summary.error else 0,
     }
 
 
