@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from extract.dbt_command import PROJECT, prepare_environment
-from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, UsageError, WarehouseError
+from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, WarehouseError
 from extract.export import export_table
 from extract.run import Request, Summary, extract
 from extract.settings import Settings
@@ -65,7 +65,7 @@ def run_job(settings: Settings, request: Request, out: Path, say: Callable[[str]
 def build(settings: Settings) -> list[str]:
     """`dbt build`, its output on stderr; gives the data tests that found something, one line each.
 
-    `WarehouseError` if a model could not be built, `UsageError` if dbt could not begin.
+    `WarehouseError` if a model could not be built, or dbt could not even open the warehouse.
     """
     environment = dict(os.environ)
     prepare_environment(settings, environment)
@@ -76,7 +76,7 @@ def build(settings: Settings) -> list[str]:
     results.unlink(missing_ok=True)
     code = subprocess.run(command, env=environment, stdout=sys.stderr, check=False).returncode
     if not results.is_file():
-        raise UsageError("dbt could not begin", "read its message above")
+        raise WarehouseError("dbt could not begin", "read its message above; nothing was built")
     nodes = json.loads(results.read_text("utf-8"))["results"]
     broken = [node for node in nodes if node["status"] == "error"]
     if broken:
