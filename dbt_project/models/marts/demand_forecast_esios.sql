@@ -25,7 +25,7 @@ with last_published as (
         id as indicator_id,
         0 as response_id
     from {{ ref('esios_indicators') }}
-{% endif %}
+    {% endif %}
 ),
 
 touched_hours as (
