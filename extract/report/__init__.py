@@ -1,0 +1,44 @@
+"""The report verb: warehouse → one self-contained HTML file. `facts` reads, `page` writes; nothing else is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from extract.settings import ROOT, Settings
+from extract.warehouse import connect
+
+DEFAULT_REPORT = ROOT / "exports" / "report.html"
+
+__all__ = ["DEFAULT_REPORT", "Report", "write_report"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The file that was written: its size, and the state that it shows at its top (`yes`, `no`, `unknown`, …)."""
+
+    path: Path
+    bytes: int
+    state: dict[str, str]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def write_report(settings: Settings, out: Path | None = None, clock: Callable[[], datetime] = _now) -> Report:
+    """Write the report on the warehouse that the settings name to `out` (default: `exports/report.html`).
+
+    `clock` gives naive UTC. What has not been built yet is said on the page, in words. `UsageError` where there is no
+    warehouse or the file cannot be written; `WarehouseError` where the warehouse fails.
+    """
+    from extract.report.facts import read_facts
+    from extract.report.page import render, write
+
+    with connect(settings, read_only=True) as warehouse:
+        facts = read_facts(warehouse, clock())
+    path = (out or DEFAULT_REPORT).expanduser().resolve()
+    size = write(path, render(facts))
+    return Report(path, size, {name: part["verdict"] for name, part in facts["state"].items()})

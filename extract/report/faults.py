@@ -1,0 +1,88 @@
+"""What is missing or bad, as rows of the report's table: consecutive hours with the same fault are one row. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from datetime import datetime, timedelta
+from typing import Any
+
+from extract.report.clock import instant_text, madrid_text
+from extract.report.quality import Judgement, OddDay
+from extract.status import Status
+from extract.windows import DAY, midnight_utc
+
+# The page stays light when everything is wrong; the count is always told in full.
+SHOWN = 1_000
+_HOUR = timedelta(hours=1)
+# Reasons of a day whose hours are rows of their own.
+_NAMED_BY_HOUR = ("hours missing", "values out of range", "steps too large", "entries put aside", "values withdrawn")
+
+
+def list_faults(status: Status, judgement: Judgement | None, published: Set[int]) -> dict[str, Any]:
+    """`count`, and the newest `rows`: kind, id, first and last hour (included) in UTC and Madrid, hours, detail.
+
+    Kinds: `missing`, `suspect`, `withdrawn`, `quarantined` by the hour; `day`: a whole Madrid day that is odd in a way
+    that no hour of it names, or of an indicator that is not `published` and so has no list of its hours. A quarantined
+    entry may have no readable hour: then its times are None and `text` is the instant as it was received.
+    """
+    rows = [
+        _span("missing", gap["id"], gap["gap_start_utc"], gap["gap_end_utc"], int(gap["hours"])) for gap in status.gaps
+    ]
+    rows += _grouped("suspect", ((row["id"], row["datetime"], row["reason"], row["value"]) for row in status.suspect))
+    rows += _grouped(
+        "withdrawn", ((row["id"], row["datetime"], None, row["demand_forecast"]) for row in status.withdrawn)
+    )
+    rows += [_quarantined(row) for row in status.rejected]
+    rows += [row for day in (judgement.odd if judgement else ()) if (row := _day(day, day.id in published))]
+    rows.sort(key=lambda row: (row["first_utc"] or "", row["kind"], row["id"]), reverse=True)
+    return {"count": len(rows), "rows": rows[:SHOWN]}
+
+
+def _span(kind: str, one_id: int, first: datetime | None, last: datetime | None, hours: int) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "id": int(one_id),
+        "first_utc": first and instant_text(first),
+        "last_utc": last and instant_text(last),
+        "first_madrid": first and madrid_text(first),
+        "last_madrid": last and madrid_text(last),
+        "hours": hours,
+        "reasons": [],
+        "text": None,
+        "lowest": None,
+        "highest": None,
+    }
+
+
+def _grouped(kind: str, hours: Iterable[tuple[int, datetime, str | None, float]]) -> list[dict[str, Any]]:
+    """Hours, in order of id and time → spans of consecutive hours of one reason, with lowest and highest value."""
+    spans: list[dict[str, Any]] = []
+    before: tuple[int, datetime, str | None] | None = None
+    first = None
+    for one_id, hour, reason, value in hours:
+        reasons = [] if reason is None else [reason]
+        if before == (one_id, hour - _HOUR, reason) and first is not None:
+            span = spans[-1]
+            grown = _span(kind, one_id, first, hour, span["hours"] + 1)
+            low, high = min(span["lowest"], value), max(span["highest"], value)
+            spans[-1] = grown | {"reasons": reasons, "lowest": low, "highest": high}
+        else:
+            first = hour
+            spans.append(_span(kind, one_id, hour, hour, 1) | {"reasons": reasons, "lowest": value, "highest": value})
+        before = (one_id, hour, reason)
+    return spans
+
+
+def _quarantined(row: dict[str, Any]) -> dict[str, Any]:
+    at = row["period_start_utc"]
+    found = _span("quarantined", row["indicator_id"], at, at, 1)
+    value = "null" if row["value_text"] is None else row["value_text"]
+    return found | {"reasons": [row["rejected_because"]], "text": f"{row['datetime_text']} = {value}"}
+
+
+def _day(odd: OddDay, named_by_hour: bool) -> dict[str, Any] | None:
+    reasons = [reason for reason in odd.reasons if not (named_by_hour and reason.endswith(_NAMED_BY_HOUR))]
+    if not reasons:
+        return None
+    start, end = midnight_utc(odd.day), midnight_utc(odd.day + DAY)
+    return _span("day", odd.id, start, end - _HOUR, int((end - start) / _HOUR)) | {"reasons": reasons}

@@ -1,0 +1,68 @@
+"""Facts → one HTML file with its script, style and data inside. Knows no warehouse; no network, now or later."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from extract.errors import UsageError
+
+_SLOT = re.compile(r"<!--(\w+)-->")
+
+
+def render(facts: dict[str, Any]) -> str:
+    """The whole page as text. `facts` reaches it as JSON, and each value is shown as text, never as markup."""
+    slots = {
+        "style": _resource("page.css"),
+        "plotly": _plotly(),
+        "texts": _json(json.loads(_resource("texts.json"))),
+        "facts": _json(facts),
+        "script": _resource("series.js") + _resource("charts.js") + _resource("page.js"),
+    }
+    # A function, not a template string: the script is full of backslashes.
+    return _SLOT.sub(lambda slot: slots[slot[1]], _resource("page.html"))
+
+
+def write(path: Path, text: str) -> int:
+    """Write the page aside, then rename it: a browser never sees half of one. Gives the size in bytes."""
+    content = text.encode("utf-8")
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            aside.write_bytes(content)
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path} ({error.strerror or error})", "make room, or choose another place with --out"
+        ) from None
+    return len(content)
+
+
+def _json(document: Any) -> str:
+    """JSON that may stand inside a script element: no `<`, so that no text can close it or open a comment."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+@cache
+def _resource(name: str) -> str:
+    return (files(__package__) / name).read_text("utf-8")
+
+
+@cache
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    script: str = get_plotlyjs()
+    if "</script" in script.lower():
+        # Inside a string literal a backslash changes nothing but the page's view of it.
+        script = re.sub(r"</(script)", r"<\\/\1", script, flags=re.IGNORECASE)
+    return script
