@@ -63,7 +63,7 @@ lint: $(READY) ## ruff, mypy, sqlfluff
 
 .PHONY: test
 test: lint ## Lint, then every test
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 .PHONY: lock
 lock: $(READY) ## Renew requirements.lock from pyproject.toml
