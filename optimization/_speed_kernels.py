@@ -217,6 +217,9 @@ def read_number(text: Any, at: int, stop: int) -> Any:
     if negative or (at < stop and text[at] == PLUS):
         at += 1
     w, first = U0, at
+    while at < stop and text[at] == ZERO:
+        at += 1
+    seen, first = at - first, at
     while at < stop and ZERO <= text[at] <= NINE:
         w = w * U10 + np.uint64(text[at] - ZERO)
         at += 1
@@ -224,12 +227,16 @@ def read_number(text: Any, at: int, stop: int) -> Any:
     if at < stop and text[at] == POINT:
         at += 1
         first = at
+        while digits == 0 and at < stop and text[at] == ZERO:
+            at += 1
+        zeros = at - first
         while at < stop and ZERO <= text[at] <= NINE:
             w = w * U10 + np.uint64(text[at] - ZERO)
             at += 1
         q = first - at
-        digits -= q
-    if digits == 0 or digits > 19:
+        digits += -q - zeros
+        seen += zeros
+    if seen + digits == 0 or digits > 19:  # 19 digits fit into 64 bits
         return ODD, math.nan, at
     if at < stop and (text[at] | np.uint8(32)) == LETTER_E:
         at += 1

@@ -24,7 +24,7 @@ MISSING_TEXTS = frozenset(
 )
 NEWLINE = 10
 NUMBER, MISSING, BLANK, ODD = range(4)  # the kind of a row, as in _speed_kernels
-CHUNK = 4 << 20  # bytes read at a time: some 100,000 rows
+CHUNK = 1 << 20  # bytes read at a time: some 20,000 rows, which the second level cache holds
 HEAD = 1 << 20  # the header is looked for in the first so many bytes
 LONGEST_RECORD = 256 << 20
 LONGEST_NUMBER = 26  # a delimiter and what repr() makes of a float64
@@ -340,7 +340,11 @@ def _address(text: bytes) -> int:
     return ctypes.cast(ctypes.c_char_p(text), ctypes.c_void_p).value or 0
 
 
-def chunks(file: BinaryIO, engine: Any, start: int, careful: bool) -> Iterator[tuple[int, bytes, bool]]:
+class OpenAtStop(Exception):
+    """The part of a file that was asked for ends in the middle of a quoted field."""
+
+
+def chunks(file: BinaryIO, engine: Any, start: int, stop: int, careful: bool) -> Iterator[tuple[int, bytes, bool]]:
     """(offset, text, whether the end is known to be the end of a record) of pieces of about `engine.chunk` bytes.
 
     A piece ends at a line feed, which may stand inside quotes: then the piece turns out to end in an open quote, and is
@@ -349,7 +353,7 @@ def chunks(file: BinaryIO, engine: Any, start: int, careful: bool) -> Iterator[t
     file.seek(start)
     rest, offset = b"", start
     while True:
-        more = file.read(max(engine.chunk, len(rest)))
+        more = file.read(min(max(engine.chunk, len(rest)), stop - offset - len(rest)))
         text = rest + more
         if not more:
             if text:
@@ -367,23 +371,26 @@ def chunks(file: BinaryIO, engine: Any, start: int, careful: bool) -> Iterator[t
         rest, offset = text[end:], offset + end
 
 
+def header_with(layout: Layout, column: str) -> bytes:
+    """The header with one more column, quoted where it must be."""
+    body, title = without_line_end(layout.header), column.encode()
+    if any(special in title for special in (layout.delimiter, b'"', b"\n", b"\r")):
+        title = b'"' + title.replace(b'"', b'""') + b'"'
+    return BOM[: layout.bom] + body + layout.delimiter + title + layout.header[len(body) :]
+
+
 def append_column(layout: Layout, out: str, column: str, engine: Any, quiet: bool = False) -> None:
     """Write `layout.source` with the new column to `out`. BadInput, and no output, where a record is unusable."""
-    source, delimiter = layout.source, layout.delimiter
-    body = without_line_end(layout.header)
-    title = column.encode()
-    if any(special in title for special in (delimiter, b'"', b"\n", b"\r")):
-        title = b'"' + title.replace(b'"', b'""') + b'"'
+    source = layout.source
     with (
         open(source, "rb", buffering=0) as file,
         written_aside(out) as aside,
         open(aside, "wb", buffering=0) as target,
         Progress(os.path.getsize(source), "distance", quiet=quiet) as progress,
     ):
-        file.seek(layout.bom)
-        target.write((BOM if layout.bom else b"") + body + delimiter + title + layout.header[len(body) :])
+        target.write(header_with(layout, column))
         progress.add(layout.body)
-        for size, (written, room) in answers(file, engine, layout):
+        for size, (written, room) in answers(file, engine, layout, layout.body, progress.total):
             write_all(target, written)
             engine.give_back(room)
             progress.add(size)
@@ -396,13 +403,16 @@ def write_all(target: Any, data: Any) -> None:
         view = view[target.write(view) :]
 
 
-def answers(file: BinaryIO, engine: Any, layout: Layout) -> Iterator[tuple[int, Any]]:
-    """(bytes read, what `engine.append` made of them) from the first record on, in order; BadInput with the line."""
-    source, offset, careful = layout.source, layout.body, False
+def answers(file: BinaryIO, engine: Any, layout: Layout, offset: int, stop: int) -> Iterator[tuple[int, Any]]:
+    """(bytes read, what `engine.append` made of them) of the records from `offset` to `stop`, in order.
+
+    BadInput names the line of a record that cannot be used; OpenAtStop if `stop` is not the end of a record.
+    """
+    source, careful = layout.source, False
     while True:
         sure = True
         try:
-            for offset, size, sure, answer in _in_order(chunks(file, engine, offset, careful), engine):
+            for offset, size, sure, answer in _in_order(chunks(file, engine, offset, stop, careful), engine):
                 yield size, answer.result()
                 offset += size
             return
@@ -411,6 +421,8 @@ def answers(file: BinaryIO, engine: Any, layout: Layout) -> Iterator[tuple[int, 
             if fields == OPEN and not sure:  # cut in the middle of a quoted field
                 careful = True
                 continue
+            if fields == OPEN and stop < os.path.getsize(source):
+                raise OpenAtStop(stop) from None
             line = line_of(source, offset + at)
             if fields == OPEN:
                 raise BadInput(f"{source}, line {line}: a quote is opened and never closed") from None

@@ -62,7 +62,7 @@ def distance(latitude: Any, longitude: Any, kernel: str = "auto") -> np.ndarray:
     if len(b) != rows:
         raise BadInput(f"latitude has {rows} values and longitude {len(b)}: they must have equal length")
     out = np.empty(rows)
-    if _chosen(kernel, rows >= COMPILE_FROM_ROWS) == "compiled":
+    if chosen_kernel(kernel, rows >= COMPILE_FROM_ROWS) == "compiled":
         _evaluate(a, b, out)
         return out
     with np.errstate(invalid="ignore"):
@@ -106,7 +106,7 @@ def add_distance_to_file(
     if parquet_in:
         from optimization import _speed_parquet
 
-        chosen = _chosen(kernel, os.path.getsize(source) >= COMPILE_FROM_BYTES)
+        chosen = chosen_kernel(kernel, os.path.getsize(source) >= COMPILE_FROM_BYTES)
         _speed_parquet.append_to_parquet(
             source, out, column, lambda a, b: distance(a, b, kernel=chosen), names, quiet
         )  # fmt: skip
@@ -135,7 +135,7 @@ def text_engine(layout: Any, kernel: str, large: bool, workers: int | None = Non
     """
     from optimization import _speed_text
 
-    if kernel == "compiled" or _chosen("auto", large) == "compiled":
+    if kernel == "compiled" or chosen_kernel("auto", large) == "compiled":
         formula = _numpy_distance if kernel == "numpy" else None
         return _speed_text.Compiled(layout, _speed_machine.load(), formula, workers)
     return _speed_text.Portable(layout, _numpy_distance)
@@ -145,7 +145,7 @@ def _numpy_distance(latitude: Any, longitude: Any) -> Any:
     return distance(latitude, longitude, kernel="numpy")
 
 
-def _chosen(kernel: str, pays_for_compiling: bool) -> str:
+def chosen_kernel(kernel: str, pays_for_compiling: bool) -> str:
     """ "numpy" or "compiled" for "auto"; what was asked for otherwise."""
     if kernel not in KERNELS:
         raise BadInput(f"no kernel {kernel!r}: choose {', '.join(KERNELS)}")
@@ -293,10 +293,9 @@ def _run(options: argparse.Namespace) -> None:
     if options.engine == "dask":
         from optimization import _speed_dask
 
-        _speed_dask.append_column(
-            files_of(source, out), options.scheduler, options.kernel, names, options.column, options.delimiter,
-            options.quiet,
-        )  # fmt: skip
+        work = _speed_dask.add_distance_to_files
+        work(files_of(source, out), options.scheduler, options.kernel, *names, options.column, options.delimiter,
+             options.quiet)  # fmt: skip
         return
     for one, other in files_of(source, out):
         add_distance_to_file(one, other, options.kernel, *names, options.column, options.delimiter, options.quiet)

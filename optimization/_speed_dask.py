@@ -1,0 +1,143 @@
+"""speed.py on a dask cluster: a task for each part of a CSV text, and for each Parquet file.
+
+The parts are cut where records end, each worker writes its part beside the output, and the parts are joined in order:
+the same bytes as the local engine writes. Workers and client must see the same files and be able to import this package.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+from optimization import _speed_machine, _speed_text, speed
+from optimization._files import BadInput, Progress, check_paths, dask_client, written_aside
+from optimization._speed_text import Layout, OpenAtStop
+
+PART = 64 << 20  # bytes of a CSV text that are one task
+
+
+def add_distance_to_files(
+    files: list[tuple[str, str]],
+    scheduler: str | None = None,
+    kernel: str = "auto",
+    latitude: str = "latitude",
+    longitude: str = "longitude",
+    column: str = "distance",
+    delimiter: str | None = None,
+    quiet: bool = True,
+    part: int = PART,
+) -> None:
+    """Write each (input, output) with one more column; what `speed.add_distance_to_file` does, on a cluster.
+
+    `scheduler` is the address of a running cluster; without it one is started on this machine.
+    """
+    files = [(os.path.abspath(source), os.path.abspath(out)) for source, out in files]
+    for source, out in files:
+        check_paths(source, out)
+    total = sum(os.path.getsize(source) for source, _ in files)
+    # One kernel for all, and its machine code made once, before the workers look for it.
+    kernel = speed.chosen_kernel(kernel, total >= speed.COMPILE_FROM_BYTES)
+    if kernel == "compiled":
+        _speed_machine.load()
+    names = (latitude, longitude)
+    with dask_client(scheduler) as client, Progress(total, "distance", quiet=quiet) as progress:
+        tasks = []
+        for source, out in files:
+            if is_text(source) and not out.lower().endswith((".parquet", ".pq")):
+                layout = _speed_text.read_layout(source, *names, delimiter)
+                if column in layout.names:
+                    raise BadInput(f"{source} has a column {column} already: name the new one with --column")
+                tasks.append(_Text(client, layout, out, column, kernel, part))
+            else:
+                future = client.submit(
+                    speed.add_distance_to_file, source, out, kernel, *names, column, delimiter, pure=False
+                )
+                tasks.append(_Whole(future, os.path.getsize(source)))
+        for task in tasks:
+            task.finish(progress)
+
+
+def is_text(source: str) -> bool:
+    """Whether this is no Parquet file."""
+    with open(source, "rb") as file:
+        return file.read(4) != b"PAR1"
+
+
+class _Whole:
+    """A file that is one task."""
+
+    def __init__(self, future: Any, size: int) -> None:
+        self.future, self.size = future, size
+
+    def finish(self, progress: Progress) -> None:
+        self.future.result()
+        progress.add(self.size)
+
+
+class _Text:
+    """A CSV text in parts, all of them submitted at once and joined in order."""
+
+    def __init__(self, client: Any, layout: Layout, out: str, column: str, kernel: str, part: int) -> None:
+        self.client, self.layout, self.out, self.column, self.kernel = client, layout, out, column, kernel
+        cuts = cuts_of(layout, part)
+        self.waiting = [self._submit(start, stop) for start, stop in zip(cuts, cuts[1:], strict=False)]
+
+    def _submit(self, start: int, stop: int) -> tuple[int, int, str, Any]:
+        folder, name = os.path.split(self.out)
+        path = os.path.join(folder, f".{name}.{os.getpid()}.{start}-{stop}.part")
+        future = self.client.submit(append_part, self.layout, path, start, stop, self.kernel, pure=False)
+        return start, stop, path, future
+
+    def finish(self, progress: Progress) -> None:
+        """Join the parts. A part that ends in an open quote is done again together with the next one."""
+        try:
+            with written_aside(self.out) as aside, open(aside, "wb") as target:
+                target.write(_speed_text.header_with(self.layout, self.column))
+                while self.waiting:
+                    start, stop, path, future = self.waiting[0]
+                    try:
+                        future.result()
+                    except OpenAtStop:
+                        _, further, unused, late = self.waiting.pop(1)
+                        self.client.cancel([late])
+                        _remove(unused)
+                        self.waiting[0] = self._submit(start, further)
+                        continue
+                    with open(path, "rb") as done:
+                        shutil.copyfileobj(done, target, 1 << 20)
+                    os.remove(path)
+                    self.waiting.pop(0)
+                    progress.add(stop - start)
+        finally:
+            self.client.cancel([future for _, _, _, future in self.waiting])
+            for _, _, path, _ in self.waiting:
+                _remove(path)
+
+
+def _remove(path: str) -> None:
+    if os.path.exists(path):
+        os.remove(path)
+
+
+def cuts_of(layout: Layout, part: int) -> list[int]:
+    """Offsets after line feeds, about `part` bytes apart, from the first record to the end of the file."""
+    size = os.path.getsize(layout.source)
+    cuts = [layout.body]
+    with open(layout.source, "rb") as file:
+        while cuts[-1] + part < size:
+            file.seek(cuts[-1] + part)
+            while (block := file.read(1 << 16)) and b"\n" not in block:
+                pass
+            end = file.tell() - len(block) + block.find(b"\n") + 1 if block else size
+            cuts.append(end)
+    return cuts if cuts[-1] == size else [*cuts, size]
+
+
+def append_part(layout: Layout, path: str, start: int, stop: int, kernel: str) -> None:
+    """On a worker: write the records from `start` to `stop`, each with its value, to `path`."""
+    engine = speed.text_engine(layout, kernel, large=kernel == "compiled", workers=1)
+    with written_aside(path) as aside, open(aside, "wb", buffering=0) as target, open(layout.source, "rb") as file:
+        for _, (written, room) in _speed_text.answers(file, engine, layout, start, stop):
+            _speed_text.write_all(target, written)
+            engine.give_back(room)
