@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 MODES = ("append", "upsert")
 DELIMITERS = ",;\t"
-# A row must fit into a block; memory holds a few of them.
-BLOCK_BYTES = 16 * 1024 * 1024
+# Memory holds a few blocks, and a row must fit into one: the next size is for files with longer rows.
+BLOCK_BYTES = (4 * 1024 * 1024, 128 * 1024 * 1024)
 PARQUET_ENDINGS = (".parquet", ".pq")
 CSV_ENDINGS = (".csv", ".tsv", ".txt")
 
@@ -105,34 +105,40 @@ def _csv(file: Path, head: bytes) -> Source:
 
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UsageError(f"{file} is UTF-16", "save it as UTF-8; nothing was written")
-    names, delimiter = _header(file)
+    names, delimiter, header_lines = _header(file)
+
+    def read(block_bytes: int) -> Any:
+        columns = [str(at) for at in range(len(names))]  # ours, because the header's may be doubled
+        return pc.open_csv(
+            file,
+            # One thread: rows come in order, and the parser holds one block at a time.
+            pc.ReadOptions(use_threads=False, block_size=block_bytes, column_names=columns, skip_rows=header_lines),
+            pc.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            pc.ConvertOptions(
+                column_types={name: pa.string() for name in columns},
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+            ),
+        )
 
     def chunks() -> Iterator[list[Any]]:
-        # One thread: rows come in order, and the parser holds one block at a time.
-        try:
-            with pc.open_csv(
-                file,
-                pc.ReadOptions(
-                    use_threads=False,
-                    block_size=BLOCK_BYTES,
-                    column_names=[
-                        str(at) for at in range(len(names))
-                    ],  # ours, so that even doubled names are told apart
-                    skip_rows_after_names=1,
-                ),
-                pc.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-                pc.ConvertOptions(
-                    column_types={str(at): pa.string() for at in range(len(names))},
-                    null_values=[""],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,
-                ),
-            ) as reader:
-                for batch in reader:
-                    if batch.num_rows:
-                        yield list(batch.columns)
-        except (pa.ArrowException, OSError) as error:
-            raise _diagnosed(file, delimiter, len(names)) or _unreadable(file, "CSV", error) from None
+        done = 0
+        for block_bytes in BLOCK_BYTES:
+            skipped = 0
+            try:
+                with read(block_bytes) as reader:
+                    for batch in reader:
+                        fresh = batch.slice(min(max(done - skipped, 0), batch.num_rows))
+                        skipped += batch.num_rows
+                        done += fresh.num_rows
+                        if fresh.num_rows:
+                            yield list(fresh.columns)
+                break
+            except (pa.ArrowException, OSError) as error:
+                if "straddl" in str(error) and block_bytes < BLOCK_BYTES[-1]:
+                    continue
+                raise _diagnosed(file, delimiter, len(names)) or _unreadable(file, "CSV", error) from None
         # Arrow takes the end of the file for the end of an open quote: a file that was cut off would look whole.
         if _quotes(file) % 2 and (fault := _diagnosed(file, delimiter, len(names))):
             raise fault
@@ -145,8 +151,8 @@ def _quotes(file: Path) -> int:
         return sum(block.count(b'"') for block in iter(lambda: opened.read(1 << 20), b""))
 
 
-def _header(file: Path) -> tuple[list[str], str]:
-    """The column names, and the delimiter that parts most of them."""
+def _header(file: Path) -> tuple[list[str], str, int]:
+    """The column names, the delimiter that parts most of them, and the lines up to where the rows begin."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
             line = next((line for line in opened if line.strip()), "")
@@ -154,7 +160,7 @@ def _header(file: Path) -> tuple[list[str], str]:
             delimiter = max(DELIMITERS, key=outside.count)
             opened.seek(0)
             records = csv.reader(opened, delimiter=delimiter, strict=True)
-            return next((record for record in records if record), []), delimiter
+            return next((record for record in records if record), []), delimiter, records.line_num
     except UnicodeDecodeError:
         raise _not_utf8(file) from None
     except csv.Error as error:
@@ -177,7 +183,7 @@ def _not_utf8(file: Path) -> UsageError:
 def _diagnosed(file: Path, delimiter: str, width: int) -> UsageError | None:
     """The line at fault, found by reading the file again with Python's slower, more talkative reader; None if none."""
     line = 1
-    limit = csv.field_size_limit(BLOCK_BYTES)
+    limit = csv.field_size_limit(BLOCK_BYTES[-1])
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
             records = csv.reader(opened, delimiter=delimiter, strict=True)
