@@ -1,0 +1,9 @@
+# The report on the warehouse, and the answers to the open questions as PDF.
+
+.PHONY: report
+report: $(READY) ## The report: exports/report.html, one self-contained page
+	@$(BIN)/esios report
+
+.PHONY: questions
+questions: $(READY) ## docs/questions.pdf from docs/questions.md
+	@$(BIN)/python docs/build_questions.py
