@@ -39,6 +39,8 @@ class MssqlSettings:
     encrypt: bool = True
     trust_server_certificate: bool = False
     authentication: str = "sql"
+    driver: str = ""  # pyodbc only; empty: the newest installed one, else the file in mssql-python's wheel
+    options: str = ""  # further keywords of the connection string
     login_timeout_s: int = 15
     query_timeout_s: int = 600
 
@@ -189,6 +191,8 @@ def _mssql(env: Mapping[str, str]) -> MssqlSettings:
         encrypt=_yes_no(env, "MSSQL_ENCRYPT", default.encrypt),
         trust_server_certificate=_yes_no(env, "MSSQL_TRUST_SERVER_CERTIFICATE", default.trust_server_certificate),
         authentication=env.get("MSSQL_AUTHENTICATION", default.authentication).strip(),
+        driver=env.get("MSSQL_DRIVER", "").strip(),
+        options=env.get("MSSQL_OPTIONS", "").strip(),
         login_timeout_s=int(_number(env, "MSSQL_LOGIN_TIMEOUT_S", default.login_timeout_s, low=1, whole=True)),
         query_timeout_s=int(_number(env, "MSSQL_QUERY_TIMEOUT_S", default.query_timeout_s, low=0, whole=True)),
     )

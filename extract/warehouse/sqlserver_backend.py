@@ -27,7 +27,7 @@ from extract.errors import EsiosError, UsageError, WarehouseError
 if TYPE_CHECKING:
     from extract.settings import MssqlSettings
 
-_UTF16 = "utf-16-le"
+_UTF16 = "utf-16le"
 # ODBC type codes that both drivers understand.
 SQL_WCHAR, SQL_WVARCHAR, SQL_WLONGVARCHAR = -8, -9, -10
 SQL_CHAR, SQL_VARCHAR, SQL_LONGVARCHAR = 1, 12, -1
@@ -152,7 +152,9 @@ def packaged_driver() -> str | None:
 def _native(file: Path) -> bool:
     machine = os.uname().machine if hasattr(os, "uname") else "x64"
     words = {"x86_64": {"x86_64", "x64"}, "aarch64": {"aarch64", "arm64"}}.get(machine, {machine})
-    linux = sys.platform != "linux" or ("alpine" if Path("/etc/alpine-release").exists() else "debian_ubuntu") in file.parts
+    linux = (
+        sys.platform != "linux" or ("alpine" if Path("/etc/alpine-release").exists() else "debian_ubuntu") in file.parts
+    )
     return linux and bool(words & set(file.parts) or "universal2" in file.parts)
 
 
@@ -196,9 +198,21 @@ class Backend(ABC):
 
     @abstractmethod
     def send_array(
-        self, cursor: Any, sql: str, types: Sequence[tuple[int, int, int]], rows: Sequence[tuple[Any, ...]]
+        self,
+        cursor: Any,
+        sql: str,
+        types: Sequence[tuple[int, int, int]],
+        rows: Sequence[tuple[Any, ...]],
+        in_transaction: bool = False,
     ) -> None:
         """Run `sql` once for each row by arrays of parameters; `types`: (ODBC type, size, digits) of each."""
+
+    def execute(self, cursor: Any, sql: str, params: Sequence[Any] = ()) -> None:
+        """Run one statement with its values bound; without values it goes as a plain batch."""
+        if params:
+            cursor.execute(sql, tuple(params))
+        else:
+            cursor.execute(sql)
 
 
 class MssqlPython(Backend):
@@ -241,7 +255,12 @@ class MssqlPython(Backend):
         return _STATES.get(str(getattr(error, "driver_error", "")), "")
 
     def send_array(
-        self, cursor: Any, sql: str, types: Sequence[tuple[int, int, int]], rows: Sequence[tuple[Any, ...]]
+        self,
+        cursor: Any,
+        sql: str,
+        types: Sequence[tuple[int, int, int]],
+        rows: Sequence[tuple[Any, ...]],
+        in_transaction: bool = False,  # noqa: ARG002 - pyodbc's concern
     ) -> None:
         cursor.setinputsizes(list(types))
         cursor.executemany(sql, list(rows))
@@ -307,11 +326,42 @@ class Pyodbc(Backend):
         return str(error.args[0]) if error.args else ""
 
     def send_array(
-        self, cursor: Any, sql: str, types: Sequence[tuple[int, int, int]], rows: Sequence[tuple[Any, ...]]
+        self,
+        cursor: Any,
+        sql: str,
+        types: Sequence[tuple[int, int, int]],
+        rows: Sequence[tuple[Any, ...]],
+        in_transaction: bool = False,
     ) -> None:
-        cursor.fast_executemany = True
-        cursor.setinputsizes(list(types))
-        cursor.executemany(sql, list(rows))
+        # In autocommit, pyodbc ends a fast executemany with a commit of its own: it would end our transaction too.
+        cursor.fast_executemany = not in_transaction
+        cursor.setinputsizes([_PYODBC_TYPES.get(kind[0], kind) for kind in types])
+        at = [n for n, kind in enumerate(types) if kind[0] in _PYODBC_TYPES]
+        cursor.executemany(sql, [_spelled(row, at) for row in rows] if at else list(rows))
+
+    def execute(self, cursor: Any, sql: str, params: Sequence[Any] = ()) -> None:
+        at = [n for n, value in enumerate(params) if _unknown_to_pyodbc(value)]
+        if any(isinstance(value, dt.datetime) for value in params):
+            # Else pyodbc takes the digits of the second's fraction from a type table that not every server gives.
+            cursor.setinputsizes([(93, 26, 6) if isinstance(value, dt.datetime) else None for value in params])
+        super().execute(cursor, sql, _spelled(params, at))
+
+
+# Times of day and instants with an offset have no parameter type in pyodbc: they go as ISO texts, which the server
+# reads as what the column is.
+_PYODBC_TYPES = {-155: (-9, 40, 0), -154: (-9, 20, 0)}
+
+
+def _unknown_to_pyodbc(value: Any) -> bool:
+    return isinstance(value, dt.time) or isinstance(value, dt.datetime) and value.tzinfo is not None
+
+
+def _spelled(row: Sequence[Any], at: Sequence[int]) -> tuple[Any, ...]:
+    values = list(row)
+    for n in at:
+        if values[n] is not None:
+            values[n] = values[n].isoformat()
+    return tuple(values)
 
 
 def _offset_datetime(raw: bytes | None) -> dt.datetime | None:
@@ -368,7 +418,9 @@ def fault(backend: Backend, error: BaseException) -> Fault:
 
 def lost(found: Fault) -> bool:
     """Whether the connection is gone."""
-    return found.state in ("08S01", "08003", "08007") or bool(re.search(r"connection is (closed|dead)", found.text, re.I))
+    return found.state in ("08S01", "08003", "08007") or bool(
+        re.search(r"connection is (closed|dead)", found.text, re.I)
+    )
 
 
 def cannot_connect(mssql: MssqlSettings, found: Fault) -> EsiosError:

@@ -1,0 +1,590 @@
+"""The connector on SQL Server 2019 and later, and Azure SQL; the driver is configuration."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from extract.errors import EsiosError, WarehouseError
+from extract.warehouse import sqlserver_backend as driver
+from extract.warehouse.base import ROW_NUMBER, Warehouse
+from extract.warehouse.tables import Column, Key, Kind, Rows, TableName, Upserted
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from extract.settings import Settings
+    from extract.warehouse.sqlserver_bulk import Race, Tally
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+# A few rows are sent one by one: no array to build, and no limit on the length of a text.
+_ONE_BY_ONE = 50
+_TRIES = 5
+_WHOLE_NUMBERS = {
+    "tinyint": (0, 255),
+    "smallint": (-(2**15), 2**15 - 1),
+    "int": (-(2**31), 2**31 - 1),
+    "bigint": (-(2**63), 2**63 - 1),
+}
+_AGAIN = "nothing was written; run it again"
+# What each way of loading has shown on a server, kept for the life of the process.
+_races: dict[tuple[Any, ...], Race] = {}
+
+
+def open_warehouse(settings: Settings, read_only: bool = False, create: bool = True) -> SqlServer:  # noqa: ARG001
+    """Connect as the settings say; see `extract.warehouse.connect`. What may be written is a matter of grants."""
+    return SqlServer(settings)
+
+
+class SqlServer(Warehouse):
+    """A connection to one SQL Server database.
+
+    Deadlock victims are run again as whole transactions (`atomically`, `bulk_load`, `upsert`); so is a load whose
+    connection broke, if its data can be read again.
+    """
+
+    engine = "sqlserver"
+
+    def __init__(self, settings: Settings, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        super().__init__()
+        self.mssql = settings.mssql
+        self.default_schema = settings.mssql.schema
+        self._wait_ms = int(settings.warehouse_wait_s * 1000)
+        self._sleep = sleep
+        self._backend = driver.backend(self.mssql)
+        self._stages: dict[str, _Stage] = {}
+        self._what = f"SQL Server {self.mssql.server}"
+        self._connection: Any = self._connect()
+
+    # ---------------------------------------------------------------- life
+    def _connect(self) -> Any:
+        try:
+            connection = self._backend.connect()
+        except self._backend.errors as error:
+            raise driver.cannot_connect(self.mssql, driver.fault(self._backend, error)) from None
+        cursor = connection.cursor()
+        # One failed statement ends the whole transaction; and nobody waits for a lock for ever.
+        cursor.execute(f"set xact_abort on; set lock_timeout {self._wait_ms}")
+        cursor.close()
+        return connection
+
+    def _reconnect(self) -> None:
+        with suppress(*self._backend.errors):
+            self._connection.close()
+        self._stages.clear()
+        self._connection = self._connect()
+
+    def close(self) -> None:
+        if self._connection is None:
+            return
+        self.rollback()
+        with suppress(*self._backend.errors):
+            self._connection.close()
+        self._connection = None
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
+        except self._backend.errors as error:
+            raise driver.translated(driver.fault(self._backend, error), self._what) from error
+
+    # ---------------------------------------------------------------- catalogue
+    def tables(self) -> list[TableName]:
+        sql = (
+            "select schema_name(o.schema_id), cast(o.name as nvarchar(128)) from sys.objects as o"
+            " where o.type in ('U', 'V') and o.is_ms_shipped = 0 order by 1, 2"
+        )
+        return [TableName(schema, name) for schema, name in self._fetch(sql)]
+
+    def find_columns(self, table: TableName) -> list[Column]:
+        return [column for column, _ in self._described(table)]
+
+    def _described(self, table: TableName) -> list[tuple[Column, str | None]]:
+        """The columns, each with its collation. Alias types are told as what they stand for."""
+        sql = (
+            "select cast(c.name as nvarchar(128)), t.name, c.max_length, c.precision, c.scale, c.is_nullable,"
+            " case when c.default_object_id <> 0 then 1 else 0 end,"
+            " case when c.is_identity = 1 or c.is_computed = 1 then 1 else 0 end,"
+            " c.collation_name, cast(collationproperty(c.collation_name, 'CodePage') as int)"
+            " from sys.columns as c"
+            " inner join sys.objects as o on c.object_id = o.object_id"
+            " inner join sys.schemas as s on o.schema_id = s.schema_id"
+            " left join sys.types as t on c.system_type_id = t.user_type_id"
+            " where s.name = ? and o.name = ? and o.type in ('U', 'V') order by c.column_id"
+        )
+        found = self._fetch(sql, (table.schema or self.default_schema, table.name))
+        return [(_column(*row), row[8]) for row in found]
+
+    def find_keys(self, table: TableName) -> list[Key]:
+        sql = (
+            "select i.index_id, i.is_primary_key, cast(c.name as nvarchar(128))"
+            " from sys.indexes as i"
+            " inner join sys.objects as o on i.object_id = o.object_id"
+            " inner join sys.schemas as s on o.schema_id = s.schema_id"
+            " inner join sys.index_columns as x on i.object_id = x.object_id and i.index_id = x.index_id"
+            " inner join sys.columns as c on x.object_id = c.object_id and x.column_id = c.column_id"
+            " where s.name = ? and o.name = ? and i.is_unique = 1 and i.has_filter = 0 and i.is_disabled = 0"
+            " and x.is_included_column = 0"
+            " order by i.is_primary_key desc, i.index_id, x.key_ordinal"
+        )
+        found: dict[int, tuple[bool, list[str]]] = {}
+        for index, primary, name in self._fetch(sql, (table.schema or self.default_schema, table.name)):
+            found.setdefault(index, (bool(primary), []))[1].append(name)
+        return list(dict.fromkeys(Key(tuple(names), primary) for primary, names in found.values()))
+
+    def run_script(self, script: str) -> None:
+        for batch in re.split(r"(?im)^[ \t]*go[ \t]*$", script):
+            if batch.strip():
+                self._run(batch)
+
+    # ---------------------------------------------------------------- transactions
+    def begin(self) -> None:
+        self._run("begin transaction")
+
+    def commit(self) -> None:
+        try:
+            self._run("commit transaction")
+        except driver.ConnectionLost as error:
+            raise WarehouseError(
+                f"the connection to {self._what} was lost while it committed",
+                "look whether the rows are there before running it again",
+            ) from error
+        except EsiosError:
+            self.rollback()
+            raise
+
+    def rollback(self) -> None:
+        if self._connection is not None:
+            with suppress(EsiosError):
+                self._run("if @@trancount > 0 rollback transaction")
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        assert self.in_transaction, "a lock lasts until the transaction ends, so it needs one"
+        sql = (
+            "set nocount on; declare @granted int; exec @granted = sp_getapplock @Resource = ?,"
+            " @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = ?; select @granted"
+        )
+        granted = self._fetch(sql, (f"esios-elt {name}"[:255], self._wait_ms))[0][0]
+        if granted == -3:
+            raise driver.Deadlock(f"a deadlock on {self._what} over {name!r}", "nothing was written; run it again")
+        if granted < 0:
+            raise WarehouseError(
+                f"another process holds {name!r} on {self._what}, for {self._wait_ms / 1000:g} s now",
+                "wait for it to end, then try again",
+            )
+        yield
+
+    def atomically(self, work: Callable[[], T]) -> T:
+        if self.in_transaction:
+            return work()
+        for attempt in self._again(self._may_repeat):
+            with attempt:
+                try:
+                    with self.transaction():
+                        return work()
+                except driver.ConnectionLost:
+                    if not self._stages:
+                        self._reconnect()
+                    raise
+        raise AssertionError("tenacity returns or raises")
+
+    def _may_repeat(self, error: BaseException) -> bool:
+        # What was staged is gone with a lost connection: then `_load` starts anew.
+        return isinstance(error, driver.Deadlock) or (isinstance(error, driver.ConnectionLost) and not self._stages)
+
+    def _again(self, which: Callable[[BaseException], bool]) -> Retrying:
+        return Retrying(
+            retry=retry_if_exception(which),
+            stop=stop_after_attempt(_TRIES),
+            wait=wait_random_exponential(multiplier=0.05, max=2),
+            sleep=self._sleep,
+            reraise=True,
+        )
+
+    # ---------------------------------------------------------------- statements
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
+        with self._translating(), self._cursor() as cursor:
+            self._backend.execute(cursor, sql, params)
+            return int(cursor.rowcount)
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        with self.transaction(), self._translating(), self._cursor() as cursor:
+            if len(rows) > _ONE_BY_ONE:
+                cursor.executemany(sql, [tuple(row) for row in rows])
+                return
+            for row in rows:
+                self._backend.execute(cursor, sql, row)
+
+    def rows(self, sql: str, params: Sequence[Any] = (), batch: int = 10_000) -> Rows:
+        cursor = self._connection.cursor()
+        try:
+            with self._translating():
+                self._backend.execute(cursor, sql, params)
+        except EsiosError:
+            self._end(cursor)
+            raise
+        names = [column[0] for column in cursor.description or ()]
+
+        def tuples() -> Iterator[tuple[Any, ...]]:
+            try:
+                while True:
+                    with self._translating():
+                        found = cursor.fetchmany(batch)
+                    if not found:
+                        return
+                    for row in found:
+                        yield tuple(map(_plain, row))
+            finally:
+                self._end(cursor)
+
+        return Rows(names, tuples())
+
+    def batches(self, sql: str, params: Sequence[Any] = (), size: int = 65_536) -> pa.RecordBatchReader:
+        import pyarrow as pa
+
+        cursor = self._connection.cursor()
+        try:
+            with self._translating():
+                self._backend.execute(cursor, sql, params)
+                first = [tuple(map(_for_arrow, row)) for row in cursor.fetchmany(size)]
+        except EsiosError:
+            self._end(cursor)
+            raise
+        described = cursor.description or ()
+        schema = pa.schema([(name[0], _arrow(name, [row[at] for row in first])) for at, name in enumerate(described)])
+
+        def all_of_them() -> Iterator[pa.RecordBatch]:
+            found = first
+            try:
+                while found:
+                    arrays = [
+                        pa.array(list(values), kind.type)
+                        for values, kind in zip(zip(*found, strict=True), schema, strict=True)
+                    ]
+                    yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+                    with self._translating():
+                        found = [tuple(map(_for_arrow, row)) for row in cursor.fetchmany(size)]
+            finally:
+                self._end(cursor)
+
+        return pa.RecordBatchReader.from_batches(schema, all_of_them())
+
+    def query(self, sql: str, params: Sequence[Any] = ()) -> pd.DataFrame:
+        from extract.warehouse.frames import frame
+
+        return frame(self.rows(sql, params))
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        cursor = self._connection.cursor()
+        try:
+            yield cursor
+        finally:
+            self._end(cursor)
+
+    def _end(self, cursor: Any) -> None:
+        with suppress(*self._backend.errors):
+            cursor.close()
+
+    def _run(self, sql: str) -> None:
+        """A batch without parameters, sent as it is: BEGIN TRANSACTION and DDL must not be inside a prepared call."""
+        with self._translating(), self._cursor() as cursor:
+            cursor.execute(sql)
+
+    def _fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._translating(), self._cursor() as cursor:
+            self._backend.execute(cursor, sql, params)
+            return [tuple(row) for row in cursor.fetchall()]
+
+    # ---------------------------------------------------------------- loading
+    def _load(self, data: Any, table: TableName, key: tuple[str, ...] | None, as_text: bool) -> Upserted:
+        if self.in_transaction or not _readable_again(data):
+            return super()._load(data, table, key, as_text)
+        for attempt in self._again(lambda error: isinstance(error, driver.ConnectionLost)):
+            with attempt:
+                try:
+                    return super()._load(data, table, key, as_text)
+                except driver.ConnectionLost:
+                    self._reconnect()
+                    raise
+        raise AssertionError("tenacity returns or raises")
+
+    @contextmanager
+    def staging(self, table: TableName, columns: Sequence[Column]) -> Iterator[str]:
+        collations = {column.name: collation for column, collation in self._described(table)}
+        stage = _Stage(list(columns), collations)
+        # The bulk copy comes over a connection of its own, so it needs a table that other connections see.
+        stage.shared = self._bulk_copies(stage)
+        with self._made(stage):
+            yield stage.name
+
+    @contextmanager
+    def _made(self, stage: _Stage) -> Iterator[None]:
+        stage.name = self.quote(("##" if stage.shared else "#") + f"esios_stage_{uuid.uuid4().hex}")
+        typed = [
+            f"{self.quote(column.name)} {column.type}"
+            # by name: a temporary table would otherwise take the collation of tempdb
+            + (f" collate {collation}" if (collation := stage.collations.get(column.name)) else "")
+            + " null"
+            for column in stage.columns
+        ]
+        self._run(f"create table {stage.name} ({', '.join(typed)}, {self.quote(ROW_NUMBER)} bigint not null)")
+        self._stages[stage.name] = stage
+        try:
+            yield
+        finally:
+            if self._stages.pop(stage.name, None) and self._connection is not None:
+                with suppress(EsiosError):  # gone already where its transaction was rolled back
+                    self._run(f"drop table if exists {stage.name}")
+
+    def fill(self, stage: str, columns: Sequence[Column], batches: Iterable[pa.RecordBatch]) -> None:  # noqa: ARG002
+        from extract.warehouse import sqlserver_bulk as bulk
+
+        staged = self._stages[stage]
+        staged.tally = bulk.Tally(staged.columns)
+        stream = bulk.pieces(batches, staged.tally)
+        head = next(stream, None)
+        if head is None:
+            return
+        pieces = chain([head], stream)
+        if staged.shared and head.num_rows >= bulk.FEW_ROWS:
+            self._bulk_copy(staged, head.schema, pieces)
+            return
+        race = self._race(staged.columns)
+        for piece in pieces:
+            small = piece is head and piece.num_rows < bulk.FEW_ROWS
+            if small or bulk.has_nul(piece) or not self._takes_json(staged, race):
+                self._send_arrays(staged, piece)
+                continue
+            way = race.pick(("json", "arrays"))
+            race.timed(
+                way, piece.num_rows, partial(self._send_json if way == "json" else self._send_arrays, staged, piece)
+            )
+
+    def _publish(
+        self, stage: str, table: TableName, names: list[str], keys: list[tuple[str, ...]], key: tuple[str, ...] | None
+    ) -> Upserted:
+        from extract.warehouse.sqlserver_bulk import differing_column
+
+        staged = self._stages[stage]
+        if staged.shared:  # nobody else changes it between the proof and the commit
+            self._fetch(f"select count_big(*) from {stage} with (tablockx, holdlock)")
+        difference = staged.tally and differing_column(self._fetch, stage, self.quote, staged.tally)
+        if difference:
+            raise WarehouseError(f"what {self._what} received for {table} is not what was sent: {difference}", _AGAIN)
+        return super()._publish(stage, table, names, keys, key)
+
+    def guarded(self, target: str) -> str:
+        # The keys looked for stay as they are until the commit, whoever else writes: no double insert, no lost update.
+        return f"{target} with (updlock, holdlock)"
+
+    # ---------------------------------------------------------------- ways to send
+    def _send_json(self, stage: _Stage, piece: pa.RecordBatch) -> None:
+        from extract.warehouse import sqlserver_bulk as bulk
+
+        names = [self.quote(name) for name in piece.schema.names]
+        self.execute(bulk.json_statement(stage.name, names, stage.numbered), (bulk.json_text(piece),))
+
+    def _send_arrays(self, stage: _Stage, piece: pa.RecordBatch) -> None:
+        from extract.warehouse import sqlserver_bulk as bulk
+
+        names = [self.quote(name) for name in piece.schema.names]
+        sql = f"insert into {stage.name} ({', '.join(names)}) values ({', '.join('?' * len(names))})"
+        rows = list(zip(*(array.to_pylist() for array in piece.columns), strict=True))
+        with self._translating(), self._cursor() as cursor:
+            types = bulk.parameter_types(stage.numbered, piece)
+            self._backend.send_array(cursor, sql, types, rows, self.in_transaction)
+
+    def _bulk_copy(self, stage: _Stage, schema: pa.Schema, pieces: Iterable[pa.RecordBatch]) -> None:
+        from extract.warehouse import sqlserver_bulk as bulk
+
+        with self._translating(), self._cursor() as cursor:
+            try:
+                bulk.bulk_copy(cursor, stage.name[1:-1], schema, pieces, self.mssql.query_timeout_s)
+            except (RuntimeError, ValueError, TypeError) as error:  # what the driver's core raises
+                text = " ".join(str(error).split())[:400]
+                raise WarehouseError(f"the bulk copy to {self._what} failed ({text})", _AGAIN) from error
+
+    def _race(self, columns: Sequence[Column]) -> Race:
+        """What the ways have shown for such columns on this server, in this process."""
+        from extract.warehouse.sqlserver_bulk import Race, json_fits
+
+        kinds = frozenset((column.kind, column.type) for column in columns)
+        server = (self.mssql.server, self.mssql.port, self.mssql.database, self.mssql.backend, kinds)
+        if server not in _races:
+            _races[server] = Race(refused=set() if json_fits(columns) else {"json"})
+        return _races[server]
+
+    def _bulk_copies(self, stage: _Stage) -> bool:
+        """Whether the driver has a bulk copy that keeps every value of such columns on this server."""
+        if self._backend.name != "mssql-python":
+            return False
+
+        def send(probe: _Stage, batch: pa.RecordBatch) -> None:
+            self._bulk_copy(probe, batch.schema, [batch])
+
+        return self._proven("bulkcopy", stage, send, shared=True)
+
+    def _takes_json(self, stage: _Stage, race: Race) -> bool:
+        return "json" not in race.refused and self._proven("json", stage, self._send_json)
+
+    def _proven(
+        self, way: str, stage: _Stage, send: Callable[[_Stage, pa.RecordBatch], None], shared: bool = False
+    ) -> bool:
+        """Try `way` once on a table of the same columns with the values that are altered most easily."""
+        from extract.warehouse import sqlserver_bulk as bulk
+
+        race = self._race(stage.columns)
+        if way in race.proven or way in race.refused or self.in_transaction:  # a failure would end the transaction
+            return way in race.proven
+        probe = _Stage(stage.columns, stage.collations, shared=shared)
+        batch = bulk.probe_batch(stage.columns)
+        tally = bulk.Tally(stage.columns)
+        try:
+            with self._made(probe):
+                send(probe, next(iter(bulk.pieces([batch], tally))))
+                altered = bulk.differing_column(self._fetch, probe.name, self.quote, tally)
+        except driver.ConnectionLost:
+            raise
+        except EsiosError as error:
+            altered = str(error)
+        if altered:
+            _log.debug("%s is not used on %s: %s", way, self._what, altered)
+        (race.refused if altered else race.proven).add(way)
+        return not altered
+
+
+@dataclass
+class _Stage:
+    """A staging table: its columns (`numbered`: with the row number), their collations, what was sent into it."""
+
+    columns: list[Column]
+    collations: dict[str, str | None]
+    shared: bool = False
+    name: str = ""
+    tally: Tally | None = None
+
+    @property
+    def numbered(self) -> list[Column]:
+        return [*self.columns, Column(ROW_NUMBER, "bigint", Kind.INTEGER)]
+
+
+def _readable_again(data: Any) -> bool:
+    """Whether the data can be read from the start a second time: frames and tables can, streams cannot."""
+    return hasattr(data, "iloc") or hasattr(data, "to_batches") or isinstance(data, (list, tuple))
+
+
+def _plain(value: Any) -> Any:
+    """What the drivers give as the protocol wants it: bytes, and instants in UTC."""
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        return value.astimezone(dt.UTC)
+    return bytes(value) if isinstance(value, bytearray) else value
+
+
+def _for_arrow(value: Any) -> Any:
+    return str(value) if isinstance(value, uuid.UUID) else _plain(value)
+
+
+def _arrow(description: Sequence[Any], values: Sequence[Any]) -> pa.DataType:
+    """The Arrow type of one column of a result: the driver's description, else the first value."""
+    import pyarrow as pa
+
+    first = next((value for value in values if value is not None), None)
+    kind = description[1] if first is None else type(first)
+    if kind is Decimal:
+        return pa.decimal128(min(description[4] or 38, 38), description[5] or 0)
+    if kind is dt.datetime:
+        return pa.timestamp("us", "UTC" if first is not None and first.tzinfo is not None else None)
+    return {
+        int: pa.int64(),
+        float: pa.float64(),
+        bool: pa.bool_(),
+        bytes: pa.binary(),
+        bytearray: pa.binary(),
+        dt.date: pa.date32(),
+        dt.time: pa.time64("us"),
+    }.get(kind, pa.string())
+
+
+def _column(
+    name: str,
+    type_name: str | None,
+    max_length: int,
+    precision: int,
+    scale: int,
+    nullable: bool,
+    has_default: int,
+    generated: int,
+    collation: str | None,
+    code_page: int | None,
+) -> Column:
+    """One row of the catalogue as the checks need it. `max_length` counts bytes, -1 is `max`."""
+    spelled = (type_name or "unknown").lower()
+    common: dict[str, Any] = {
+        "nullable": bool(nullable),
+        "has_default": bool(has_default),
+        "generated": bool(generated) or spelled in ("timestamp", "rowversion"),
+    }
+    if spelled in _WHOLE_NUMBERS:
+        low, high = _WHOLE_NUMBERS[spelled]
+        return Column(name, spelled, Kind.INTEGER, minimum=low, maximum=high, **common)
+    if spelled in ("decimal", "numeric"):
+        return Column(name, f"{spelled}({precision},{scale})", Kind.DECIMAL, precision=precision, scale=scale, **common)
+    if spelled in ("money", "smallmoney"):
+        digits = 19 if spelled == "money" else 10
+        return Column(name, spelled, Kind.DECIMAL, precision=digits, scale=4, **common)
+    if spelled in ("varchar", "char", "nvarchar", "nchar", "text", "ntext", "varbinary", "binary", "image"):
+        return _sized(name, spelled, max_length, collation, code_page, common)
+    if spelled in ("datetime2", "datetimeoffset", "time"):
+        kind = {"datetime2": Kind.TIMESTAMP, "datetimeoffset": Kind.INSTANT, "time": Kind.TIME}[spelled]
+        return Column(name, f"{spelled}({scale})", kind, scale=min(scale, 6), **common)
+    traits = _OTHERS.get(spelled, {"kind": Kind.OTHER})
+    return Column(name, spelled, **traits, **common)
+
+
+_OTHERS: dict[str, dict[str, Any]] = {
+    "float": {"kind": Kind.FLOAT, "maximum": 1.7976931348623157e308},
+    "real": {"kind": Kind.FLOAT, "maximum": 3.4028234663852886e38},
+    "bit": {"kind": Kind.BOOLEAN},
+    "date": {"kind": Kind.DATE},
+    # counts 1/300 s: every hundredth is kept, a thousandth is not
+    "datetime": {"kind": Kind.TIMESTAMP, "scale": 2, "minimum": 1753},
+    "smalldatetime": {"kind": Kind.TIMESTAMP, "scale": 0, "minimum": 1900, "maximum": 2078},
+    "uniqueidentifier": {"kind": Kind.UUID},
+}
+
+
+def _sized(
+    name: str, spelled: str, max_length: int, collation: str | None, code_page: int | None, common: dict[str, Any]
+) -> Column:
+    wide = spelled in ("nvarchar", "nchar", "ntext")
+    unlimited = max_length < 0 or spelled in ("text", "ntext", "image")
+    length = None if unlimited else max_length // 2 if wide else max_length
+    size = "" if spelled in ("text", "ntext", "image") else "(max)" if length is None else f"({length})"
+    if spelled in ("varbinary", "binary", "image"):
+        return Column(name, spelled + size, Kind.BINARY, length=length, **common)
+    encoding = "utf-16-le" if wide else _encoding(collation, code_page)
+    return Column(name, spelled + size, Kind.TEXT, length=length, encoding=encoding, **common)
+
+
+def _encoding(collation: str | None, code_page: int | None) -> str:
+    """Python's name of a varchar's encoding, from its collation."""
+    if code_page == 65001 or (collation or "").upper().endswith("_UTF8"):
+        return "utf-8"
+    return f"cp{code_page or 1252}"

@@ -1,0 +1,382 @@
+"""Record batches → a staging table on SQL Server: three ways to send, the sums that prove one, and the choice.
+
+What is sent is summed up on this side while it streams by (`Tally`), and again by the server (`differing_column`):
+non-null count, exact sum, sum of DATALENGTH per column. Nothing counts before both agree.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from extract.warehouse.tables import Column, Kind
+
+ROWS_A_SEND = 10_000
+BYTES_A_SEND = 8 * 1024 * 1024
+# A few rows are not worth a probe, nor the second connection of a bulk copy.
+FEW_ROWS = 2_000
+_EPOCH_DAY = dt.date(1970, 1, 1).toordinal() - 1  # days from 0001-01-01 to Arrow's day 0
+_EPOCH_US = _EPOCH_DAY * 86_400_000_000
+_LOW_DIGITS = 18
+_LOW_MODULUS = 1_000_000_000_000_000_000
+_SAFE_PRECISION = 28  # up to here a sum of 10^10 values stays within decimal(38)
+
+Execute = Callable[..., Any]  # execute(sql, params) → rows
+
+
+# -------------------------------------------------------------------- the sums that prove a load
+@dataclass
+class Sums:
+    """What one column holds, told alike by both sides."""
+
+    count: int = 0
+    total: int = 0
+
+
+@dataclass
+class Tally:
+    """The sums of the rows sent so far, a `Sums` a column."""
+
+    columns: Sequence[Column]
+    rows: int = 0
+    sums: list[Sums] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.sums = [Sums() for _ in self.columns]
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Add one batch, whose first columns are `self.columns`."""
+        self.rows += batch.num_rows
+        for column, sums, array in zip(self.columns, self.sums, batch.columns, strict=False):
+            values = array.drop_null()
+            sums.count += len(values)
+            if len(values):
+                sums.total += _total(column, values)
+
+
+def _total(column: Column, values: pa.Array) -> int:
+    kind = column.kind
+    if kind is Kind.INTEGER:
+        return _sum_decimal(values, 0) if pa.types.is_decimal(values.type) else _sum_whole(values.cast(pa.int64()))
+    if kind is Kind.DECIMAL:
+        if (column.precision or 38) > _SAFE_PRECISION:
+            return sum(_low_digits(value) for value in values.to_pylist())
+        return _sum_decimal(values, column.scale or 0)
+    if kind is Kind.FLOAT:
+        if column.type == "real":
+            values = values.cast(pa.float32(), safe=False).cast(pa.float64())
+        return _sum_whole(values.view(pa.int64()))
+    if kind is Kind.BOOLEAN:
+        return int(pc.sum(values.cast(pa.int64())).as_py())
+    if kind is Kind.DATE:
+        return _sum_whole(values.cast(pa.int32()).cast(pa.int64())) + _EPOCH_DAY * len(values)
+    if kind in (Kind.TIMESTAMP, Kind.INSTANT):
+        return _sum_whole(values.cast(pa.int64())) + _EPOCH_US * len(values)
+    if kind is Kind.TIME:
+        return _sum_whole(values.cast(pa.int64()))
+    if kind is Kind.TEXT:
+        return _text_bytes(column, values)
+    if kind is Kind.BINARY:
+        return (column.length or 0) * len(values) if _fixed(column) else int(pc.sum(pc.binary_length(values)).as_py())
+    return 0
+
+
+def _fixed(column: Column) -> bool:
+    return column.type.startswith(("char", "nchar", "binary"))
+
+
+def _sum_whole(values: pa.Array) -> int:
+    """An exact sum of int64: the halves apart, since Arrow's own sum wraps around."""
+    numbers = np.asarray(values)
+    return (int((numbers >> 32).sum()) << 32) + int((numbers & 0xFFFFFFFF).sum())
+
+
+def _sum_decimal(values: pa.Array, scale: int) -> int:
+    total = pc.sum(values.cast(pa.decimal256(76, scale))).as_py()
+    return _unscaled(total, scale)
+
+
+def _unscaled(value: Decimal, scale: int) -> int:
+    """The number without its point: 1.50 at scale 2 is 150. Exact, whatever the context's precision."""
+    sign, digits, exponent = value.as_tuple()
+    whole = int("".join(map(str, digits))) * int(10 ** (int(exponent) + scale))
+    return -whole if sign else whole
+
+
+def _low_digits(value: Decimal) -> int:
+    """The last 18 digits, with the sign: so many fit into a sum, however long the column's numbers are."""
+    sign, digits, _ = value.as_tuple()
+    low = int("".join(map(str, digits))) % _LOW_MODULUS
+    return -low if sign else low
+
+
+def _text_bytes(column: Column, values: pa.Array) -> int:
+    if _fixed(column):
+        values = pc.utf8_rtrim(values, " ")
+    values = values.cast(pa.large_string())
+    if column.encoding == "utf-8":
+        return int(pc.sum(pc.binary_length(values)).as_py())
+    characters = int(pc.sum(pc.utf8_length(values)).as_py())
+    if column.encoding == "utf-16-le":
+        offsets = np.frombuffer(values.buffers()[1], dtype=np.int64)[values.offset : values.offset + len(values) + 1]
+        data = np.frombuffer(values.buffers()[2] or b"", dtype=np.uint8)[offsets[0] : offsets[-1]]
+        return 2 * (characters + int((data >= 0xF0).sum()))  # a four-byte UTF-8 sequence is a surrogate pair
+    if (column.encoding or "").removeprefix("cp") in ("932", "936", "949", "950"):
+        return sum(len(text.encode(column.encoding or "")) for text in values.to_pylist())
+    return characters  # one byte a character
+
+
+def _sql_total(column: Column, name: str) -> str:
+    """The server's side of `_total`."""
+    kind = column.kind
+    if kind is Kind.DECIMAL:
+        scale = column.scale or 0
+        if (column.precision or 38) > _SAFE_PRECISION:
+            digits = f"replace(convert(varchar(50), abs({name})), '.', '')"
+            low = f"cast(right({digits}, {_LOW_DIGITS}) as decimal(38, 0))"
+            return f"sum(sign({name}) * {low})"
+        return f"sum(cast({name} as decimal(38, {scale})))"
+    if kind is Kind.TEXT:
+        text = f"rtrim({name})" if _fixed(column) else name
+        return f"sum(cast(datalength({text}) as bigint))"
+    if kind is Kind.BINARY:
+        return f"sum(cast(datalength({name}) as bigint))"
+    whole = {
+        Kind.INTEGER: name,
+        Kind.FLOAT: f"cast(cast(cast({name} as float) as binary(8)) as bigint)",  # its 64 bits
+        Kind.BOOLEAN: f"cast({name} as int)",
+        Kind.DATE: f"datediff(day, '0001-01-01', {name})",
+        Kind.TIMESTAMP: _sql_microseconds("second", "'0001-01-01'", name),
+        Kind.INSTANT: _sql_microseconds("second", "'0001-01-01'", name),
+        Kind.TIME: _sql_microseconds("second", "cast('00:00' as time(6))", name),
+    }.get(kind)
+    return "null" if whole is None else f"sum(cast({whole} as decimal(38, 0)))"
+
+
+def _sql_microseconds(part: str, start: str, name: str) -> str:
+    # In two steps: DATEDIFF_BIG counts boundaries, so whole seconds are exact, and the fraction comes on its own.
+    return (
+        f"cast(datediff_big({part}, {start}, {name}) as decimal(38, 0)) * 1000000 + datepart(nanosecond, {name}) / 1000"
+    )
+
+
+def differing_column(execute: Execute, stage: str, quote: Callable[[str], str], tally: Tally) -> str | None:
+    """Compare the staging table with what was sent; the first difference in words, or None."""
+    listed = ["count_big(*)"]
+    for column in tally.columns:
+        name = quote(column.name)
+        listed += [f"count_big({name})", _sql_total(column, name)]
+    found = [*execute(f"select {', '.join(listed)} from {stage}")][0]
+    if found[0] != tally.rows:
+        return f"{tally.rows} rows were sent, {found[0]} arrived"
+    for at, (column, sums) in enumerate(zip(tally.columns, tally.sums, strict=True)):
+        count, total = found[1 + 2 * at], found[2 + 2 * at]
+        if count != sums.count:
+            return f"column {column.name!r} has {count} values, {sums.count} were sent"
+        if total is None:
+            continue
+        if column.kind is Kind.DECIMAL and (column.precision or 38) <= _SAFE_PRECISION:
+            total = _unscaled(Decimal(total), column.scale or 0)
+        if int(total) != sums.total:
+            what = "DATALENGTH" if column.kind in (Kind.TEXT, Kind.BINARY) else "sum"
+            return (
+                f"column {column.name!r} ({column.type}) arrived altered: its {what} is {total}, {sums.total} was sent"
+            )
+    return None
+
+
+# -------------------------------------------------------------------- pieces of a stream
+def pieces(batches: Iterable[pa.RecordBatch], tally: Tally) -> Iterator[pa.RecordBatch]:
+    """The stream in pieces bounded in rows and bytes, each counted into `tally`; -0.0 goes as 0.0."""
+    for batch in batches:
+        clean = _without_negative_zero(batch)
+        rows = max(1, min(ROWS_A_SEND, int(clean.num_rows * BYTES_A_SEND / max(clean.nbytes, 1))))
+        for start in range(0, clean.num_rows, rows):
+            piece = clean.slice(start, rows)
+            tally.add(piece)
+            yield piece
+
+
+def _without_negative_zero(batch: pa.RecordBatch) -> pa.RecordBatch:
+    columns = [pc.add(c, 0.0) if pa.types.is_float64(c.type) else c for c in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+# -------------------------------------------------------------------- way 1: OPENJSON
+# Its types, which the staging table's own types then take over without loss.
+_JSON_TYPES = {
+    Kind.INTEGER: "bigint",
+    Kind.FLOAT: "float",
+    Kind.BOOLEAN: "bit",
+    Kind.DATE: "date",
+    Kind.TIMESTAMP: "datetime2(6)",
+    Kind.INSTANT: "datetimeoffset(6)",
+    Kind.TIME: "time(6)",
+    Kind.UUID: "uniqueidentifier",
+}
+
+
+def json_statement(stage: str, names: Sequence[str], columns: Sequence[Column]) -> str:
+    """One statement that takes a whole piece as one JSON text (SQL Server 2016 and later): one round trip a piece."""
+    typed = ", ".join(f"c{at} {_json_type(column)} '$[{at}]'" for at, column in enumerate(columns))
+    listed = ", ".join(f"c{at}" for at in range(len(columns)))
+    return f"insert into {stage} ({', '.join(names)}) select {listed} from openjson(?) with ({typed})"
+
+
+def _json_type(column: Column) -> str:
+    if column.kind is Kind.DECIMAL:
+        return f"decimal({column.precision}, {column.scale})"
+    if column.kind is Kind.TEXT:
+        return f"nvarchar({column.length})" if column.length and column.length <= 4000 else "nvarchar(max)"
+    if column.kind is Kind.INTEGER and (column.minimum is None or column.minimum < -(2**63)):
+        return "decimal(38, 0)"
+    return _JSON_TYPES[column.kind]
+
+
+def json_fits(columns: Sequence[Column]) -> bool:
+    """Whether JSON can carry these kinds; binary and unknown ones go as parameters."""
+    return all(column.kind in _JSON_TYPES or column.kind in (Kind.DECIMAL, Kind.TEXT) for column in columns)
+
+
+def json_text(piece: pa.RecordBatch) -> str:
+    """A piece as an array of arrays: numbers as JSON numbers, all else as text that SQL Server reads exactly."""
+    cells = [_json_cells(array) for array in piece.columns]
+    return json.dumps(list(zip(*cells, strict=True)), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _json_cells(array: pa.Array) -> Any:
+    kind = array.type
+    if pa.types.is_timestamp(kind):
+        text = pc.cast(pc.cast(array, pa.timestamp("us")), pa.string())  # ISO 8601 with a space, six digits
+        return (pc.binary_join_element_wise(text, "+00:00", "") if kind.tz else text).to_pylist()
+    if pa.types.is_decimal(kind) or pa.types.is_date(kind) or pa.types.is_time(kind):
+        return pc.cast(array, pa.string()).to_pylist()
+    return array.to_pylist()
+
+
+def has_nul(piece: pa.RecordBatch) -> bool:
+    """Whether a text holds U+0000, which JSON readers treat each in their own way."""
+    texts = (c for c in piece.columns if pa.types.is_large_string(c.type))
+    return any(pc.any(pc.match_substring(c, "\0"), min_count=0).as_py() for c in texts)
+
+
+# -------------------------------------------------------------------- way 2: arrays of parameters
+def parameter_types(columns: Sequence[Column], piece: pa.RecordBatch) -> list[tuple[int, int, int]]:
+    """(ODBC type, size, digits) of each parameter, sizes as small as the piece allows: they set the buffers."""
+    return [_parameter(column, array) for column, array in zip(columns, piece.columns, strict=True)]
+
+
+def _parameter(column: Column, array: pa.Array) -> tuple[int, int, int]:
+    if column.kind is Kind.DECIMAL:
+        return (3, column.precision or 38, column.scale or 0)
+    if column.kind is Kind.INTEGER:
+        return (-5, 19, 0) if pa.types.is_int64(array.type) else (3, 38, 0)
+    if column.kind is Kind.BINARY:
+        longest = pc.max(pc.binary_length(array)).as_py() or 1
+        return (-3, longest, 0) if longest <= 8000 else (-4, 0, 0)
+    if column.kind in (Kind.TEXT, Kind.OTHER):
+        if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+            return (-9, 4000, 0)
+        longest = 2 * (pc.max(pc.utf8_length(array)).as_py() or 1)  # every character may be a surrogate pair
+        return (-9, min(longest, 4000), 0) if longest <= 8000 else (-10, 0, 0)
+    return {
+        Kind.FLOAT: (8, 53, 0),
+        Kind.BOOLEAN: (-7, 1, 0),
+        Kind.DATE: (91, 10, 0),
+        Kind.TIMESTAMP: (93, 26, 6),
+        Kind.INSTANT: (-155, 33, 6),
+        Kind.TIME: (-154, 15, 6),
+        Kind.UUID: (-11, 36, 0),
+    }[column.kind]
+
+
+# -------------------------------------------------------------------- the choice
+@dataclass
+class Race:
+    """Rows a second of each way on one server, for the kinds of one load; the first pieces decide, and count."""
+
+    seconds_a_row: dict[str, float] = field(default_factory=dict)
+    proven: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+
+    def pick(self, ways: Sequence[str]) -> str:
+        """The way to send the next piece by: each once, then the fastest."""
+        left = [way for way in ways if way not in self.refused] or [ways[-1]]
+        untried = [way for way in left if way not in self.seconds_a_row]
+        return untried[0] if untried else min(left, key=self.seconds_a_row.__getitem__)
+
+    def timed(
+        self, way: str, rows: int, send: Callable[[], None], clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        """Send, and remember how fast it went (the best so far: the first time holds the parsing)."""
+        start = clock()
+        send()
+        if rows >= FEW_ROWS:
+            pace = (clock() - start) / rows
+            self.seconds_a_row[way] = min(pace, self.seconds_a_row.get(way, math.inf))
+
+
+def probe_batch(columns: Sequence[Column]) -> pa.RecordBatch:
+    """A few rows of the values that a wrong way is most likely to alter, in `columns` and a row number."""
+    from extract.warehouse.columns import arrow_type
+
+    hard: dict[Kind, list[Any]] = {
+        Kind.INTEGER: [0, 1, None, 255],
+        Kind.FLOAT: [0.1, -1.0 / 3, 2.0**53 + 2, None, 1.7976931348623157e308, 2.2250738585072014e-308, 23616.0]
+        + [math.ldexp(math.sin(n), n % 60 - 30) for n in range(1, 60)],
+        Kind.BOOLEAN: [True, False, None],
+        Kind.DATE: [dt.date(1900, 1, 1), dt.date(2078, 12, 31), None],
+        Kind.TIMESTAMP: [dt.datetime(1900, 1, 1), dt.datetime(2018, 10, 28, 2, 30), None],
+        Kind.INSTANT: [dt.datetime(1900, 1, 1, tzinfo=dt.UTC), dt.datetime(2018, 10, 28, 2, 30, tzinfo=dt.UTC), None],
+        Kind.TIME: [dt.time(0), dt.time(23, 59, 59), None],
+        Kind.TEXT: ["", " ", "a", None, "'", '"', "\\", "7", "\n"],
+        Kind.BINARY: [b"\x00", b"\xff", None],
+        Kind.UUID: ["00112233-4455-6677-8899-aabbccddeeff", None],
+    }
+    size = max(len(values) for values in hard.values())
+    arrays = []
+    for column in columns:
+        values: list[Any] = hard.get(column.kind, [None])
+        if column.kind is Kind.DECIMAL:
+            digits, scale = column.precision or 38, column.scale or 0
+            values = [Decimal(0), Decimal((0, (9,) * digits, -scale)), Decimal((1, (1,) * digits, -scale)), None]
+        if column.kind is Kind.TEXT and column.encoding in ("utf-8", "utf-16-le") and (column.length or 8) >= 4:
+            values = [*values, "ñ€", "😀"]
+        if column.kind is Kind.FLOAT and column.type == "real":
+            values = [0.5, -3.25, None]
+        kind = arrow_type(column) or pa.string()
+        arrays.append(pa.array(list(itertools.islice(itertools.cycle(values), size)), kind))
+    arrays.append(pa.array(range(1, size + 1), pa.int64()))
+    return pa.RecordBatch.from_arrays(arrays, names=[*(column.name for column in columns), "_row_number"])
+
+
+def bulk_copy(cursor: Any, stage: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], timeout_s: int) -> None:
+    """Way 3: TDS bulk load by mssql-python, straight from Arrow, over a connection of its own.
+
+    `stage` must be visible to that connection: a global temporary table, made outside a transaction.
+    Raises RuntimeError where the driver's core fails.
+    """
+    reader = pa.RecordBatchReader.from_batches(schema, batches)
+    try:
+        cursor.bulkcopy_arrow(
+            stage, reader, batch_size=ROWS_A_SEND * 10, timeout=timeout_s, column_mappings=schema.names, keep_nulls=True
+        )
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of the driver's core in Rust; no subclass of Exception
+            raise
+        raise RuntimeError(f"the driver's bulk copy broke off ({error})") from None
+    finally:
+        with suppress(Exception):
+            reader.close()
