@@ -243,6 +243,21 @@ def status(as_json: bool) -> int:
     return 1 if found.complaints() else 0
 
 
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), help="Where the page goes [default: exports/report.html].")
+@_command
+def report(as_json: bool, out: Path | None) -> None:
+    """The state of the table, its curve and its faults as one self-contained HTML page, English and Spanish."""
+    from extract.report import write_report
+
+    written = write_report(load_settings(), out)
+    if as_json:
+        _print_json({"file": str(written.path), "bytes": written.bytes, "state": written.state})
+    else:
+        state = ", ".join(f"{name}: {verdict}" for name, verdict in written.state.items())
+        click.echo(f"report: {written.path} ({state})")
+
+
 def main() -> None:
     """The console script. SIGTERM ends a run as cleanly as Ctrl-C does."""
     signal.signal(signal.SIGTERM, _interrupt)
