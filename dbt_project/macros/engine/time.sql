@@ -75,15 +75,15 @@
 {% endmacro %}
 {#- SQL Server 2019 has no generate_series: 100,000 numbers (eleven years of hours) out of five digits. -#}
 {% macro sqlserver__each_hour(spans, first, end) %}
+    {%- set number = 'd1.digit + 10 * d2.digit + 100 * d3.digit + 1000 * d4.digit + 10000 * d5.digit' %}
     {{ spans }}
-    inner join (
-        select cast(d1.digit + 10 * d2.digit + 100 * d3.digit + 1000 * d4.digit + 10000 * d5.digit as int) as hour_number
+    cross apply (
+        select dateadd(hour, {{ number }}, {{ spans }}.{{ first }}) as hour_utc
         from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d1 (digit)
         cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d2 (digit)
         cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d3 (digit)
         cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d4 (digit)
         cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d5 (digit)
-    ) as numbers
-        on numbers.hour_number < datediff(hour, {{ spans }}.{{ first }}, {{ spans }}.{{ end }})
-    cross apply (select dateadd(hour, numbers.hour_number, {{ spans }}.{{ first }}) as hour_utc) as each_hour
+        where {{ number }} < datediff(hour, {{ spans }}.{{ first }}, {{ spans }}.{{ end }})
+    ) as each_hour
 {% endmacro %}
