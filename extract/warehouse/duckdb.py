@@ -113,7 +113,8 @@ class DuckDB(Warehouse):
         # Never reach for the network: json, icu and parquet are built in, other extensions are not used.
         self._connection.execute("set autoinstall_known_extensions = false")
         self._connection.execute("set autoload_known_extensions = false")
-        self._connection.execute("set timezone = 'UTC'")
+        self._connection.execute("set global timezone = 'UTC'")  # for the cursors too
+        self._connection.execute("set enable_progress_bar = false")  # it would write into the results on stdout
         self._connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
 
     def _open(

@@ -254,6 +254,24 @@ def test_the_network_is_never_asked_for_extensions(path: Path) -> None:
         assert warehouse.value(needed) is True
 
 
+def test_a_long_statement_writes_nothing_to_the_terminal(path: Path) -> None:
+    with DuckDB(path) as warehouse:
+        assert warehouse.value("select current_setting('enable_progress_bar')") is False
+
+
+def test_the_machine_s_time_zone_is_of_no_account(path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from extract.warehouse.duckdb import DuckDB\n"
+        "sql = \"select cast(timestamptz '2017-07-01 00:00:00+00' as timestamp) as t\"\n"
+        "warehouse = DuckDB(Path(sys.argv[1]))\n"
+        "print(warehouse.value(sql), warehouse.batches(sql).read_all()['t'][0])"
+    )
+    environment = {**os.environ, "TZ": "Europe/Madrid"}
+    command = [sys.executable, "-c", script, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert (done.stdout, done.stderr) == ("2017-07-01 00:00:00 2017-07-01 00:00:00\n", "")
+
+
 def test_light_work_imports_no_dataframe_library(path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from extract.warehouse.duckdb import DuckDB\n"
