@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from typing import Any
 
 from optimization import _speed_machine, _speed_text, speed
@@ -54,8 +55,12 @@ def add_distance_to_files(
                     speed.add_distance_to_file, source, out, kernel, *names, column, delimiter, pure=False
                 )
                 tasks.append(_Whole(future, os.path.getsize(source)))
-        for task in tasks:
-            task.finish(progress)
+        try:
+            for task in tasks:
+                task.finish(progress)
+        finally:
+            for task in tasks:
+                task.close()
 
 
 def is_text(source: str) -> bool:
@@ -74,50 +79,54 @@ class _Whole:
         self.future.result()
         progress.add(self.size)
 
+    def close(self) -> None:
+        self.future.release()
+
 
 class _Text:
     """A CSV text in parts, all of them submitted at once and joined in order."""
 
     def __init__(self, client: Any, layout: Layout, out: str, column: str, kernel: str, part: int) -> None:
         self.client, self.layout, self.out, self.column, self.kernel = client, layout, out, column, kernel
+        self.folder = scratch_folder(out)
         cuts = cuts_of(layout, part)
         self.waiting = [self._submit(start, stop) for start, stop in zip(cuts, cuts[1:], strict=False)]
 
     def _submit(self, start: int, stop: int) -> tuple[int, int, str, Any]:
-        folder, name = os.path.split(self.out)
-        path = os.path.join(folder, f".{name}.{os.getpid()}.{start}-{stop}.part")
+        path = os.path.join(self.folder, f"{start}-{stop}")
         future = self.client.submit(append_part, self.layout, path, start, stop, self.kernel, pure=False)
         return start, stop, path, future
 
     def finish(self, progress: Progress) -> None:
         """Join the parts. A part that ends in an open quote is done again together with the next one."""
-        try:
-            with written_aside(self.out) as aside, open(aside, "wb") as target:
-                target.write(_speed_text.header_with(self.layout, self.column))
-                while self.waiting:
-                    start, stop, path, future = self.waiting[0]
-                    try:
-                        future.result()
-                    except OpenAtStop:
-                        _, further, unused, late = self.waiting.pop(1)
-                        self.client.cancel([late])
-                        _remove(unused)
-                        self.waiting[0] = self._submit(start, further)
-                        continue
-                    with open(path, "rb") as done:
-                        shutil.copyfileobj(done, target, 1 << 20)
-                    os.remove(path)
-                    self.waiting.pop(0)
-                    progress.add(stop - start)
-        finally:
-            self.client.cancel([future for _, _, _, future in self.waiting])
-            for _, _, path, _ in self.waiting:
-                _remove(path)
+        with written_aside(self.out) as aside, open(aside, "wb") as target:
+            target.write(_speed_text.header_with(self.layout, self.column))
+            progress.add(self.layout.body)
+            while self.waiting:
+                start, stop, path, future = self.waiting[0]
+                try:
+                    future.result()
+                except OpenAtStop:
+                    _, further, _, late = self.waiting.pop(1)
+                    self.client.cancel([late])
+                    self.waiting[0] = self._submit(start, further)
+                    continue
+                with open(path, "rb") as done:
+                    shutil.copyfileobj(done, target, 1 << 20)
+                os.remove(path)
+                self.waiting.pop(0)
+                progress.add(stop - start)
+
+    def close(self) -> None:
+        """Stop what still runs. A worker that is at it finds its folder gone, and leaves nothing behind."""
+        self.client.cancel([future for _, _, _, future in self.waiting])
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _remove(path: str) -> None:
-    if os.path.exists(path):
-        os.remove(path)
+def scratch_folder(out: str) -> str:
+    """A new folder beside `out`, on the disk that the workers write to."""
+    folder, name = os.path.split(out)
+    return tempfile.mkdtemp(prefix=f".{name}.", suffix=".part", dir=folder)
 
 
 def cuts_of(layout: Layout, part: int) -> list[int]:

@@ -34,7 +34,7 @@ def append_to_parquet(
             else:
                 writer = csv.CSVWriter(aside, wanted, write_options=csv.WriteOptions(quoting_style="needed"))
             with writer:
-                batches = _with_column(file.iter_batches(BATCH), wanted, evaluate, names)
+                batches = _with_column(source, file.iter_batches(BATCH), wanted, evaluate, names)
                 _write_behind(writer, batches, progress)
     except pa.ArrowException as error:
         raise BadInput(f"{source} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
@@ -86,23 +86,51 @@ def _check_columns(source: str, schema: Any, column: str, names: tuple[str, str]
             )
         kind = schema.field(found[0]).type
         kind = kind.value_type if types.is_dictionary(kind) else kind
-        if not (types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_null(kind)):
+        tests = (types.is_integer, types.is_floating, types.is_decimal, types.is_null, is_text)
+        if not any(test(kind) for test in tests):
             raise BadInput(f"{source}: {name} holds {kind}, not numbers: write it as a number")
     if column in schema.names:
         raise BadInput(f"{source} has a column {column} already: name the new one with --column")
 
 
-def _with_column(batches: Any, schema: Any, evaluate: Evaluate, names: tuple[str, str]) -> Iterator[Any]:
+def is_text(kind: Any) -> bool:
+    """Whether an Arrow type is text, as the columns of a CSV are that became Parquet."""
+    import pyarrow.types as types
+
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+
+
+def _with_column(source: str, batches: Any, schema: Any, evaluate: Evaluate, names: tuple[str, str]) -> Iterator[Any]:
     """Each record batch with the column appended; null where a coordinate is null."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    row = 0
     for batch in batches:
-        pair = [pc.cast(batch.column(name), pa.float64(), safe=False) for name in names]
+        pair = [_numbers(source, batch.column(name), name, row) for name in names]
         values = evaluate(*(array.to_numpy(zero_copy_only=False) for array in pair))
         missing = pc.or_(*(array.is_null() for array in pair)) if any(array.null_count for array in pair) else None
         mask = None if missing is None else missing.to_numpy(zero_copy_only=False)
         yield pa.record_batch([*batch.columns, pa.array(values, pa.float64(), mask=mask)], schema=schema)
+        row += batch.num_rows
+
+
+def _numbers(source: str, array: Any, name: str, first: int) -> Any:
+    """The column as Arrow float64; text is read as in a CSV, BadInput names the row of what is no number."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if not is_text(array.type):
+        return pc.cast(array, pa.float64(), safe=False)
+    numbers = []
+    for row, text in enumerate(array.to_pylist()):
+        try:
+            numbers.append(None if text is None else _speed_text.number(text.encode()))
+        except ValueError:
+            raise BadInput(f"{source}, row {first + row + 1}: {name} is not a number: {text[:60]!r}") from None
+    return pa.array(numbers, pa.float64())
 
 
 def _regrouped(pa: Any, reader: Any) -> Iterator[Any]:

@@ -95,10 +95,10 @@ def read_layout(source: str, latitude: str, longitude: str, delimiter: str | Non
     """Find the delimiter and the two columns in the header; BadInput says which columns there are."""
     with open(source, "rb") as file:
         start = file.read(HEAD)
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start[:4096]:
-        raise BadInput(f"{source} is not a CSV text of one byte a letter (UTF-16, or a binary file): save it as UTF-8")
     if start.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
         raise BadInput(f"{source} is compressed: unpack it first (gunzip or unzstd)")
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start[: start.find(b"\n")]:
+        raise BadInput(f"{source} is no CSV text (UTF-16, or a binary file): save it as UTF-8")
     bom = len(BOM) if start.startswith(BOM) else 0
     first_line = start[bom : start.find(b"\n") + 1]
     if not first_line and b"\r" in start:

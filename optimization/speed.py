@@ -53,7 +53,7 @@ def distance(latitude: Any, longitude: Any, kernel: str = "auto") -> np.ndarray:
     is there already or 10⁶ rows pay for making it. BadInput (a ValueError) for text or unequal lengths.
 
     >>> distance([0.5, 1.0], [0.25, None])
-    array([0.07451767,        nan])
+    array([0.07442561,        nan])
     """
     import numpy as np
 
