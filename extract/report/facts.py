@@ -176,7 +176,7 @@ def _week(one_id: Any, rows: pd.DataFrame) -> dict[str, Any]:
     newest = rows["datetime"].iloc[-1]
     recent = rows[rows["datetime"] > newest - timedelta(weeks=PATTERN_WEEKS)].dropna(subset="value")
     local = recent["datetime"].dt.tz_localize("UTC").dt.tz_convert("Europe/Madrid")
-    hour_of_week = local.dt.dayofweek * 24 + local.dt.hour
+    hour_of_week = local.dt.day_of_week * 24 + local.dt.hour
     band = recent["value"].groupby(hour_of_week).quantile([0.1, 0.5, 0.9]).unstack().reindex(range(168))
     last_day = (newest + timedelta(hours=1)).tz_localize("UTC").tz_convert("Europe/Madrid").normalize()
     in_last_week = (local >= last_day - pd.DateOffset(days=7)) & (local < last_day)

@@ -1,0 +1,156 @@
+"""A real DuckDB warehouse for the report, its tables filled by hand: same names and columns as the models, no dbt."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from extract.settings import Settings, load_settings
+
+DDL = Path(__file__).resolve().parents[2] / "extract" / "warehouse" / "ddl" / "duckdb"
+NAME = "Previsión diaria de la demanda eléctrica peninsular"
+HOUR_PATTERN = "round(28000 + 6000 * sin(epoch(hour) / 13750.9871) + 1500 * cos(epoch(hour) / 96256.9) + 0.37, 2)"
+
+BUILT = """
+create schema if not exists staging_esios;
+create schema if not exists quality_esios;
+create table demand_forecast_esios
+    (name varchar, id integer, datetime timestamp, demand_forecast double, update_timestamp timestamp);
+create table quality_esios.demand_forecast_gaps (id integer, gap_start_utc timestamp, gap_end_utc timestamp, hours bigint);
+create table quality_esios.demand_forecast_suspect_values (id integer, datetime timestamp, value double, reason varchar);
+create table quality_esios.demand_forecast_withdrawn_hours (id integer, datetime timestamp, demand_forecast double,
+    last_good_extracted_at_utc timestamp, withdrawn_at_utc timestamp);
+create table staging_esios.stg_esios__rejected_values (response_id bigint, indicator_id integer, geo_id integer,
+    period_start_utc timestamp, datetime_text varchar, value_text varchar, rejected_because varchar, run_id varchar,
+    extracted_at_utc timestamp);
+create table staging_esios.stg_esios__indicator_values (response_id bigint, indicator_id integer,
+    indicator_name varchar, period_start_utc timestamp, value double, values_updated_at_utc timestamp,
+    extracted_at_utc timestamp);
+create table quality_esios.daily_quality (indicator_id integer, madrid_day date, verdict varchar, reasons varchar);
+"""
+
+
+class MadeWarehouse:
+    """A DuckDB file. Nothing holds it between calls."""
+
+    def __init__(self, folder: Path, source: str | None = "simulated", built: bool = True) -> None:
+        self.path = folder / "warehouse.duckdb"
+        self.settings: Settings = load_settings({"ESIOS_DUCKDB_PATH": str(self.path)}, folder / "no.env")
+        for file in sorted(DDL.glob("*.sql"), key=lambda file: len(file.stem)):
+            self.execute(file.read_text("utf-8"))
+        if built:
+            self.execute(BUILT)
+        if source:
+            self.execute("insert into raw_esios.source values (?)", source)
+
+    def execute(self, sql: str, *values: Any) -> None:
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute(sql, list(values) if values else None)
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            return connection.execute(sql, list(values)).fetchall()
+
+    def publish(self, first: str, hours: int, name: str = NAME, indicator: int = 460) -> None:
+        """Consecutive hours from `first` (UTC) in the table and in one staged answer."""
+        span = f"(select unnest(range(timestamp '{first}', timestamp '{first}' + interval ({hours}) hour, interval 1 hour)) as hour)"
+        self.execute(
+            f"insert into demand_forecast_esios select ?, ?, hour, {HOUR_PATTERN}, hour - interval 5 hour from {span}",
+            name,
+            indicator,
+        )
+        self.execute(
+            "insert into staging_esios.stg_esios__indicator_values"
+            f" select 1, ?, ?, hour, {HOUR_PATTERN}, hour, timestamp '2000-01-01' from {span}",
+            indicator,
+            name,
+        )
+
+    def lose(self, first: str, hours: int, indicator: int = 460) -> None:
+        """Take hours out of the table, and list the gap."""
+        self.execute(
+            "delete from demand_forecast_esios where id = ? and datetime >= ?"
+            f" and datetime < cast(? as timestamp) + interval ({hours}) hour",
+            indicator,
+            first,
+            first,
+        )
+        self.execute(
+            "insert into quality_esios.demand_forecast_gaps"
+            f" values (?, ?, cast(? as timestamp) + interval ({hours - 1}) hour, ?)",
+            indicator,
+            first,
+            first,
+            hours,
+        )
+
+    def revise(self, hour: str, value: float, received: str, response: int, indicator: int = 460) -> None:
+        """A later answer with another value: staged and published."""
+        self.execute(
+            "insert into staging_esios.stg_esios__indicator_values values (?, ?, 'x', ?, ?, null, ?)",
+            response,
+            indicator,
+            hour,
+            value,
+            received,
+        )
+        self.execute(
+            "update demand_forecast_esios set demand_forecast = ? where id = ? and datetime = ?", value, indicator, hour
+        )
+
+    def suspect(self, hour: str, value: float, reason: str, indicator: int = 460) -> None:
+        """A published hour that is not plausible."""
+        self.execute(
+            "update demand_forecast_esios set demand_forecast = ? where id = ? and datetime = ?", value, indicator, hour
+        )
+        self.execute(
+            "insert into quality_esios.demand_forecast_suspect_values values (?, ?, ?, ?)",
+            indicator,
+            hour,
+            value,
+            reason,
+        )
+
+    def quarantine(self, hour: str | None, text: str, value: str | None, reason: str, indicator: int = 460) -> None:
+        """An entry of an answer that was put aside."""
+        self.execute(
+            "insert into staging_esios.stg_esios__rejected_values values (1, ?, 8741, ?, ?, ?, ?, 'run-1', now())",
+            indicator,
+            hour,
+            text,
+            value,
+            reason,
+        )
+
+    def judge(self, day: str, verdict: str, reasons: str | None, indicator: int = 460) -> None:
+        """A judged Madrid day."""
+        self.execute("insert into quality_esios.daily_quality values (?, ?, ?, ?)", indicator, day, verdict, reasons)
+
+    def note_run(
+        self, started: str, end: str | None = None, status: str = "succeeded", error: str | None = None, run: str = ""
+    ) -> None:
+        """A run of the extractor for indicator 460, ten seconds long; without end the series is kept up to date."""
+        self.execute(
+            "insert into raw_esios.extract_runs values"
+            " (?, ?, cast(? as timestamp) + interval 10 second, ?, 460, '2018-01-01', ?, 8, 9, 1, 8, 3000000, ?)",
+            run or started,
+            started,
+            started,
+            status,
+            end,
+            error,
+        )
+
+    def check(self, checked: str, window: tuple[str, str] = ("2017-12-31 23:00", "2018-03-31 22:00")) -> None:
+        """A window was answered."""
+        self.execute(
+            "insert into raw_esios.window_checks values (460, ?, ?, 'run-1', ?, repeat('0', 64))", *window, checked
+        )
+
+
+def at(text: str) -> datetime:
+    """`2018-01-31 23:00` as a naive instant."""
+    return datetime.fromisoformat(text)
