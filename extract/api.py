@@ -20,6 +20,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 import tenacity
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from extract.errors import ApiUnavailable, KeyRefused
 from extract.settings import ApiSettings, is_loopback
@@ -208,7 +209,8 @@ class EsiosClient:
                 proxies=self._proxies,
             ) as response:
                 chunks, size = [], 0
-                for chunk in response.iter_content(CHUNK_BYTES):
+                # As it comes: iter_content would wait for a full block, however slowly it drips in.
+                while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
                     size += len(chunk)
                     if size > settings.max_body_bytes:
                         raise ApiUnavailable(
@@ -227,9 +229,9 @@ class EsiosClient:
                 f"the TLS certificate of {urlsplit(url).netloc} was refused ({_cause(error)})",
                 "check ESIOS_BASE_URL and the clock; behind a company proxy set REQUESTS_CA_BUNDLE to its certificate",
             ) from None
-        except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
+        except (requests.exceptions.ConnectionError, requests.exceptions.Timeout, ReadTimeoutError) as error:
             raise _Transient(f"no connection or no answer in time ({_cause(error)})") from None
-        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
+        except HTTPError as error:  # urllib3's own: requests wraps only what comes before the body
             raise _Transient(f"the body came cut or broken ({_cause(error)})") from None
         except requests.exceptions.RequestException as error:
             raise ApiUnavailable(f"the request cannot be made ({_cause(error)})", "check ESIOS_BASE_URL") from None

@@ -1,0 +1,173 @@
+"""The real commands on a machine of a test's own, what they leave behind, and the search for what must not be there."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import duckdb
+
+from tests.end_to_end.conftest import ROOT, Finished, Shell
+
+# Texts that occur nowhere by chance: wherever one turns up, it was written there.
+KEY = "f4ul7-k3y-0d9c51e7b2a84f6c"
+PASSWORD = "f4ul7;p'a\"s%s}w{ord--8e1b"
+SECRETS = (KEY, PASSWORD)
+FIRST, LAST = "2017-01-01", "2017-02-28"
+# Retries as in real life, only quicker.
+QUICK = {
+    "ESIOS_REQUESTS_PER_SECOND": "1000",
+    "ESIOS_BURST": "1000",
+    "ESIOS_BACKOFF_INITIAL_S": "0.01",
+    "ESIOS_BACKOFF_MAX_S": "0.05",
+    "ESIOS_MAX_TRIES": "4",
+    "ESIOS_WINDOW": "month",
+    "ESIOS_READ_TIMEOUT_S": "10",
+    "ESIOS_WAREHOUSE_WAIT_S": "120",
+}
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Machine(Shell):
+    """A folder with a warehouse in it, the commands that work on it, and everything that they said."""
+
+    url: str = ""
+    said: list[str] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Quick retries, the key of these tests, the server's address, and what `settings` adds."""
+        return super().environment | QUICK | {"ESIOS_API_KEY": KEY, "ESIOS_BASE_URL": self.url} | self.settings
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file."""
+        return Path(self.environment["ESIOS_DUCKDB_PATH"])
+
+    def __call__(self, *command: str, timeout: float = 240, **more: str) -> Finished:
+        """Run a command to its end and remember what it said."""
+        finished = super().__call__(*command, timeout=timeout, **more)
+        self.said.append(finished.out + finished.err)
+        return finished
+
+    def start(self, *command: str, **more: str) -> subprocess.Popen[str]:
+        """Start a command in a process group of its own; `end` waits for it."""
+        return subprocess.Popen(
+            command,
+            env=self.environment | more,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def end(self, process: subprocess.Popen[str], timeout: float = 240) -> Finished:
+        """Wait for a started command."""
+        out, err = process.communicate(timeout=timeout)
+        self.said.append(out + err)
+        return Finished(process.returncode, out, err)
+
+    def extract(self, *arguments: str, **more: str) -> Finished:
+        """`esios extract` of the tests' span."""
+        return self.esios("extract", "--start", FIRST, "--end", LAST, *arguments, **more)
+
+    def dbt(self, verb: str = "run", **more: str) -> Finished:
+        """`dbt run`, or another verb."""
+        return self("dbt", "--no-use-colors", verb, **more)
+
+    def rows(self, sql: str) -> list[Row]:
+        """What the warehouse answers; an empty list while there is none."""
+        if not self.warehouse.exists():
+            return []
+        with duckdb.connect(str(self.warehouse), config={"autoinstall_known_extensions": "false"}) as connection:
+            connection.execute("set timezone = 'UTC'")
+            return connection.execute(sql).fetchall()
+
+    def landing(self) -> list[Row]:
+        """The landing table, value by value, less what names the run: its id, its time and the server's port."""
+        if not self.rows("select 1 from duckdb_tables() where table_name = 'indicator_responses'"):
+            return []
+        found = self.rows(
+            "select indicator_id, window_start_utc, window_end_utc, payload, payload_sha256, source_url"
+            " from raw_esios.indicator_responses order by all"
+        )
+        return [(*row[:-1], urlsplit(row[-1])._replace(scheme="", netloc="").geturl()) for row in found]
+
+    def run_states(self) -> list[str]:
+        """The states of the runs, in order."""
+        if not self.rows("select 1 from duckdb_tables() where table_name = 'extract_runs'"):
+            return []
+        return [state for (state,) in self.rows("select status from raw_esios.extract_runs order by started_at_utc")]
+
+    def mart(self) -> list[Row]:
+        """The published table, value by value, but for the time stamps of revisions."""
+        if not self.rows("select 1 from duckdb_tables() where table_name = 'demand_forecast_esios'"):
+            return []
+        return self.rows("select name, id, datetime, demand_forecast from demand_forecast_esios order by id, datetime")
+
+    def empty(self) -> None:
+        """Take everything away but what dbt has parsed."""
+        for path in self.folder.iterdir():
+            if path.name != "target":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self.said.clear()
+
+    def found_secrets(self) -> list[str]:
+        """Where a key or a password is: in what was said, in a file's bytes or name, in a table's text."""
+        places = ["what a command said" for text in self.said if holds_secret(text.encode())]
+        places += [str(path) for path in files_with_secrets([self.folder])]
+        for path in self.folder.rglob("*.duckdb"):
+            places += tables_with_secrets(path)
+        return places
+
+
+def holds_secret(content: bytes, secrets: Sequence[str] = SECRETS) -> bool:
+    """Whether a secret is in there, plainly, as part of a URL, of JSON, or backwards as some logs write blobs."""
+    from json import dumps
+    from urllib.parse import quote, quote_plus
+
+    forms = {form for secret in secrets for form in (secret, quote(secret), quote_plus(secret), dumps(secret)[1:-1])}
+    return any(form.encode(kind) in content for form in forms for kind in ("utf-8", "utf-16-le"))
+
+
+def files_with_secrets(folders: Iterable[Path]) -> list[Path]:
+    """The files below the folders that hold a secret in their bytes or in their names."""
+    found = []
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            try:
+                if holds_secret(str(path).encode()) or (path.is_file() and holds_secret(path.read_bytes())):
+                    found.append(path)
+            except OSError:  # gone, or not to be read: a pipe, or a mount that just ended
+                continue
+    return found
+
+
+def tables_with_secrets(path: Path) -> list[str]:
+    """The tables of a DuckDB file that hold a secret: compressed, it would not show in the file's bytes."""
+    try:
+        connection = duckdb.connect(str(path), read_only=True)
+    except duckdb.Error:  # damaged on purpose: its bytes are searched all the same
+        return []
+    with connection:
+        names = connection.execute("select schema_name, table_name from duckdb_tables() where not internal").fetchall()
+        found = []
+        for schema, name in names:
+            rows = connection.execute(f'select * from "{schema}"."{name}"').fetchall()
+            if any(holds_secret(str(row).encode()) for row in rows):
+                found.append(f"{path}: {schema}.{name}")
+        return found
+
+
+def asked(server: Any) -> list[Mapping[str, Any]]:
+    """The parameters of the requests that a simulated server was asked."""
+    return [request.parameters for request in server.requests]

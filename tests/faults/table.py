@@ -1,0 +1,100 @@
+"""The table of faults: what goes wrong, what the user sees, what remains. The tests assert its rows, docs/ shows it.
+
+`python -m tests.faults.table > docs/faults.md` writes the page anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.end_to_end.conftest import Finished
+
+UNDISTURBED = "exactly the rows of an undisturbed run"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One row. `says` are the parts of the message that the tests look for, in order; `code` is the exit code."""
+
+    what: str
+    code: int
+    says: tuple[str, ...]
+    remains: str
+
+    def check(self, finished: Finished) -> None:
+        """The command ended as the table says: with this code, these words, and no traceback."""
+        told = finished.err + finished.out
+        assert finished.code == self.code, told
+        assert "Traceback" not in told
+        at = 0
+        for part in self.says:
+            assert part in told[at:], f"{part!r} is not in {told[at:]!r}"
+            at = told.index(part, at) + len(part)
+
+
+AGAIN = "what was landed stays; run the same command again later to fetch the rest"
+NEXT_FILLS = "The windows that answered stay landed; the next plain run fetches the others"
+NOTHING = "Nothing is landed; the next plain run lands everything"
+PASSED = "Everything is landed"
+
+API = {
+    "500 now and then": Fault("500 now and then", 0, ("windows answered",), PASSED),
+    "502 now and then": Fault("502 now and then", 0, ("windows answered",), PASSED),
+    "503 now and then": Fault("503 now and then", 0, ("windows answered",), PASSED),
+    "504 now and then": Fault("504 now and then", 0, ("windows answered",), PASSED),
+    "500 for good": Fault("500 for good", 4, ("after 4 tries", "it answers 500", AGAIN), NEXT_FILLS),
+    "502 for good": Fault("502 for good", 4, ("after 4 tries", "it answers 502", AGAIN), NEXT_FILLS),
+    "503 for good": Fault("503 for good", 4, ("after 4 tries", "it answers 503", AGAIN), NEXT_FILLS),
+    "504 for good": Fault("504 for good", 4, ("after 4 tries", "it answers 504", AGAIN), NEXT_FILLS),
+    "429 in seconds": Fault("429, `Retry-After` in seconds", 0, ("windows answered",), PASSED + ", later as asked"),
+    "429 as a date": Fault("429, `Retry-After` as a date", 0, ("windows answered",), PASSED + ", later as asked"),
+    "429 for too long": Fault(
+        "429, `Retry-After` beyond our patience", 4, ("asked us to wait 7200 s", "it answers 429", AGAIN), NEXT_FILLS
+    ),
+    "refused": Fault("Connection refused", 4, ("no connection", "Connection refused", AGAIN), NOTHING),
+    "no such host": Fault("The host's name is not known (DNS)", 4, ("no connection", AGAIN), NOTHING),
+    "certificate": Fault(
+        "TLS certificate refused", 4, ("certificate", "was refused", "set REQUESTS_CA_BUNDLE"), NOTHING
+    ),
+    "connect time-out": Fault("No connection in time", 4, ("no connection or no answer in time", AGAIN), NOTHING),
+    "read time-out": Fault("No answer in time", 4, ("no connection or no answer in time", AGAIN), NEXT_FILLS),
+    "trickle": Fault("An answer that drips in", 4, ("trickles in too slowly", AGAIN), NOTHING),
+    "reset": Fault("Connection reset", 4, ("no connection or no answer in time", AGAIN), NEXT_FILLS),
+    "cut": Fault("A body cut in half", 4, ("the body came cut or broken", AGAIN), NEXT_FILLS),
+    "chunk": Fault("A chunked body cut within a chunk", 4, ("the body came cut or broken", AGAIN), NEXT_FILLS),
+    "gzip": Fault("A broken gzip body", 4, ("the body came cut or broken", AGAIN), NEXT_FILLS),
+    "html": Fault("200 with HTML", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
+    "nothing": Fault("200 with nothing in it", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
+    "half JSON": Fault("200 with half a JSON", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
+    "NaN": Fault("A bare NaN in the body", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
+    "not UTF-8": Fault("A body that is not UTF-8", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
+    "firewall": Fault("403 in HTML: the firewall", 4, ("firewall", "the key is fine", AGAIN), NEXT_FILLS),
+    "key": Fault(
+        "403 in JSON: the key", 3, ("ESIOS refused the key (403)", "set ESIOS_API_KEY in .env"),
+        "What was landed before stays; with a good key the next plain run fetches the rest",
+    ),
+    "401": Fault(
+        "401", 3, ("ESIOS refused the key (401)", "set ESIOS_API_KEY in .env"),
+        "What was landed before stays; with a good key the next plain run fetches the rest",
+    ),
+    "307": Fault(
+        "307 to another host", 4, ("redirects to another host", "the key was not sent there"),
+        NEXT_FILLS + "; the other host is never asked",
+    ),
+    "circle": Fault("A redirect in a circle", 4, ("redirects in a circle", AGAIN), NEXT_FILLS),
+    "404": Fault("404", 4, ("ESIOS answered 404", "check ESIOS_BASE_URL and the indicator"), NEXT_FILLS),
+    "no indicator": Fault("JSON without `indicator`", 4, ("after 3 tries", "no `indicator`"), NEXT_FILLS),
+    "a list": Fault("JSON that is a list", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
+    "values": Fault("`values` is no list", 4, ("after 3 tries", "`values` is no list"), NEXT_FILLS),
+    "other id": Fault("The answer of another indicator", 4, ("indicator 461 instead of 460",), NEXT_FILLS),
+    "no datetime": Fault("A value without `datetime`", 4, ("has no `datetime`",), NEXT_FILLS),
+    "huge": Fault("A body of 200 MB", 4, ("larger than 64 MB and was not landed", "ESIOS_WINDOW=month"), NEXT_FILLS),
+    "empty": Fault(
+        "An empty answer", 0, ("windows answered",),
+        "It is landed as it came; its hours are told as missing by the main job, and a later answer fills them",
+    ),
+    "catalogue": Fault(
+        "A catalogue that lost the name", 1, ("no indicator of the catalogue has", "try a shorter part of the name"),
+        "Nothing is written; extraction goes by the registry's id and does not notice",
+    ),
+}  # fmt: skip
