@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from optimization._memory_encode import Encoded, text_parts, unsigned_for
 
 SAMPLE_ROWS = 16_384
+FLUSH_ROWS = 1 << 18
 
 
 def bitmap(valid: np.ndarray) -> pa.Buffer:
@@ -161,48 +162,137 @@ def coded(chunks: list[Encoded], rows: int, code_bytes: tuple[int, ...], entry_b
         mean = plain / max(rows, 1) - 4
         if distinct * (mean + entry_bytes) + rows * _code_width(int(min(distinct, 2**31 - 1)), code_bytes) > 1.3 * plain:
             return None
-    parts: list[pa.Array] = []
-    codes: list[np.ndarray] = []
-    valids: list[np.ndarray | None] = []
-    for chunk in chunks:
-        assert chunk.texts is not None
-        if chunk.kind == "text":
-            encoded = chunk.texts.dictionary_encode()
-            valids.append(pc.is_valid(encoded.indices).to_numpy(zero_copy_only=False) if encoded.indices.null_count else None)
-            indices = encoded.indices.fill_null(0) if encoded.indices.null_count else encoded.indices
-            codes.append(indices.to_numpy(zero_copy_only=False).astype(unsigned_for(max(len(encoded.dictionary) - 1, 0))))
-            parts.append(encoded.dictionary.cast(pa.string()))
-        else:
-            assert chunk.values is not None
-            parts.append(chunk.texts.cast(pa.string()))
-            codes.append(chunk.values)
-            valids.append(chunk.valid)
-    together = pa.concat_arrays(parts).dictionary_encode() if parts else pa.array([], pa.string()).dictionary_encode()
-    texts = together.dictionary
+    gathered = Gathering()
+    start = 0
+    while start < len(chunks):
+        stop, waiting = start, 0
+        while stop < len(chunks) and waiting < FLUSH_ROWS:
+            waiting += chunks[stop].length
+            stop += 1
+        gathered.code_all(chunks[start:stop])
+        start = stop
+    texts = gathered.texts
     size = len(texts)
     dictionary_bytes = text_parts(texts)[1].nbytes + entry_bytes * size if size else 0
     width = _code_width(size, code_bytes)
     if dictionary_bytes + rows * width >= 0.97 * plain and rows:
         return None
     order = pc.sort_indices(texts).to_numpy(zero_copy_only=False)
-    rank = np.empty(size, np.int64)
+    rank = np.empty(max(size, 1), unsigned_for(max(size - 1, 0)))
     rank[order] = np.arange(size)
-    mapping = rank[together.indices.to_numpy(zero_copy_only=False)].astype(unsigned_for(max(size - 1, 0)))
-    out = np.empty(rows, mapping.dtype)
-    start = offset = nulls = 0
+    out = np.empty(rows, rank.dtype)
     present = np.ones(rows, np.bool_)
-    for part, chunk_codes, valid in zip(parts, codes, valids, strict=True):
-        stop = start + len(chunk_codes)
-        if len(part):
-            out[start:stop] = mapping[offset : offset + len(part)][chunk_codes]
-        else:
-            out[start:stop] = 0
+    nulls = start = 0
+    for codes, valid in gathered.coded:
+        stop = start + len(codes)
+        out[start:stop] = rank[codes]
         if valid is not None:
             out[start:stop][~valid] = 0
             present[start:stop] = valid
             nulls += int(np.count_nonzero(~valid))
-        start, offset = stop, offset + len(part)
+        start = stop
     return Coded(out, bitmap(present) if nulls else None, nulls, texts.take(pa.array(order)))
+
+
+class Gathering:
+    """A dictionary that grows chunk by chunk; codes given out stay right, since new texts are put at its end."""
+
+    def __init__(self) -> None:
+        self.texts: pa.Array = pa.array([], pa.string())
+        self.coded: list[tuple[np.ndarray, np.ndarray | None]] = []
+        self._last: tuple[pa.Array, np.ndarray] | None = None
+
+    def code(self, chunk: Encoded) -> tuple[np.ndarray, np.ndarray | None]:
+        """The codes of a chunk and which of its rows have one."""
+        assert chunk.texts is not None
+        if self._last is not None and self._last[0] is chunk.texts:
+            mapping = self._last[1]
+        else:
+            new = chunk.texts.cast(pa.string()) if chunk.texts.type != pa.string() else chunk.texts
+            # In front: the texts so far keep their places.
+            together = pa.concat_arrays([self.texts, new]).dictionary_encode()
+            indices = together.indices.slice(len(self.texts))
+            self.texts = together.dictionary
+            mapping = (indices.fill_null(0) if indices.null_count else indices).to_numpy(zero_copy_only=False)
+        valid = chunk.valid
+        codes = mapping
+        if chunk.kind == "text":
+            if chunk.texts.null_count:
+                valid = pc.is_valid(chunk.texts).to_numpy(zero_copy_only=False)
+        else:
+            assert chunk.values is not None
+            self._last = (chunk.texts, mapping)
+            codes = mapping[chunk.values] if len(mapping) else np.zeros(chunk.length, np.int32)
+        codes = codes.astype(unsigned_for(max(len(self.texts) - 1, 0)))
+        self.coded.append((codes, valid))
+        return codes, valid
+
+
+    def code_all(self, chunks: list[Encoded]) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        """The codes of several chunks: one small dictionary is made of theirs first, so that the large one is hashed once."""
+        if self._last is not None and all(chunk.texts is self._last[0] for chunk in chunks):
+            return [self.code(chunk) for chunk in chunks]
+        batch = Gathering()
+        for chunk in chunks:
+            batch.code(chunk)
+        offset = self.code(Encoded("text", len(batch.texts), texts=batch.texts))[0]
+        self.coded.pop()
+        for codes, valid in batch.coded:
+            placed_codes = offset[codes] if len(offset) else codes
+            if valid is not None:
+                placed_codes[~valid] = 0
+            self.coded.append((placed_codes, valid))
+        if len({id(chunk.texts) for chunk in chunks}) == 1 and chunks[0].kind == "dictionary":
+            assert chunks[0].texts is not None
+            self._last = (chunks[0].texts, offset)
+        return self.coded[-len(chunks) :]
+
+
+class TextColumn:
+    """The chunks of a column while it is read: texts that repeat become codes into one growing dictionary."""
+
+    def __init__(self) -> None:
+        self.chunks: list[Encoded] = []
+        self._waiting: list[Encoded] = []
+        self._rows = 0
+        self._enough = FLUSH_ROWS
+        self._gathering = Gathering()
+        self._mine: list[Encoded] = []
+
+    def add(self, chunk: Encoded) -> None:
+        """One more chunk."""
+        self.chunks.append(chunk)
+        if chunk.kind in ("text", "dictionary"):
+            self._waiting.append(chunk)
+            self._rows += chunk.length
+            if self._rows >= self._enough:
+                self.flush()
+
+    def flush(self) -> None:
+        """Turn the texts that wait into codes, if that makes them smaller; if not, look again once twice as many wait."""
+        rows = sum(chunk.length for chunk in self._waiting)
+        if any(chunk.kind == "text" for chunk in self._waiting):
+            mean = text_bytes(self._waiting) / max(rows, 1)
+            if likely_distinct(self._waiting, rows) * (mean + 8) > 0.7 * rows * (mean + 4):
+                self._enough = 2 * rows
+                return
+        if len(self._gathering.texts) + len(self._waiting) == 0:
+            return
+        for chunk, (codes, valid) in zip(self._waiting, self._gathering.code_all(self._waiting), strict=True):
+            chunk.kind, chunk.values, chunk.valid = "dictionary", codes, valid
+            chunk.texts = self._gathering.texts
+        self._mine += self._waiting
+        self._waiting.clear()
+        self._gathering.coded.clear()
+        self._rows = 0
+
+    def finish(self) -> list[Encoded]:
+        """All chunks; those with codes share one dictionary."""
+        if self._mine and self._waiting:
+            self.flush()
+        for chunk in self._mine:
+            chunk.texts = self._gathering.texts
+        return self.chunks
 
 
 def _code_width(size: int, code_bytes: tuple[int, ...]) -> int:

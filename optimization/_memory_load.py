@@ -11,9 +11,11 @@ from typing import TypeVar
 import pyarrow as pa
 
 from optimization._files import BadInput, Progress, cores
+from optimization._memory_assemble import TextColumn
 from optimization._memory_encode import Encoded, encode, same_texts
 from optimization._memory_plan import Plan, Reread, as_text, convert, first_misfit, fit
 from optimization._memory_print import first_difference, same
+from optimization._memory_release import release
 from optimization._memory_source import Chunk, Source, line_of_row, parse, unique_names
 
 Result = TypeVar("Result")
@@ -89,11 +91,20 @@ def scan(source: Source, reading: Reading, schema: dict[str, Plan] | None = None
                 encoded.append(fitted(source, chunk, schema[name], texts))
         return encoded
 
+    gathered = {name: TextColumn() for name in names}
+    number = 0
+    release()
     for chunk, columns in in_order(work, _watched(source, reading, progress)):
         for name, encoded in zip(names, columns, strict=True):
-            scanned.columns[name].append(encoded)
+            gathered[name].add(encoded)
         scanned.rows += columns[0].length
         scanned.repeated_headers += [(source.path, line) for line in chunk.repeated_headers]
+        columns.clear()
+        number += 1
+        if number % 8 == 0:
+            release()
+    scanned.columns = {name: gathered.pop(name).finish() for name in names}
+    release()
     return scanned
 
 

@@ -166,6 +166,7 @@ def assemble(
     from optimization._memory_compressed import Compressed, compress
     from optimization._memory_lossy import lossy
     from optimization._memory_packed import array_bytes, arrow_array
+    from optimization._memory_release import release
     from optimization._memory_report import ColumnReport, before_bytes
     from optimization._memory_usable import array_nbytes, series_array
 
@@ -191,6 +192,7 @@ def assemble(
             if level == "compressed":
                 done[name] = compress(array)
                 after = sum(node.nbytes for node in done[name])
+        release()
         settled[name] = plan
         reports[name] = ColumnReport(name, plan.kind, before, after, plan.type, plan.missing or "", plan.why)
 
