@@ -182,6 +182,13 @@ def test_every_way_to_say_missing_becomes_null(place: Place, missing: Any) -> No
     assert place.content(table) == [(1, None, None, None, None)] * 2
 
 
+def test_a_nan_in_an_arrow_table_becomes_null_too(place: Place) -> None:
+    table = place.table(columns={"n": "integer", "f": "float", "d": "decimal", "i": "integer"})
+    nan = pa.array([float("nan"), 1.0], pa.float64())
+    place.warehouse.bulk_load(pa.table({"n": [1, 2], "f": nan, "d": nan, "i": nan}), table)
+    assert place.content(table) == [(1, None, None, None), (2, 1.0, Decimal("1.0000"), 1)]
+
+
 def test_whole_floats_from_pandas_enter_integer_columns(place: Place) -> None:
     table = place.table(columns={"n": "integer", "i": "bigint"})
     place.warehouse.bulk_load(pd.DataFrame({"n": [1, 2], "i": [5.0, None]}), table)
