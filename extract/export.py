@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +26,7 @@ MART = "demand_forecast_esios"
 MART_COLUMNS = ("name", "id", "datetime", "demand_forecast", "update_timestamp")
 MART_ORDER = ("datetime", "id")
 ENDINGS = (".csv", ".parquet")
+_LEFTOVER_S = 3600.0
 _SPECIAL = re.compile(r'[,"\r\n]')
 
 
@@ -120,6 +123,7 @@ def _selection(warehouse: Warehouse, table: TableName) -> tuple[bool, list[Colum
 def _aside(path: Path) -> Iterator[BinaryIO]:
     """A new file beside `path` that takes its place when the block ends well, and goes away otherwise."""
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    _clear_leftovers(path)
     try:
         with aside.open("xb") as file:
             yield file
@@ -128,6 +132,14 @@ def _aside(path: Path) -> Iterator[BinaryIO]:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove what exports left that were killed; one that is alive has written within the hour."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 32}.tmp"):
+        with suppress(OSError):  # somebody else's, or just gone
+            if leftover.stat().st_mtime < time.time() - _LEFTOVER_S:
+                leftover.unlink()
 
 
 def _write_csv(warehouse: Warehouse, statement: str, columns: list[Column], mart: bool, file: BinaryIO) -> int:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from extract.settings import Settings
 
 _HELD = re.compile(r"could not set lock|conflicting lock|being used by another process", re.IGNORECASE)
+# File too large: a limit of the user or of the file system.
+_NO_ROOM = re.compile(r"no space left|disk full|file too large|quota exceeded", re.IGNORECASE)
+# Three headers of 4 KB each; a shorter file never held a row.
+_HEADERS_BYTES = 3 * 4096
 _WHOLE_NUMBERS = {
     "TINYINT": (-(2**7), 2**7 - 1),
     "SMALLINT": (-(2**15), 2**15 - 1),
@@ -122,12 +126,17 @@ class DuckDB(Warehouse):
     ) -> duckdb.DuckDBPyConnection:
         give_up = clock() + wait_s
         pause = 0.01
+        made_anew = False
         while True:
             try:
                 return duckdb.connect(str(self.path), read_only=read_only)
             except duckdb.Error as error:
                 left = give_up - clock()
                 if not _HELD.search(str(error)):
+                    if not (read_only or made_anew or _NO_ROOM.search(str(error))) and self._is_half_made():
+                        self.path.unlink(missing_ok=True)
+                        made_anew = True
+                        continue
                     raise self._cannot_open(error) from None
                 if left <= 0:
                     holder = re.search(r"PID (\d+)", str(error))
@@ -138,6 +147,15 @@ class DuckDB(Warehouse):
                     ) from None
                 sleep(min(pause, left))
                 pause = min(pause * 1.5, 0.25)
+
+    def _is_half_made(self) -> bool:
+        """Whether the file ends within the headers: a process ended, or the disk was full, while it was made."""
+        try:
+            with self.path.open("rb") as file:
+                start = file.read(_HEADERS_BYTES)
+        except OSError:
+            return False
+        return len(start) < _HEADERS_BYTES and start[8:12] == b"DUCK"
 
     def _cannot_open(self, error: duckdb.Error) -> WarehouseError:
         text = str(error)
@@ -155,7 +173,7 @@ class DuckDB(Warehouse):
             ),
             (r"permission denied|read-only|readonly|not permitted", "may not be opened by this user", elsewhere),
             (r"is a directory|cannot open file|no such file", "is not a file that can be opened", elsewhere),
-            (r"no space|disk full", "cannot be opened: the disk is full", "make room, then try again"),
+            (_NO_ROOM.pattern, "cannot be opened: the disk is full", "make room, then try again"),
         ]
         for pattern, what, remedy in remedies:
             if re.search(pattern, text, re.IGNORECASE):
@@ -407,7 +425,7 @@ def _translated(error: duckdb.Error) -> EsiosError:
         return UsageError(text, "mend the data; nothing was written")
     if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException) or "generated column" in text:
         return UsageError(f"the data do not fit the table ({text})", "mend the data; nothing was written")
-    if re.search(r"no space left|disk full|file size limit", text, re.IGNORECASE):
+    if _NO_ROOM.search(text):
         return WarehouseError(f"the disk is full ({text})", "make room, then run it again; nothing half-done was kept")
     if isinstance(error, duckdb.OutOfMemoryException):
         return WarehouseError(f"DuckDB ran out of memory ({text})", "free memory or disk for its temporary files")
