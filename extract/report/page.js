@@ -125,6 +125,8 @@ function hoursOfDay(day) {
 }
 
 /* ---- the page ---- */
+let drawnAfter = 0; // ms from opening the file to the last chart
+
 const page = {
   words: null, charts: null, series: FACTS.series.map((facts) => new Series(facts)), chosen: 0, view: null, range: "30", day: null, busy: false,
 
@@ -161,6 +163,7 @@ const page = {
     await this.drawRevisions();
     await drawMonitoring(this);
     document.documentElement.dataset.drawn = this.words.language;
+    drawnAfter = drawnAfter || performance.now();
   },
 
   fillHead() {
@@ -487,7 +490,7 @@ const page = {
   },
 };
 
-async function drawMonitoring(_page) { document.getElementById("monitoring").hidden = true; }
+async function drawMonitoring(page) { say(byId("monitoring-lead"), page.words, "demand.none", { command: BUILD }); }
 
 /* ---- the reader ---- */
 for (const button of document.querySelectorAll("[data-language]")) button.addEventListener("click", () => page.speak(button.dataset.language));

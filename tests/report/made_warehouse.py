@@ -19,8 +19,10 @@ create schema if not exists staging_esios;
 create schema if not exists quality_esios;
 create table demand_forecast_esios
     (name varchar, id integer, datetime timestamp, demand_forecast double, update_timestamp timestamp);
-create table quality_esios.demand_forecast_gaps (id integer, gap_start_utc timestamp, gap_end_utc timestamp, hours bigint);
-create table quality_esios.demand_forecast_suspect_values (id integer, datetime timestamp, value double, reason varchar);
+create table quality_esios.demand_forecast_gaps
+    (id integer, gap_start_utc timestamp, gap_end_utc timestamp, hours bigint);
+create table quality_esios.demand_forecast_suspect_values
+    (id integer, datetime timestamp, value double, reason varchar);
 create table quality_esios.demand_forecast_withdrawn_hours (id integer, datetime timestamp, demand_forecast double,
     last_good_extracted_at_utc timestamp, withdrawn_at_utc timestamp);
 create table staging_esios.stg_esios__rejected_values (response_id bigint, indicator_id integer, geo_id integer,
@@ -34,11 +36,11 @@ create table quality_esios.daily_quality (indicator_id integer, madrid_day date,
 
 
 class MadeWarehouse:
-    """A DuckDB file. Nothing holds it between calls."""
+    """A DuckDB file. It is let go of whenever its `settings` are asked for."""
 
     def __init__(self, folder: Path, source: str | None = "simulated", built: bool = True) -> None:
         self.path = folder / "warehouse.duckdb"
-        self.settings: Settings = load_settings({"ESIOS_DUCKDB_PATH": str(self.path)}, folder / "no.env")
+        self._connection: duckdb.DuckDBPyConnection | None = None
         for file in sorted(DDL.glob("*.sql"), key=lambda file: len(file.stem)):
             self.execute(file.read_text("utf-8"))
         if built:
@@ -46,17 +48,26 @@ class MadeWarehouse:
         if source:
             self.execute("insert into raw_esios.source values (?)", source)
 
-    def execute(self, sql: str, *values: Any) -> None:
-        with duckdb.connect(str(self.path)) as connection:
-            connection.execute(sql, list(values) if values else None)
+    @property
+    def settings(self) -> Settings:
+        """How `esios` reaches this warehouse."""
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+        return load_settings({"ESIOS_DUCKDB_PATH": str(self.path)}, self.path.with_name("no.env"))
+
+    def execute(self, sql: str, *values: Any) -> duckdb.DuckDBPyConnection:
+        if not self._connection:
+            self._connection = duckdb.connect(str(self.path))
+        return self._connection.execute(sql, list(values) if values else None)
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.path), read_only=True) as connection:
-            return connection.execute(sql, list(values)).fetchall()
+        return self.execute(sql, *values).fetchall()
 
     def publish(self, first: str, hours: int, name: str = NAME, indicator: int = 460) -> None:
         """Consecutive hours from `first` (UTC) in the table and in one staged answer."""
-        span = f"(select unnest(range(timestamp '{first}', timestamp '{first}' + interval ({hours}) hour, interval 1 hour)) as hour)"
+        end = f"timestamp '{first}' + interval ({hours}) hour"
+        span = f"(select unnest(range(timestamp '{first}', {end}, interval 1 hour)) as hour)"
         self.execute(
             f"insert into demand_forecast_esios select ?, ?, hour, {HOUR_PATTERN}, hour - interval 5 hour from {span}",
             name,
