@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import Any, Self
 
@@ -15,7 +16,8 @@ class Progress:
         self._total, self._done, self._quiet = total, 0, quiet
         self._bar: Any = None
         if total and not quiet and sys.stderr.isatty():
-            self._bar = tqdm(total=total, unit=" windows", desc="extract", file=sys.stderr, dynamic_ncols=True)
+            width = shutil.get_terminal_size().columns  # 80 where the terminal does not know; tqdm would draw nothing
+            self._bar = tqdm(total=total, unit=" windows", desc="extract", file=sys.stderr, ncols=width)
 
     def __enter__(self) -> Self:
         return self
