@@ -1,4 +1,4 @@
-"""docs/questions.md → docs/questions.pdf: two pages, set by typst with its built-in fonts, the same bytes everywhere."""
+"""docs/questions.md → docs/questions.pdf, set by typst with its built-in fonts: the same bytes everywhere."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ TARGET = HERE / "questions.pdf"
 # 10 pt is the least size of everything, code and page numbers included. No hyphens: a search finds every word.
 PREAMBLE = """
 #set document(title: {title}, author: "esios-elt", date: none)
-#set page(paper: "a4", margin: (x: 1.45cm, top: 1.2cm, bottom: 1.2cm), columns: 2)
+#set page(paper: "a4", margin: (x: 1.5cm, y: 1.4cm), columns: 2)
 #set columns(gutter: 0.75cm)
-#set text(font: "Libertinus Serif", size: 10.5pt, lang: "en", hyphenate: false)
-#set par(leading: 0.47em, spacing: 0.62em, justify: false)
-#set list(indent: 0pt, body-indent: 0.45em, spacing: 0.5em, marker: [–])
-#set enum(indent: 0pt, body-indent: 0.45em, spacing: 0.5em)
+#set text(font: "Libertinus Serif", size: 11pt, lang: "en", hyphenate: false)
+#set par(leading: 0.5em, spacing: 0.7em, justify: false)
+#set list(indent: 0pt, body-indent: 0.45em, spacing: 0.6em, marker: [–])
+#set enum(indent: 0pt, body-indent: 0.45em, spacing: 0.6em)
 #set table(stroke: (x: none, y: 0.5pt + luma(140)), inset: (x: 3pt, y: 2.5pt))
 #show heading.where(level: 1): it => place(top, float: true, scope: "parent", clearance: 0.6em, text(15pt, it.body))
 #show heading.where(level: 2): set text(12pt)
 #show heading.where(level: 2): set block(above: 0.8em, below: 0.55em)
-#show raw: set text(font: "Libertinus Serif", size: 10.5pt, weight: "semibold", fill: rgb("#00497a"))
+#show raw: set text(font: "Libertinus Serif", size: 11pt, weight: "semibold", fill: rgb("#00497a"))
 #show link: underline
 """
 _INLINE = {"strong": ("#strong[", "]"), "em": ("#emph[", "]"), "s": ("#strike[", "]")}
@@ -41,7 +41,7 @@ class UnknownMarkdownError(ValueError):
 
 def typst_source(markdown: str) -> str:
     """The Markdown as a typst document. Every text goes in as a string literal: no character of it is markup."""
-    tokens = MarkdownIt("commonmark").enable("table").parse(markdown)
+    tokens = MarkdownIt("commonmark", {"html": False}).enable("table").parse(markdown)
     title = next(tokens[n + 1].content for n, token in enumerate(tokens) if token.type == "heading_open")
     return PREAMBLE.replace("{title}", _literal(title)) + "".join(_blocks(tokens))
 
@@ -72,7 +72,7 @@ def _blocks(tokens: list[Token]) -> Iterator[str]:
         elif kind == "heading":
             yield f"#heading(level: {token.tag[1:]})[" if side == "open" else "]\n\n"
         elif kind == "table":
-            yield f"#table(columns: {_columns(tokens, token)}, " if side == "open" else ")\n\n"
+            yield f"#block(breakable: false, table({_columns(tokens, token)}, " if side == "open" else "))\n\n"
         elif kind == "th":
             yield "strong[" if side == "open" else "],"
         elif kind == "td":
@@ -83,10 +83,11 @@ def _blocks(tokens: list[Token]) -> Iterator[str]:
             raise UnknownMarkdownError(f"docs/build_questions.py has no rule for {token.type}; add one")
 
 
-def _columns(tokens: list[Token], table: Token) -> int:
+def _columns(tokens: list[Token], table: Token) -> str:
+    """As wide as their texts, the last one takes the rest."""
     row = tokens[tokens.index(table) :]
     end = next(n for n, token in enumerate(row) if token.type == "tr_close")
-    return sum(token.type == "th_open" for token in row[:end])
+    return f"columns: ({'auto, ' * (sum(token.type == 'th_open' for token in row[:end]) - 1)}1fr)"
 
 
 def _inline(tokens: list[Token]) -> Iterator[str]:
