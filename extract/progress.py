@@ -16,8 +16,10 @@ class Progress:
         self._total, self._done, self._quiet = total, 0, quiet
         self._bar: Any = None
         if total and not quiet and sys.stderr.isatty():
-            width = shutil.get_terminal_size().columns  # 80 where the terminal does not know; tqdm would draw nothing
-            self._bar = tqdm(total=total, unit=" windows", desc="extract", file=sys.stderr, ncols=width)
+            size = shutil.get_terminal_size()  # 80 x 24 where the terminal does not know; tqdm would draw nothing
+            self._bar = tqdm(
+                total=total, unit=" windows", desc="extract", file=sys.stderr, ncols=size.columns, nrows=size.lines
+            )
 
     def __enter__(self) -> Self:
         return self
