@@ -254,7 +254,7 @@ class Warehouse(ABC):
         if self.keys(name) and tuples:
             return self.bulk_load(check.as_arrow(plan, tuples), name)
         names = ", ".join(self.quote(column.name) for column in plan)
-        marks = ", ".join("?" for _ in plan)
+        marks = ", ".join(map(self.mark, plan))
         sql = f"insert into {self.sql_name(name)} ({names}) values ({marks})"
         if tuples:
             self.atomically(lambda: self.execute_many(sql, tuples))
@@ -343,6 +343,10 @@ class Warehouse(ABC):
         if staged > updated:
             self.execute(sql)
         return Upserted(inserted=staged - updated, updated=updated)
+
+    def mark(self, column: Column) -> str:  # noqa: ARG002 - an engine's concern
+        """The place of a bound value that goes into `column`."""
+        return "?"
 
     def guarded(self, target: str) -> str:
         """`target` as it is read while looking for keys, with what keeps other writers off them until the commit."""

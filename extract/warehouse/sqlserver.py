@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -178,7 +178,7 @@ class SqlServer(Warehouse):
         assert self.in_transaction, "a lock lasts until the transaction ends, so it needs one"
         sql = (
             "set nocount on; declare @granted int; exec @granted = sp_getapplock @Resource = ?,"
-            " @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = ?; select @granted"
+            " @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = ?; select @granted; set nocount off"
         )
         granted = self._fetch(sql, (f"esios-elt {name}"[:255], self._wait_ms))[0][0]
         if granted == -3:
@@ -357,7 +357,7 @@ class SqlServer(Warehouse):
         from extract.warehouse import sqlserver_bulk as bulk
 
         staged = self._stages[stage]
-        staged.tally = bulk.Tally(staged.columns)
+        staged.tally = bulk.Tally(staged.columns, self._all_utf8)
         stream = bulk.pieces(batches, staged.tally)
         head = next(stream, None)
         if head is None:
@@ -394,7 +394,18 @@ class SqlServer(Warehouse):
         # The keys looked for stay as they are until the commit, whoever else writes: no double insert, no lost update.
         return f"{target} with (updlock, holdlock)"
 
+    def mark(self, column: Column) -> str:
+        # Drivers send a NULL of unknown type as varchar, and some values as ISO text: neither becomes every type by
+        # itself (varchar to varbinary never does).
+        plain = (Kind.TEXT, Kind.INTEGER, Kind.FLOAT, Kind.BOOLEAN, Kind.OTHER)
+        return "?" if column.kind in plain else f"cast(? as {column.type})"
+
     # ---------------------------------------------------------------- ways to send
+    @cached_property
+    def _all_utf8(self) -> bool:
+        """Whether even nvarchar is kept as UTF-8, as servers do that only speak SQL Server's protocol."""
+        return bool(self._fetch("select datalength(N'a')")[0][0] == 1)
+
     def _send_json(self, stage: _Stage, piece: pa.RecordBatch) -> None:
         from extract.warehouse import sqlserver_bulk as bulk
 
@@ -405,10 +416,10 @@ class SqlServer(Warehouse):
         from extract.warehouse import sqlserver_bulk as bulk
 
         names = [self.quote(name) for name in piece.schema.names]
-        sql = f"insert into {stage.name} ({', '.join(names)}) values ({', '.join('?' * len(names))})"
-        rows = list(zip(*(array.to_pylist() for array in piece.columns), strict=True))
+        marks = ", ".join(map(self.mark, stage.numbered))
+        sql = f"insert into {stage.name} ({', '.join(names)}) values ({marks})"
+        types, rows = bulk.parameters(stage.numbered, piece, self._backend.as_text)
         with self._translating(), self._cursor() as cursor:
-            types = bulk.parameter_types(stage.numbered, piece)
             self._backend.send_array(cursor, sql, types, rows, self.in_transaction)
 
     def _bulk_copy(self, stage: _Stage, schema: pa.Schema, pieces: Iterable[pa.RecordBatch]) -> None:
@@ -455,7 +466,7 @@ class SqlServer(Warehouse):
             return way in race.proven
         probe = _Stage(stage.columns, stage.collations, shared=shared)
         batch = bulk.probe_batch(stage.columns)
-        tally = bulk.Tally(stage.columns)
+        tally = bulk.Tally(stage.columns, self._all_utf8)
         try:
             with self._made(probe):
                 send(probe, next(iter(bulk.pieces([batch], tally))))

@@ -23,14 +23,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from extract.errors import EsiosError, UsageError, WarehouseError
+from extract.warehouse.tables import Kind
 
 if TYPE_CHECKING:
     from extract.settings import MssqlSettings
 
 _UTF16 = "utf-16le"
 # ODBC type codes that both drivers understand.
-SQL_WCHAR, SQL_WVARCHAR, SQL_WLONGVARCHAR = -8, -9, -10
-SQL_CHAR, SQL_VARCHAR, SQL_LONGVARCHAR = 1, 12, -1
+SQL_WCHAR, SQL_WLONGVARCHAR = -8, -10
+SQL_CHAR, SQL_LONGVARBINARY = 1, -4
 SQL_GUID, SQL_SS_TIMESTAMPOFFSET = -11, -155
 _SQL_COPT_SS_ACCESS_TOKEN = 1256
 _TOKEN_SCOPE = "https://database.windows.net/.default"  # noqa: S105 - an address, no secret
@@ -178,6 +179,7 @@ class Backend(ABC):
     """A DB-API driver. Connections are in autocommit; transactions are the statements BEGIN, COMMIT, ROLLBACK."""
 
     name: ClassVar[str]
+    as_text: ClassVar[frozenset[Kind]]  # kinds that its arrays of parameters carry safely only as ISO texts
 
     def __init__(self, mssql: MssqlSettings) -> None:
         self.mssql = mssql
@@ -219,6 +221,8 @@ class MssqlPython(Backend):
     """Microsoft's own driver for Python; brings everything it needs."""
 
     name = "mssql-python"
+    # Its arrays count a decimal's sign against its size, drop the fraction of a time, and refuse years before 1753.
+    as_text = frozenset({Kind.DECIMAL, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.INSTANT, Kind.UUID})
 
     def __init__(self, mssql: MssqlSettings) -> None:
         super().__init__(mssql)
@@ -262,8 +266,21 @@ class MssqlPython(Backend):
         rows: Sequence[tuple[Any, ...]],
         in_transaction: bool = False,  # noqa: ARG002 - pyodbc's concern
     ) -> None:
+        if any(kind[0] in (SQL_WLONGVARCHAR, SQL_LONGVARBINARY) for kind in types):
+            for row in rows:  # its arrays hold no (max) values
+                self.execute(cursor, sql, row)
+            return
         cursor.setinputsizes(list(types))
         cursor.executemany(sql, list(rows))
+
+    def execute(self, cursor: Any, sql: str, params: Sequence[Any] = ()) -> None:
+        # It refuses dates before 1753 (the legacy type's limit), and its times lost a microsecond; ISO texts do not.
+        at = [n for n, value in enumerate(params) if _early(value) or isinstance(value, dt.time)]
+        super().execute(cursor, sql, _spelled(params, at))
+
+
+def _early(value: Any) -> bool:
+    return isinstance(value, dt.date) and value.year < 1753
 
 
 # mssql-python keeps only the wording of the SQLSTATE (mssql_python/exceptions.py).
@@ -291,6 +308,7 @@ class Pyodbc(Backend):
     """pyodbc over Microsoft's ODBC driver: an installed one, or the file that mssql-python's wheel carries."""
 
     name = "pyodbc"
+    as_text = frozenset({Kind.TIME, Kind.INSTANT, Kind.UUID})  # it has no parameter type for the first two
 
     def __init__(self, mssql: MssqlSettings) -> None:
         super().__init__(mssql)
@@ -335,25 +353,20 @@ class Pyodbc(Backend):
     ) -> None:
         # In autocommit, pyodbc ends a fast executemany with a commit of its own: it would end our transaction too.
         cursor.fast_executemany = not in_transaction
-        cursor.setinputsizes([_PYODBC_TYPES.get(kind[0], kind) for kind in types])
-        at = [n for n, kind in enumerate(types) if kind[0] in _PYODBC_TYPES]
-        cursor.executemany(sql, [_spelled(row, at) for row in rows] if at else list(rows))
+        # Its way to say nvarchar(max) and varbinary(max) is the size 0.
+        cursor.setinputsizes([{-10: (-9, 0, 0), -4: (-3, 0, 0)}.get(kind[0], kind) for kind in types])
+        cursor.executemany(sql, list(rows))
 
     def execute(self, cursor: Any, sql: str, params: Sequence[Any] = ()) -> None:
         at = [n for n, value in enumerate(params) if _unknown_to_pyodbc(value)]
-        if any(isinstance(value, dt.datetime) for value in params):
-            # Else pyodbc takes the digits of the second's fraction from a type table that not every server gives.
-            cursor.setinputsizes([(93, 26, 6) if isinstance(value, dt.datetime) else None for value in params])
         super().execute(cursor, sql, _spelled(params, at))
 
 
-# Times of day and instants with an offset have no parameter type in pyodbc: they go as ISO texts, which the server
-# reads as what the column is.
-_PYODBC_TYPES = {-155: (-9, 40, 0), -154: (-9, 20, 0)}
-
-
 def _unknown_to_pyodbc(value: Any) -> bool:
-    return isinstance(value, dt.time) or isinstance(value, dt.datetime) and value.tzinfo is not None
+    """Times of day, instants with an offset; and a fraction of a second, whose digits it asks of a type table that not
+    every server gives. As ISO text the server reads them."""
+    moment = isinstance(value, dt.datetime) and (value.tzinfo is not None or value.microsecond)
+    return bool(moment) or isinstance(value, dt.time)
 
 
 def _spelled(row: Sequence[Any], at: Sequence[int]) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -34,6 +34,7 @@ _LOW_MODULUS = 1_000_000_000_000_000_000
 _SAFE_PRECISION = 28  # up to here a sum of 10^10 values stays within decimal(38)
 
 Execute = Callable[..., Any]  # execute(sql, params) → rows
+ParameterType = tuple[int, int, int]
 
 
 # -------------------------------------------------------------------- the sums that prove a load
@@ -47,9 +48,13 @@ class Sums:
 
 @dataclass
 class Tally:
-    """The sums of the rows sent so far, a `Sums` a column."""
+    """The sums of the rows sent so far, a `Sums` a column.
+
+    `utf8`: the server keeps every text as UTF-8, nvarchar too, and its DATALENGTH says so (SQL Server's does not).
+    """
 
     columns: Sequence[Column]
+    utf8: bool = False
     rows: int = 0
     sums: list[Sums] = field(default_factory=list)
 
@@ -63,10 +68,10 @@ class Tally:
             values = array.drop_null()
             sums.count += len(values)
             if len(values):
-                sums.total += _total(column, values)
+                sums.total += _total(column, values, self.utf8)
 
 
-def _total(column: Column, values: pa.Array) -> int:
+def _total(column: Column, values: pa.Array, utf8: bool) -> int:
     kind = column.kind
     if kind is Kind.INTEGER:
         return _sum_decimal(values, 0) if pa.types.is_decimal(values.type) else _sum_whole(values.cast(pa.int64()))
@@ -87,7 +92,7 @@ def _total(column: Column, values: pa.Array) -> int:
     if kind is Kind.TIME:
         return _sum_whole(values.cast(pa.int64()))
     if kind is Kind.TEXT:
-        return _text_bytes(column, values)
+        return _text_bytes(column, values, utf8)
     if kind is Kind.BINARY:
         return (column.length or 0) * len(values) if _fixed(column) else int(pc.sum(pc.binary_length(values)).as_py())
     return 0
@@ -122,11 +127,11 @@ def _low_digits(value: Decimal) -> int:
     return -low if sign else low
 
 
-def _text_bytes(column: Column, values: pa.Array) -> int:
+def _text_bytes(column: Column, values: pa.Array, utf8: bool) -> int:
     if _fixed(column):
         values = pc.utf8_rtrim(values, " ")
     values = values.cast(pa.large_string())
-    if column.encoding == "utf-8":
+    if utf8 or column.encoding == "utf-8":
         return int(pc.sum(pc.binary_length(values)).as_py())
     characters = int(pc.sum(pc.utf8_length(values)).as_py())
     if column.encoding == "utf-16-le":
@@ -273,33 +278,46 @@ def has_nul(piece: pa.RecordBatch) -> bool:
 
 
 # -------------------------------------------------------------------- way 2: arrays of parameters
-def parameter_types(columns: Sequence[Column], piece: pa.RecordBatch) -> list[tuple[int, int, int]]:
-    """(ODBC type, size, digits) of each parameter, sizes as small as the piece allows: they set the buffers."""
-    return [_parameter(column, array) for column, array in zip(columns, piece.columns, strict=True)]
+def parameters(
+    columns: Sequence[Column], piece: pa.RecordBatch, as_text: Collection[Kind]
+) -> tuple[list[ParameterType], list[tuple[Any, ...]]]:
+    """(ODBC type, size, digits) of each parameter, and the rows; kinds in `as_text` go as ISO texts.
+
+    Sizes are as small as the piece allows, since they set the driver's buffers.
+    """
+    types: list[ParameterType] = []
+    cells = []
+    for column, array in zip(columns, piece.columns, strict=True):
+        # datetime and smalldatetime read no text with a fraction as long as ours
+        if column.kind in as_text and column.type not in ("datetime", "smalldatetime"):
+            types.append((-9, 48, 0))
+            cells.append(_json_cells(array))
+        else:
+            types.append(_parameter(column, array))
+            cells.append(array.to_pylist())
+    return types, list(zip(*cells, strict=True))
 
 
-def _parameter(column: Column, array: pa.Array) -> tuple[int, int, int]:
+def _parameter(column: Column, array: pa.Array) -> ParameterType:
     if column.kind is Kind.DECIMAL:
         return (3, column.precision or 38, column.scale or 0)
     if column.kind is Kind.INTEGER:
-        return (-5, 19, 0) if pa.types.is_int64(array.type) else (3, 38, 0)
+        return (-5, 19, 0)
     if column.kind is Kind.BINARY:
         longest = pc.max(pc.binary_length(array)).as_py() or 1
-        return (-3, longest, 0) if longest <= 8000 else (-4, 0, 0)
+        return (-3 if longest <= 8000 else -4, longest, 0)
     if column.kind in (Kind.TEXT, Kind.OTHER):
         if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
             return (-9, 4000, 0)
         longest = 2 * (pc.max(pc.utf8_length(array)).as_py() or 1)  # every character may be a surrogate pair
-        return (-9, min(longest, 4000), 0) if longest <= 8000 else (-10, 0, 0)
+        return (-9 if longest <= 4000 else -10, longest, 0)
     return {
         Kind.FLOAT: (8, 53, 0),
         Kind.BOOLEAN: (-7, 1, 0),
         Kind.DATE: (91, 10, 0),
         Kind.TIMESTAMP: (93, 26, 6),
-        Kind.INSTANT: (-155, 33, 6),
-        Kind.TIME: (-154, 15, 6),
         Kind.UUID: (-11, 36, 0),
-    }[column.kind]
+    }.get(column.kind, (-9, 48, 0))
 
 
 # -------------------------------------------------------------------- the choice
