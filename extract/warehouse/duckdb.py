@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _HELD = re.compile(r"could not set lock|conflicting lock|being used by another process", re.IGNORECASE)
 # File too large: a limit of the user or of the file system.
 _NO_ROOM = re.compile(r"no space left|disk full|file too large|quota exceeded", re.IGNORECASE)
+_DAMAGED = re.compile(
+    r"not a valid duckdb|corrupt|checksum|invalid.*header|serializ|could not read enough bytes", re.IGNORECASE
+)
+_RESTORE = "restore it from a backup, or move it away and let `make run` make a new one"
 # Three headers of 4 KB each; a shorter file never held a row.
 _HEADERS_BYTES = 3 * 4096
 _WHOLE_NUMBERS = {
@@ -155,7 +159,7 @@ class DuckDB(Warehouse):
                 start = file.read(_HEADERS_BYTES)
         except OSError:
             return False
-        return len(start) < _HEADERS_BYTES and start[8:12] == b"DUCK"
+        return len(start) < _HEADERS_BYTES and start[8:12] in (b"DUCK", b"")
 
     def _cannot_open(self, error: duckdb.Error) -> WarehouseError:
         text = str(error)
@@ -167,9 +171,9 @@ class DuckDB(Warehouse):
                 "run `make setup` for the pinned version, or move the file away and let `make run` make a new one",
             ),
             (
-                r"not a valid duckdb|corrupt|checksum|invalid.*header|deserializ|serializ",
+                _DAMAGED.pattern,
                 "is damaged, or no DuckDB file at all",
-                "restore it from a backup, or move it away and let `make run` make a new one",
+                _RESTORE,
             ),
             (r"permission denied|read-only|readonly|not permitted", "may not be opened by this user", elsewhere),
             (r"is a directory|cannot open file|no such file", "is not a file that can be opened", elsewhere),
@@ -427,6 +431,8 @@ def _translated(error: duckdb.Error) -> EsiosError:
         return UsageError(f"the data do not fit the table ({text})", "mend the data; nothing was written")
     if _NO_ROOM.search(text):
         return WarehouseError(f"the disk is full ({text})", "make room, then run it again; nothing half-done was kept")
+    if isinstance(error, duckdb.IOException | duckdb.SerializationException) and _DAMAGED.search(text):
+        return WarehouseError(f"the warehouse is damaged ({text})", _RESTORE)
     if isinstance(error, duckdb.OutOfMemoryException):
         return WarehouseError(f"DuckDB ran out of memory ({text})", "free memory or disk for its temporary files")
     return WarehouseError(f"DuckDB failed ({text})", "nothing half-done was kept; run it again with --debug for more")
