@@ -1,4 +1,4 @@
-"""Put the chunks of a column together: one array of numbers, one bitmap, one dictionary. Frees each chunk once it is used."""
+"""Put the chunks of a column together: one array of numbers, one bitmap, one dictionary. Pure."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def exact_in_float32(chunks: list[Encoded]) -> bool:
     return True
 
 
-# --- text ------------------------------------------------------------------------------------------------------------------
+# --- text ------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -116,9 +116,12 @@ def text_bytes(chunks: list[Encoded]) -> int:
             offsets, _ = text_parts(chunk.texts)
             total += int(offsets[-1])
         elif chunk.kind == "dictionary":
-            assert chunk.texts is not None and chunk.values is not None
+            assert chunk.texts is not None
+            assert chunk.values is not None
             lengths = pc.binary_length(chunk.texts).to_numpy(zero_copy_only=False)
-            counts = np.bincount(chunk.values if chunk.valid is None else chunk.values[chunk.valid], minlength=len(lengths))
+            counts = np.bincount(
+                chunk.values if chunk.valid is None else chunk.values[chunk.valid], minlength=len(lengths)
+            )
             total += int((lengths * counts).sum())
     return total
 
@@ -160,7 +163,10 @@ def coded(chunks: list[Encoded], rows: int, code_bytes: tuple[int, ...], entry_b
     if any(chunk.kind == "text" for chunk in chunks):
         distinct = likely_distinct(chunks, rows)
         mean = plain / max(rows, 1) - 4
-        if distinct * (mean + entry_bytes) + rows * _code_width(int(min(distinct, 2**31 - 1)), code_bytes) > 1.3 * plain:
+        if (
+            distinct * (mean + entry_bytes) + rows * _code_width(int(min(distinct, 2**31 - 1)), code_bytes)
+            > 1.3 * plain
+        ):
             return None
     gathered = Gathering()
     start = 0
@@ -227,9 +233,8 @@ class Gathering:
         self.coded.append((codes, valid))
         return codes, valid
 
-
     def code_all(self, chunks: list[Encoded]) -> list[tuple[np.ndarray, np.ndarray | None]]:
-        """The codes of several chunks: one small dictionary is made of theirs first, so that the large one is hashed once."""
+        """The codes of several chunks: their own dictionary is made first, so that the large one is hashed once."""
         if self._last is not None and all(chunk.texts is self._last[0] for chunk in chunks):
             return [self.code(chunk) for chunk in chunks]
         batch = Gathering()
@@ -269,7 +274,7 @@ class TextColumn:
                 self.flush()
 
     def flush(self) -> None:
-        """Turn the texts that wait into codes, if that makes them smaller; if not, look again once twice as many wait."""
+        """Turn the texts that wait into codes if that is smaller; if not, look again once twice as many wait."""
         rows = sum(chunk.length for chunk in self._waiting)
         if any(chunk.kind == "text" for chunk in self._waiting):
             mean = text_bytes(self._waiting) / max(rows, 1)
@@ -313,4 +318,6 @@ def whole_texts(chunks: list[Encoded]) -> pa.ChunkedArray:
         else:
             parts.append(chunk.texts)
     wide = text_bytes(chunks) >= 2**31 - 1
-    return pa.chunked_array([part.cast(pa.large_string()) for part in parts] if wide else parts, pa.large_string() if wide else pa.string())
+    return pa.chunked_array(
+        [part.cast(pa.large_string()) for part in parts] if wide else parts, pa.large_string() if wide else pa.string()
+    )

@@ -8,9 +8,10 @@ import blosc2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.ipc
 
 from optimization._memory_plan import Plan
-from optimization._memory_types import PackedType, values_of
+from optimization._memory_types import PackedType
 from optimization._memory_usable import series_of_values
 
 PIECE = 32 << 20
@@ -55,7 +56,11 @@ def squeeze(data: np.ndarray, width: int) -> Squeezed:
     if size < 64:
         return Squeezed([b"\0" + raw.tobytes()], size)
     middle = (size // 2) // (8 * width) * (8 * width)
-    sample = raw if size <= 2 * SAMPLE else np.concatenate([raw[: SAMPLE // width * width], raw[middle : middle + SAMPLE // width * width]])
+    sample = (
+        raw
+        if size <= 2 * SAMPLE
+        else np.concatenate([raw[: SAMPLE // width * width], raw[middle : middle + SAMPLE // width * width]])
+    )
     best: tuple[int, str, int] = (1 << 62, "none", 0)
     for step in (0, width) if width in (1, 2, 4, 8) else (0,):
         candidate = _differences(sample, width) if step else sample
@@ -71,7 +76,9 @@ def squeeze(data: np.ndarray, width: int) -> Squeezed:
         level = 1  # noise: nothing to gain by trying harder
     whole = _differences(raw, width) if step else raw
     piece = PIECE // width * width
-    return Squeezed([b"\1" + _pack(whole[at : at + piece], width, name, level) for at in range(0, size, piece)], size, step)
+    return Squeezed(
+        [b"\1" + _pack(whole[at : at + piece], width, name, level) for at in range(0, size, piece)], size, step
+    )
 
 
 def _pack(data: np.ndarray, width: int, name: str, level: int) -> bytes:
@@ -100,11 +107,14 @@ def _differences(raw: np.ndarray, width: int) -> np.ndarray:
     return zigzag
 
 
-def expand(squeezed: Squeezed) -> np.ndarray:
+def expand(squeezed: Squeezed | None) -> np.ndarray:
     """The bytes again."""
-    parts = []
-    for piece in squeezed.pieces:
-        parts.append(np.frombuffer(piece[1:] if piece[:1] == b"\0" else blosc2.decompress2(piece[1:], nthreads=1), np.uint8))
+    if squeezed is None:
+        return np.empty(0, np.uint8)
+    parts = [
+        np.frombuffer(piece[1:] if piece[:1] == b"\0" else blosc2.decompress2(piece[1:], nthreads=1), np.uint8)
+        for piece in squeezed.pieces
+    ]
     raw = parts[0] if len(parts) == 1 else np.concatenate(parts)
     if squeezed.step:
         width = squeezed.step
@@ -121,7 +131,14 @@ def take_apart(array: pa.Array) -> Node:
     if isinstance(kind, PackedType):
         return Node(kind, len(array), array.null_count, [], [take_apart(array.storage)], "extension")
     if pa.types.is_dictionary(kind):
-        return Node(kind, len(array), array.null_count, [], [take_apart(array.indices), take_apart(array.dictionary)], "dictionary")
+        return Node(
+            kind,
+            len(array),
+            array.null_count,
+            [],
+            [take_apart(array.indices), take_apart(array.dictionary)],
+            "dictionary",
+        )
     if pa.types.is_run_end_encoded(kind):
         return Node(kind, len(array), 0, [], [take_apart(array.run_ends), take_apart(array.values)], "runs")
     if pa.types.is_struct(kind):
@@ -137,15 +154,39 @@ def take_apart(array: pa.Array) -> Node:
         wide = np.dtype("i8" if pa.types.is_large_string(kind) else "i4")
         offsets = np.frombuffer(buffers[1], wide)[array.offset : array.offset + len(array) + 1]
         lengths = np.diff(offsets).astype(np.int64)
-        narrow = np.uint8 if not len(lengths) or lengths.max() < 256 else np.uint16 if lengths.max() < 65_536 else np.uint32
-        data = np.frombuffer(buffers[2], np.uint8)[offsets[0] : offsets[-1]] if buffers[2] is not None else np.empty(0, np.uint8)
-        return Node(kind, len(array), array.null_count, [validity, squeeze(lengths.astype(narrow), np.dtype(narrow).itemsize), squeeze(data, 1)], role=np.dtype(narrow).str)
+        narrow = (
+            np.uint8 if not len(lengths) or lengths.max() < 256 else np.uint16 if lengths.max() < 65_536 else np.uint32
+        )
+        data = (
+            np.frombuffer(buffers[2], np.uint8)[offsets[0] : offsets[-1]]
+            if buffers[2] is not None
+            else np.empty(0, np.uint8)
+        )
+        return Node(
+            kind,
+            len(array),
+            array.null_count,
+            [validity, squeeze(lengths.astype(narrow), np.dtype(narrow).itemsize), squeeze(data, 1)],
+            role=np.dtype(narrow).str,
+        )
     if pa.types.is_boolean(kind):
         data = np.packbits(_bools(array), bitorder="little")
         return Node(kind, len(array), array.null_count, [validity, squeeze(data, 1)])
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or _is_view(kind):
+        sink = pa.BufferOutputStream()
+        batch = pa.record_batch([array], names=["values"])
+        with pa.ipc.new_stream(sink, batch.schema) as stream:
+            stream.write_batch(batch)
+        return Node(
+            kind, len(array), array.null_count, [squeeze(np.frombuffer(sink.getvalue(), np.uint8), 1)], role="ipc"
+        )
     width = kind.bit_width // 8
     data = np.frombuffer(buffers[1], np.uint8)[array.offset * width : (array.offset + len(array)) * width]
     return Node(kind, len(array), array.null_count, [validity, squeeze(data, width)])
+
+
+def _is_view(kind: pa.DataType) -> bool:
+    return str(kind) in ("string_view", "binary_view")
 
 
 def _bools(array: pa.Array) -> np.ndarray:
@@ -167,23 +208,32 @@ def put_together(node: Node) -> pa.Array:
         return pa.DictionaryArray.from_arrays(put_together(node.children[0]), put_together(node.children[1]))
     if node.role == "runs":
         return pa.RunEndEncodedArray.from_arrays(put_together(node.children[0]), put_together(node.children[1]))
+    if node.role == "ipc":
+        with pa.ipc.open_stream(pa.py_buffer(expand(node.buffers[0]))) as stream:
+            return stream.read_all().column(0).combine_chunks()
     buffers = [None if buffer is None else pa.py_buffer(expand(buffer)) for buffer in node.buffers]
     if node.role == "struct":
-        return pa.Array.from_buffers(node.type, node.length, buffers, node.nulls, children=[put_together(child) for child in node.children])
+        return pa.Array.from_buffers(
+            node.type, node.length, buffers, node.nulls, children=[put_together(child) for child in node.children]
+        )
     if pa.types.is_null(node.type):
         return pa.nulls(node.length)
     if node.role != "plain":
-        lengths = np.frombuffer(buffers[1], np.dtype(node.role)) if node.length else np.empty(0, np.uint8)
+        lengths = expand(node.buffers[1]).view(np.dtype(node.role))
         offsets = np.zeros(node.length + 1, np.int64 if pa.types.is_large_string(node.type) else np.int32)
         np.cumsum(lengths, out=offsets[1:])
-        return pa.Array.from_buffers(node.type, node.length, [buffers[0], pa.py_buffer(offsets), buffers[2]], node.nulls)
+        return pa.Array.from_buffers(
+            node.type, node.length, [buffers[0], pa.py_buffer(offsets), buffers[2]], node.nulls
+        )
     return pa.Array.from_buffers(node.type, node.length, buffers, node.nulls)
 
 
 class Compressed:
     """A table of compressed columns: `nbytes`, `column(name)` decodes one of them, `to_pandas()` all."""
 
-    def __init__(self, rows: int, nodes: dict[str, list[Node]], plans: dict[str, Plan], index: pd.Index | None = None) -> None:
+    def __init__(
+        self, rows: int, nodes: dict[str, list[Node]], plans: dict[str, Plan], index: pd.Index | None = None
+    ) -> None:
         self._rows, self._nodes, self.plans, self._index = rows, nodes, plans, index
 
     def __len__(self) -> int:

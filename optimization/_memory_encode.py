@@ -1,4 +1,4 @@
-"""Turn a chunk of one column's text into the narrowest values that give every text again. Pure: arrays in, arrays out."""
+"""Turn a chunk of one column's text into the narrowest values that give every text again. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 # Spellings that can mean "missing" in a column that otherwise holds numbers, dates or booleans; one spelling a column.
-MISSING = ("NA", "N/A", "n/a", "NULL", "null", "Null", "None", "none", "nan", "NaN", "NAN", "#N/A", "\\N", "-", "--", "?", ".")
+MISSING = (
+    "NA",
+    "N/A",
+    "n/a",
+    "NULL",
+    "null",
+    "Null",
+    "None",
+    "none",
+    "nan",
+    "NaN",
+    "NAN",
+    "#N/A",
+    "\\N",
+    "-",
+    "--",
+    "?",
+    ".",
+)
 _MISSING_SET = frozenset(MISSING)
 _MISSING_ARRAY = pa.array(MISSING, pa.string())
 BOOLEANS = (
@@ -39,7 +57,8 @@ PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 @dataclass
 class Encoded:
-    """A chunk of one column. Row i is missing where `valid` is False (None: no row is); what `values` holds depends on `kind`:
+    """A chunk of one column. Row i is missing where `valid` is False (None: no row is); what `values` holds depends
+    on `kind`:
 
     empty: nothing · int: `values + base` · decimal: `(values + base) / 10**scale` as float64 · float: float64 ·
     date: days since 1970, `values + base` · timestamp: units (`unit_of(form)`) since 1970, `values + base` ·
@@ -109,7 +128,9 @@ def narrowed(wide: np.ndarray, valid: np.ndarray | None, low: int, high: int) ->
 def text_parts(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Offsets (int64, from 0) and bytes of an arrow string array."""
     wide = pa.types.is_large_string(texts.type)
-    offsets = np.frombuffer(texts.buffers()[1], np.int64 if wide else np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    offsets = np.frombuffer(texts.buffers()[1], np.int64 if wide else np.int32)[
+        texts.offset : texts.offset + len(texts) + 1
+    ]
     data = texts.buffers()[2]
     first, last = int(offsets[0]), int(offsets[-1])
     view = np.frombuffer(data, np.uint8)[first:last] if data is not None else np.empty(0, np.uint8)
@@ -123,7 +144,8 @@ def encode(texts: pa.Array) -> Encoded:
         return Encoded("empty", length, missing="" if length else None)
     step = max(1, length // SAMPLE)
     picked = texts if step == 1 else texts.take(pa.array(np.arange(0, length, step)[:SAMPLE]))
-    # Few different texts: look at those alone. 0.95: a twentieth of a sample seen twice means some 10 times its size in all.
+    # Few different texts: look at those alone. 0.95: a twentieth of a sample seen twice means some 10 times its size
+    # in all.
     if len(pc.unique(picked)) <= 0.95 * len(picked) or length < 64:
         coded = texts.dictionary_encode()
         if len(coded.dictionary) <= max(length // 3, 64):
@@ -177,7 +199,12 @@ def _encode_dictionary(coded: pa.DictionaryArray, length: int) -> Encoded:
     entries = words.to_pylist()
     spelled = [n for n, word in enumerate(entries) if word in _MISSING_SET]
     as_text = Encoded(
-        "dictionary", length, values=_zeroed(positions.astype(unsigned_for(len(words) - 1)), valid), valid=valid, texts=words, missing=missing
+        "dictionary",
+        length,
+        values=_zeroed(positions.astype(unsigned_for(len(words) - 1)), valid),
+        valid=valid,
+        texts=words,
+        missing=missing,
     )
     candidate = _candidate(entries[:SAMPLE])
     if candidate == "text":
@@ -197,7 +224,9 @@ def _encode_dictionary(coded: pa.DictionaryArray, length: int) -> Encoded:
     if encoded is None:
         return as_text
     assert encoded.values is not None
-    return replace(encoded, length=length, values=_zeroed(encoded.values[positions], valid), valid=valid, missing=missing)
+    return replace(
+        encoded, length=length, values=_zeroed(encoded.values[positions], valid), valid=valid, missing=missing
+    )
 
 
 def _zeroed(values: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
@@ -222,13 +251,16 @@ def _encode_dense(texts: pa.Array, candidate: str) -> Encoded | None:
         return None
     if candidate == "int":
         # A point further on; without one, what is no plain integer is text.
-        return encode_ints(texts) or (encode_floats(texts) if pc.any(pc.match_substring_regex(texts, "[.eE]")).as_py() else None)
+        return encode_ints(texts) or (
+            encode_floats(texts) if pc.any(pc.match_substring_regex(texts, "[.eE]")).as_py() else None
+        )
     if candidate == "float":
         return encode_floats(texts)
     return encode_times(texts)
 
 
-# --- numbers -------------------------------------------------------------------------------------------------------------
+# --- numbers
+# -------------------------------------------------------------------------------------------------------------
 
 
 def digits_of(values: np.ndarray) -> int:
@@ -334,7 +366,9 @@ def _as_decimal(values: np.ndarray, plain: bool) -> Encoded:
 
 
 def decimal_of(values: np.ndarray, scale: int) -> np.ndarray | None:
-    """int64 `k` with `k / 10**scale == values` exactly, or None. The division of two exact numbers is correctly rounded."""
+    """int64 `k` with `k / 10**scale == values` exactly, or None. The division of two exact numbers is correctly
+    rounded.
+    """
     with np.errstate(over="ignore"):
         scaled = np.rint(values * _POWERS[scale])
     if not (np.abs(scaled) < 2**53).all() or not np.array_equal(scaled / _POWERS[scale], values):
@@ -342,7 +376,8 @@ def decimal_of(values: np.ndarray, scale: int) -> np.ndarray | None:
     return scaled.astype(np.int64)
 
 
-# --- dates and times -----------------------------------------------------------------------------------------------------
+# --- dates and times
+# -----------------------------------------------------------------------------------------------------
 
 
 def forms_of(sample: bytes) -> list[str]:
@@ -362,17 +397,22 @@ def forms_of(sample: bytes) -> list[str]:
             if zone and not rest.endswith(zone):
                 continue
             clock = rest[: len(rest) - len(zone)]
-            for form in _CLOCKS:
-                if _fits(clock, form):
-                    found.append(f"{date}{text[10]}{form}{zone}")
-            if len(clock) > 9 and _fits(clock[:8], "hh:mm:ss") and clock[8] in ".," and clock[9:].isdigit() and len(clock) <= 18:
+            found += [f"{date}{text[10]}{form}{zone}" for form in _CLOCKS if _fits(clock, form)]
+            if (
+                len(clock) > 9
+                and _fits(clock[:8], "hh:mm:ss")
+                and clock[8] in ".,"
+                and clock[9:].isdigit()
+                and len(clock) <= 18
+            ):
                 found.append(f"{date}{text[10]}hh:mm:ss{clock[8]}{'f' * (len(clock) - 9)}{zone}")
     return found
 
 
 def _fits(text: str, form: str) -> bool:
     return len(text) == len(form) and all(
-        character.isdigit() if slot in "YMDhmsf" else character == slot for character, slot in zip(text, form, strict=True)
+        character.isdigit() if slot in "YMDhmsf" else character == slot
+        for character, slot in zip(text, form, strict=True)
     )
 
 
@@ -450,7 +490,8 @@ def _times_of(matrix: np.ndarray, form: str) -> Encoded | None:
     return Encoded("timestamp", len(matrix), values=values, base=base, form=form, low=low, high=high)
 
 
-# --- back to text --------------------------------------------------------------------------------------------------------
+# --- back to text
+# --------------------------------------------------------------------------------------------------------
 
 
 def print_times(values: np.ndarray, form: str) -> pa.Array:
@@ -517,7 +558,7 @@ def fixed_texts(matrix: np.ndarray) -> pa.Array:
 
 
 def texts_of(chunk: Encoded) -> pa.Array | None:
-    """The chunk as text again, null where missing; None for numbers whose text is not kept (they keep their float64)."""
+    """The chunk as text again, null where missing; None for numbers whose text is not kept (only their float64)."""
     if chunk.kind == "empty":
         return pa.nulls(chunk.length, pa.string())
     if chunk.kind == "text":
@@ -546,7 +587,9 @@ def same_texts(chunk: Encoded, original: pa.Array) -> bool:
 
 
 def same_floats(values: np.ndarray, valid: np.ndarray | None, missing: str | None, original: pa.Array) -> bool:
-    """Whether each number has the float64 of its text, its very text where that has no decimal point, and each gap its spelling."""
+    """Whether each number has the float64 of its text, its very text where that has no decimal point, and each gap its
+    spelling.
+    """
     present = original
     if valid is not None and not valid.all():
         gaps = original.filter(pa.array(~valid))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.feather
 import pyarrow.parquet
 
@@ -46,13 +47,23 @@ def save(result: Any, out: str | Path) -> None:
     else:
         level = "compressed" if isinstance(result, Compressed) else "packed"
         table = result.to_arrow() if isinstance(result, Compressed) else result
-        plans = plans_json(result.plans) if isinstance(result, Compressed) else (table.schema.metadata or {}).get(KEY, b"[]").decode()
+        plans = (
+            plans_json(result.plans)
+            if isinstance(result, Compressed)
+            else (table.schema.metadata or {}).get(KEY, b"[]").decode()
+        )
     types = [str(field.type) for field in table.schema]
-    kept = {"level": level, "plans": plans, "types": types}
+    kept: dict[str, Any] = {"level": level, "plans": plans, "types": types}
+    if isinstance(result, pd.DataFrame):
+        kept["dtypes"] = [str(dtype) for dtype in result.dtypes]
     if ending == ".parquet":
         # Parquet has no run ends; its own encoding of repeated values does the same.
-        table = pa.table([_without_runs(column) for column in table.columns], schema=None, names=table.column_names).replace_schema_metadata(table.schema.metadata)
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), KEY: json.dumps(kept, ensure_ascii=False).encode()})
+        table = pa.table(
+            [_without_runs(column) for column in table.columns], schema=None, names=table.column_names
+        ).replace_schema_metadata(table.schema.metadata)
+    table = table.replace_schema_metadata(
+        {**(table.schema.metadata or {}), KEY: json.dumps(kept, ensure_ascii=False).encode()}
+    )
     with written_aside(str(out)) as aside:
         if ending == ".parquet":
             pa.parquet.write_table(table, aside, compression="zstd", use_dictionary=True)
@@ -63,14 +74,16 @@ def save(result: Any, out: str | Path) -> None:
 def _without_runs(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if not pa.types.is_run_end_encoded(column.type):
         return column
-    return pa.chunked_array([pa.compute.run_end_decode(chunk).dictionary_encode() for chunk in column.chunks])
+    return pa.chunked_array([pc.run_end_decode(chunk).dictionary_encode() for chunk in column.chunks])
 
 
 def load(path: str | Path) -> Any:
     """What `save` wrote, of the same types again: a DataFrame, a packed table or a compressed one."""
     ending = check_ending(path)
     try:
-        table = pa.parquet.read_table(path) if ending == ".parquet" else pa.feather.read_table(str(path), memory_map=False)
+        table = (
+            pa.parquet.read_table(path) if ending == ".parquet" else pa.feather.read_table(str(path), memory_map=False)
+        )
     except pa.ArrowInvalid as error:
         raise BadInput(f"{path}: no {ending[1:]} file ({error})") from error
     kept = (table.schema.metadata or {}).get(KEY)
@@ -79,7 +92,10 @@ def load(path: str | Path) -> Any:
     told = json.loads(kept)
     rest = {key: value for key, value in (table.schema.metadata or {}).items() if key != KEY}
     if told["level"] == "usable":
-        frame = table.replace_schema_metadata(rest).to_pandas(types_mapper=None)
+        frame = table.replace_schema_metadata(rest).to_pandas()
+        for place, dtype in enumerate(told["dtypes"]):
+            if str(frame.dtypes.iloc[place]) != dtype:
+                frame.isetitem(place, _typed(frame.iloc[:, place], table.column(place), dtype))
         frame.attrs["optimization"] = told["plans"]
         return frame
     columns = [_as_before(column, kind) for column, kind in zip(table.columns, told["types"], strict=True)]
@@ -88,6 +104,16 @@ def load(path: str | Path) -> Any:
         return packed
     nodes = {name: compress(packed.column(place).combine_chunks()) for place, name in enumerate(packed.column_names)}
     return Compressed(packed.num_rows, nodes, plans_of(told["plans"]))
+
+
+def _typed(series: pd.Series, column: pa.ChunkedArray, dtype: str) -> Any:
+    """A column in the dtype it had: pandas reads Arrow's text as its own, Parquet has no seconds."""
+    if dtype.endswith("[pyarrow]"):
+        kind = {"date32[day]": "date32"}.get(dtype[: -len("[pyarrow]")], dtype[: -len("[pyarrow]")])
+        return pd.Series(
+            pd.arrays.ArrowExtensionArray(column.cast(pa.type_for_alias(kind))), index=series.index, copy=False
+        )
+    return series.astype(dtype)  # type: ignore[call-overload]
 
 
 def _as_before(column: pa.ChunkedArray, kind: str) -> pa.Array:
@@ -99,8 +125,10 @@ def _as_before(column: pa.ChunkedArray, kind: str) -> pa.Array:
         return array
     if kind.startswith("run_end_encoded"):
         plain = array.dictionary.take(array.indices) if pa.types.is_dictionary(array.type) else array
-        return pa.compute.run_end_encode(plain)
-    if kind.startswith("dictionary<") and pa.types.is_dictionary(array.type):
+        return pc.run_end_encode(plain)
+    if kind.startswith("dictionary<"):
+        if not pa.types.is_dictionary(array.type):  # Parquet keeps dictionaries of texts only
+            array = array.dictionary_encode()
         index = kind.split("indices=")[1].split(",")[0]
         return pa.DictionaryArray.from_arrays(array.indices.cast(pa.type_for_alias(index)), array.dictionary)
     return array

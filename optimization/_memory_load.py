@@ -45,7 +45,9 @@ class Reading:
 
 
 def in_order(work: Callable[[Chunk], Result], chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, Result]]:
-    """`work` on every chunk by a thread a core, results in file order; at most one chunk more than threads is in memory."""
+    """`work` on every chunk by a thread a core, results in file order; at most one chunk more than threads is in
+    memory.
+    """
     with ThreadPoolExecutor(cores()) as pool:
         waiting: deque[tuple[Chunk, Future[Result]]] = deque()
         try:
@@ -70,8 +72,12 @@ def column_of(table: pa.Table, place: int) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
 
 
-def scan(source: Source, reading: Reading, schema: dict[str, Plan] | None = None, progress: Progress | None = None) -> Scanned:
-    """Read a file once; with a schema every value is fitted to it, and checked at once: BadInput names the line of a misfit."""
+def scan(
+    source: Source, reading: Reading, schema: dict[str, Plan] | None = None, progress: Progress | None = None
+) -> Scanned:
+    """Read a file once; with a schema every value is fitted to it, and checked at once: BadInput names the line of a
+    misfit.
+    """
     names = unique_names(source.header)
     if schema is not None:
         check_names(source, names, list(schema))
@@ -92,15 +98,13 @@ def scan(source: Source, reading: Reading, schema: dict[str, Plan] | None = None
         return encoded
 
     gathered = {name: TextColumn() for name in names}
-    number = 0
     release()
-    for chunk, columns in in_order(work, _watched(source, reading, progress)):
+    for number, (chunk, columns) in enumerate(in_order(work, _watched(source, reading, progress)), 1):
         for name, encoded in zip(names, columns, strict=True):
             gathered[name].add(encoded)
         scanned.rows += columns[0].length
         scanned.repeated_headers += [(source.path, line) for line in chunk.repeated_headers]
         columns.clear()
-        number += 1
         if number % 8 == 0:
             release()
     scanned.columns = {name: gathered.pop(name).finish() for name in names}
@@ -117,7 +121,8 @@ def fitted(source: Source, chunk: Chunk, plan: Plan, texts: pa.Array) -> Encoded
     value = texts[row].as_py()
     told = "an empty field" if value is None else repr(value)
     raise BadInput(
-        f"{source.path}, line {line_of_row(chunk, source, row):,}: {told} in column {plan.name!r} does not fit the schema "
+        f"{source.path}, line {line_of_row(chunk, source, row):,}: {told} in column {plan.name!r} "
+        f"does not fit the schema "
         f"({described(plan)}); mend the value, or infer a new schema without --schema"
     )
 
@@ -145,7 +150,10 @@ def check_names(source: Source, names: list[str], expected: list[str]) -> None:
         )
         if part
     )
-    raise BadInput(f"{source.path}, line 1: the columns are not those of the schema ({what}); mend the header, or infer a new schema")
+    raise BadInput(
+        f"{source.path}, line 1: the columns are not those of the schema ({what}); mend the header, "
+        f"or infer a new schema"
+    )
 
 
 def _watched(source: Source, reading: Reading, progress: Progress | None) -> Iterator[Chunk]:
@@ -181,7 +189,9 @@ def settle(
                 for name, encoded in zip(again, texts, strict=True):
                     read[name].append(encoded)
         for name in again:
-            plans[name] = Plan(name, "text", "" if any(chunk.missing == "" for chunk in read[name]) else None, why=plans[name].why)
+            plans[name] = Plan(
+                name, "text", "" if any(chunk.missing == "" for chunk in read[name]) else None, why=plans[name].why
+            )
             columns[name] = read[name]
     return {name: columns[name] for name in scanned.names}
 
@@ -194,7 +204,7 @@ def verify(
     skip: set[str],
     progress: Progress | None = None,
 ) -> None:
-    """Read the files again and compare every text with what the loaded columns print; NotLossless names what differs."""
+    """Read the files again and compare every text with what the loaded columns print, or raise NotLossless."""
     names = list(plans)
     only = [name for name in names if name not in skip]
     start = 0

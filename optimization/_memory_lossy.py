@@ -57,7 +57,15 @@ def lossy(plan: Plan, chunks: list[Encoded], steps: dict[str, int]) -> tuple[Pla
             low, high = int(whole.min()), int(whole.max())
             values, base = narrowed(whole, chunk.valid, low, high)
             rounded.append(
-                replace(chunk, kind="decimal", values=values, base=base, scale=places, low=low / 10.0**places, high=high / 10.0**places)
+                replace(
+                    chunk,
+                    kind="decimal",
+                    values=values,
+                    base=base,
+                    scale=places,
+                    low=low / 10.0**places,
+                    high=high / 10.0**places,
+                )
             )
         chunks = rounded
         told.append(f"rounded to {places} decimals, largest error {worst:.3g}")
@@ -75,7 +83,7 @@ def lossy(plan: Plan, chunks: list[Encoded], steps: dict[str, int]) -> tuple[Pla
             after = before.astype(np.float32).astype(np.float64)
             worst = max(worst, float(np.abs(after - before).max(initial=0.0)))
             cut.append(replace(chunk, kind="float", values=after, base=0, scale=0))
-        if worst > 0 and plan.decimals < 0 or worst > 0 and "decimals" not in steps:
+        if (worst > 0 and plan.decimals < 0) or (worst > 0 and "decimals" not in steps):
             chunks = cut
             plan = replace(plan, decimals=-1)
             told.append(f"float32, largest error {worst:.3g}")

@@ -37,7 +37,9 @@ def arrow_array(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pa.Array 
     if plan.kind == "float" and plan.decimals < 0:
         narrow = exact_in_float32(chunks)
         floats = whole_floats(chunks, rows, np.dtype("f4" if narrow else "f8"))
-        array = pa.Array.from_buffers(pa.float32() if narrow else pa.float64(), rows, [bits, pa.py_buffer(floats)], nulls)
+        array = pa.Array.from_buffers(
+            pa.float32() if narrow else pa.float64(), rows, [bits, pa.py_buffer(floats)], nulls
+        )
         if rows and nulls < rows:
             small = _dictionary(array, floats.itemsize, pa.float64(), None, plan)
             if small is not None:
@@ -56,18 +58,25 @@ def arrow_array(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pa.Array 
     width = max(1, (span.bit_length() + 7) // 8)
     if plan.kind == "int" and base >= 0 and max(highs) >= 1 << 63:
         base, width = 0, 8
-    offsets = whole_numbers(chunks, rows, np.dtype("u8" if width > 4 else "u4"), base, scale if plan.kind == "float" else 0)
+    offsets = whole_numbers(
+        chunks, rows, np.dtype("u8" if width > 4 else "u4"), base, scale if plan.kind == "float" else 0
+    )
     if bits is not None:
         missing = ~np.unpackbits(np.frombuffer(bits, np.uint8), count=rows, bitorder="little").view(np.bool_)
         offsets[missing] = 0
-    numbers = pa.Array.from_buffers(pa.uint64() if width > 4 else pa.uint32(), rows, [bits, pa.py_buffer(offsets)], nulls)
+    numbers = pa.Array.from_buffers(
+        pa.uint64() if width > 4 else pa.uint32(), rows, [bits, pa.py_buffer(offsets)], nulls
+    )
     own = _own_type(plan, base, span)
     best = min(width, own.bit_width / 8 if own is not None else 9)
     codec = PackedType(number_storage(width), logical, "number", base=base, scale=scale)
     small = _dictionary(numbers, best, logical, codec, plan)
     if small is not None:
         return small
-    if own is not None and own.bit_width / 8 <= width:
+    # Beyond 2**53 pandas would round Arrow's own integers with gaps: it makes float64 of them. Ours it takes as they
+    # are.
+    rounded = plan.kind == "int" and nulls > 0 and max(abs(base), abs(base + span)) > 1 << 53
+    if own is not None and own.bit_width / 8 <= width and not rounded:
         # Through the codec's arithmetic, so that both ways agree.
         stored = store_numbers(offsets, width, bits, nulls)
         return codec.decode(stored).cast(own), replace(plan, type=str(own))
@@ -97,7 +106,12 @@ def _own_type(plan: Plan, base: int, span: int) -> pa.DataType | None:
 
 def _constant(array: pa.Array, plan: Plan) -> tuple[pa.Array, Plan] | None:
     """One run for a column of one value."""
-    if len(array) < 16 or len(array) >= 1 << 31 or array.null_count not in (0, len(array)) or len(pc.unique(array.slice(0, 64))) > 1:
+    if (
+        len(array) < 16
+        or len(array) >= 1 << 31
+        or array.null_count not in (0, len(array))
+        or len(pc.unique(array.slice(0, 64))) > 1
+    ):
         return None
     if len(pc.unique(array)) > 1:
         return None
@@ -126,15 +140,18 @@ def _dictionary(
     valid = None if not array.null_count else array.is_valid().to_numpy(zero_copy_only=False)
     ends = _runs(raw, valid) if np.count_nonzero(raw[1:4097] != raw[:4096]) <= 1024 or rows < 4096 else None
     entry = logical.bit_width / 8
-    if ends is not None and len(ends) * (4 + entry) < WORTH * rows * min(width, 1 if len(np.unique(sample)) <= 256 else 2):
+    if ends is not None and len(ends) * (4 + entry) < WORTH * rows * min(
+        width, 1 if len(np.unique(sample)) <= 256 else 2
+    ):
         values = _decoded(array.take(pa.array(ends - 1)), codec, logical)
-        return pa.RunEndEncodedArray.from_arrays(pa.array(ends), values), replace(plan, type=f"run_end_encoded<{logical}>", why=f"{plan.why}; {len(ends):,} runs")
+        return pa.RunEndEncodedArray.from_arrays(pa.array(ends), values), replace(
+            plan, type=f"run_end_encoded<{logical}>", why=f"{plan.why}; {len(ends):,} runs"
+        )
     if len(sample) >= 8192 and len(np.unique(sample)) > len(sample) * 0.9 and rows > 2 * MOST_NUMBERS:
         return None
-    if array.type in (pa.float32(), pa.float64()):
-        # -0.0 and 0.0 are one dictionary entry to Arrow, and two numbers to us.
-        if np.signbit(raw[raw == 0]).any():
-            return None
+    # -0.0 and 0.0 are one dictionary entry to Arrow, and two numbers to us.
+    if array.type in (pa.float32(), pa.float64()) and np.signbit(raw[raw == 0]).any():
+        return None
     found = array.dictionary_encode()
     size = len(found.dictionary)
     code = 1 if size <= 256 else 2 if size <= MOST_NUMBERS else 4
@@ -142,7 +159,9 @@ def _dictionary(
         return None
     indices = found.indices.cast(pa.uint8() if code == 1 else pa.uint16() if code == 2 else pa.uint32())
     values = _decoded(found.dictionary, codec, logical)
-    return pa.DictionaryArray.from_arrays(indices, values), replace(plan, type=f"dictionary<{indices.type}, {logical}>", why=f"{plan.why}; {size:,} different")
+    return pa.DictionaryArray.from_arrays(indices, values), replace(
+        plan, type=f"dictionary<{indices.type}, {logical}>", why=f"{plan.why}; {size:,} different"
+    )
 
 
 def _decoded(array: pa.Array, codec: PackedType | None, logical: pa.DataType) -> pa.Array:
@@ -151,11 +170,16 @@ def _decoded(array: pa.Array, codec: PackedType | None, logical: pa.DataType) ->
     width = codec.storage_type.bit_width // 8
     buffers = array.buffers()
     data = np.frombuffer(buffers[1], array.type.to_pandas_dtype())[array.offset : array.offset + len(array)]
-    valid = None if not array.null_count else pa.py_buffer(np.packbits(array.is_valid().to_numpy(zero_copy_only=False), bitorder="little"))
+    valid = (
+        None
+        if not array.null_count
+        else pa.py_buffer(np.packbits(array.is_valid().to_numpy(zero_copy_only=False), bitorder="little"))
+    )
     return codec.decode(store_numbers(data, width, valid, array.null_count))
 
 
-# --- text --------------------------------------------------------------------------------------------------------------------
+# --- text
+# --------------------------------------------------------------------------------------------------------------------
 
 
 def _text(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pa.Array | pa.ChunkedArray, Plan]:
@@ -171,10 +195,14 @@ def _text(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pa.Array | pa.C
         if bytes_coded < best_bytes:
             valid = None
             if found.valid is not None:
-                valid = np.unpackbits(np.frombuffer(found.valid, np.uint8), count=rows, bitorder="little").view(np.bool_)
+                valid = np.unpackbits(np.frombuffer(found.valid, np.uint8), count=rows, bitorder="little").view(
+                    np.bool_
+                )
             ends = _runs(found.codes, valid)
             why = "; ".join(filter(None, (plan.why, f"{size:,} different texts")))
-            codes = pa.Array.from_buffers(pa.from_numpy_dtype(found.codes.dtype), rows, [found.valid, pa.py_buffer(found.codes)], nulls)
+            codes = pa.Array.from_buffers(
+                pa.from_numpy_dtype(found.codes.dtype), rows, [found.valid, pa.py_buffer(found.codes)], nulls
+            )
             if ends is not None and _runs_bytes(ends, found.texts, size) < WORTH * bytes_coded:
                 values = found.texts.take(codes.take(pa.array(ends - 1)))
                 return (
@@ -184,7 +212,11 @@ def _text(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pa.Array | pa.C
             array = pa.DictionaryArray.from_arrays(codes, found.texts)
             return array, replace(plan, type=f"dictionary<{codes.type}, string>", why=why)
     if hexed is not None:
-        return hexed, replace(plan, type=f"text in {hexed.type.storage_type.byte_width} bytes", why="; ".join(filter(None, (plan.why, "hexadecimal digits, two a byte"))))
+        return hexed, replace(
+            plan,
+            type=f"text in {hexed.type.storage_type.byte_width} bytes",
+            why="; ".join(filter(None, (plan.why, "hexadecimal digits, two a byte"))),
+        )
     texts = whole_texts(chunks)
     why = "; ".join(filter(None, (plan.why, "almost every text is different")))
     return texts, replace(plan, type=str(texts.type), why=why)
@@ -196,7 +228,9 @@ def _runs_bytes(ends: np.ndarray, texts: pa.Array, size: int) -> float:
 
 
 def _hex(chunks: list[Encoded], rows: int) -> Any:
-    """Texts of one width that are nothing but hexadecimal digits of one case (or a UUID), two digits a byte; None otherwise."""
+    """Texts of one width that are nothing but hexadecimal digits of one case (or a UUID), two digits a byte; None
+    otherwise.
+    """
     width = -1
     for chunk in chunks:  # a glance at the first texts of each chunk spares most columns the rest
         if chunk.kind != "text" or chunk.texts is None:
@@ -244,7 +278,9 @@ def _hex(chunks: list[Encoded], rows: int) -> Any:
     nulls = int(rows - np.count_nonzero(present))
     codec = PackedType(pa.binary(raw.shape[1]), pa.string(), "hex", upper=bool(upper), dashes=dashes)
     bits = pa.py_buffer(np.packbits(present, bitorder="little")) if nulls else None
-    return pa.ExtensionArray.from_storage(codec, pa.Array.from_buffers(pa.binary(raw.shape[1]), rows, [bits, pa.py_buffer(raw)], nulls))
+    return pa.ExtensionArray.from_storage(
+        codec, pa.Array.from_buffers(pa.binary(raw.shape[1]), rows, [bits, pa.py_buffer(raw)], nulls)
+    )
 
 
 _NIBBLE = np.full(256, 255, np.uint8)

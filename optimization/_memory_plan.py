@@ -28,7 +28,7 @@ _NUMBERS = {"int", "decimal", "float"}
 class Plan:
     """What a column is, enough to print its texts again: the entry of a column in the schema file.
 
-    `missing` is the spelling of missing rows ("" = an empty unquoted field, None = no row is missing), `form` the form of
+    `missing` is the spelling of missing rows ("" = an empty unquoted field, None = no row is), `form` the form of
     dates and timestamps or the two words of a boolean ("yes/no"), `decimals` the places of an exact decimal (-1: a full
     float), `plain` says that whole numbers are written without a decimal point, `low` and `high` bound numbers.
     """
@@ -60,13 +60,17 @@ def as_text(texts: pa.Array) -> Encoded:
         coded = texts.dictionary_encode()
         if len(coded.dictionary) <= len(texts) // 3:
             valid = pc.is_valid(coded.indices).to_numpy(zero_copy_only=False) if texts.null_count else None
-            codes = coded.indices.fill_null(0).to_numpy(zero_copy_only=False).astype(unsigned_for(max(len(coded.dictionary) - 1, 0)))
+            codes = (
+                coded.indices.fill_null(0)
+                .to_numpy(zero_copy_only=False)
+                .astype(unsigned_for(max(len(coded.dictionary) - 1, 0)))
+            )
             return replace(encoded, kind="dictionary", values=codes, valid=valid, texts=coded.dictionary)
     return encoded
 
 
 def unify(name: str, chunks: list[Encoded]) -> tuple[Plan, list[Encoded]]:
-    """One plan for all chunks of a column, and the chunks of that kind; Reread where only the file still has the text."""
+    """One plan for all chunks of a column, and the chunks of that kind; Reread where only the file has the text."""
     plan = decide(name, chunks)
     return plan, [convert(plan, chunk) for chunk in chunks if chunk.length]
 
@@ -94,9 +98,16 @@ def decide(name: str, chunks: list[Encoded]) -> Plan:
             return found
     gap = "" if "" in spellings else None
     if len(spellings) > 1:
-        return Plan(name, "text", gap, why="missing is spelled in several ways: " + ", ".join(repr(s) for s in sorted(spellings)))
+        return Plan(
+            name,
+            "text",
+            gap,
+            why="missing is spelled in several ways: " + ", ".join(repr(s) for s in sorted(spellings)),
+        )
     if kinds & {"text", "dictionary"}:
-        return Plan(name, "text", gap, why="mixed: " + ", ".join(sorted(kinds)) if kinds - {"text", "dictionary"} else "")
+        return Plan(
+            name, "text", gap, why="mixed: " + ", ".join(sorted(kinds)) if kinds - {"text", "dictionary"} else ""
+        )
     if kinds <= _NUMBERS:
         return _number(name, full, missing)
     if kinds == {"date"} or kinds == {"timestamp"}:
@@ -108,7 +119,10 @@ def _gaps_named_alike(chunks: list[Encoded]) -> list[Encoded]:
     """A chunk that holds nothing but `NA` beside chunks of numbers is a chunk of missing rows."""
     if not {chunk.kind for chunk in chunks} & {"int", "decimal", "float", "date", "timestamp"}:
         return chunks
-    return [Encoded("empty", chunk.length, missing=_only_word(chunk)) if _only_word(chunk) in MISSING else chunk for chunk in chunks]
+    return [
+        Encoded("empty", chunk.length, missing=_only_word(chunk)) if _only_word(chunk) in MISSING else chunk
+        for chunk in chunks
+    ]
 
 
 def _only_word(chunk: Encoded) -> str | None:
@@ -212,9 +226,12 @@ def convert(plan: Plan, chunk: Encoded) -> Encoded:
 
 
 def _as_bits(chunk: Encoded, plan: Plan) -> Encoded:
+    if chunk.kind == "bool":
+        return chunk
     if chunk.kind != "dictionary":
         raise Reread(f"{chunk.kind} where {plan.form} is expected")
-    assert chunk.texts is not None and chunk.values is not None
+    assert chunk.texts is not None
+    assert chunk.values is not None
     words = chunk.texts.to_pylist()
     pair = plan.form.split("/")
     if not set(words) <= {*pair, plan.missing or pair[0]}:
@@ -225,7 +242,11 @@ def _as_bits(chunk: Encoded, plan: Plan) -> Encoded:
         valid = None if known.all() else known
     truth = np.array([word == pair[0] for word in words])
     return Encoded(
-        "bool", chunk.length, values=truth[chunk.values].astype(np.uint8), valid=valid, missing=None if valid is None else plan.missing
+        "bool",
+        chunk.length,
+        values=truth[chunk.values].astype(np.uint8),
+        valid=valid,
+        missing=None if valid is None else plan.missing,
     )
 
 
@@ -240,7 +261,8 @@ def _as_text(chunk: Encoded, why: str) -> Encoded:
     return as_text(printed.fill_null(chunk.missing) if chunk.missing else printed)
 
 
-# --- a schema that is given ----------------------------------------------------------------------------------------------
+# --- a schema that is given
+# ----------------------------------------------------------------------------------------------
 
 
 def fit(plan: Plan, chunk: Encoded) -> Encoded | None:

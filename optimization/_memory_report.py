@@ -34,7 +34,8 @@ class ColumnReport:
 def before_bytes(plan: Plan, chunks: list[Encoded], rows: int) -> int:
     """What pandas takes with text in object columns (`memory_usage(deep=True)`), for a column of this kind.
 
-    Numbers take 8 bytes, `True`/`False` 1, a text its pointer and its Python string (non-ASCII texts take somewhat more).
+    Numbers take 8 bytes, `True`/`False` 1, a text its pointer and its Python string (non-ASCII texts take somewhat
+    more).
     """
     nulls = sum(chunk.nulls for chunk in chunks)
     if plan.kind in ("int", "float", "empty"):
@@ -76,14 +77,26 @@ def table(columns: list[ColumnReport], rows: int, most: int = 200) -> str:
     lines = [("column", "B/row before", "B/row now", "type", "why; missing")]
     for column in shown:
         gap = f"; {column.missing} = missing" if column.missing else ""
-        lines.append((column.name, f"{column.before / per:.2f}", f"{column.after / per:.2f}", column.type, column.why + gap))
+        lines.append(
+            (column.name, f"{column.before / per:.2f}", f"{column.after / per:.2f}", column.type, column.why + gap)
+        )
     if len(shown) < len(columns):
         lines.append((f"… {len(columns) - len(shown):,} more", "", "", "", "--json has them all"))
     before, after = sum(c.before for c in columns), sum(c.after for c in columns)
-    lines.append(("all", f"{before / per:.2f}", f"{after / per:.2f}", f"{after:,} bytes", f"from {before:,} bytes with object strings"))
+    lines.append(
+        (
+            "all",
+            f"{before / per:.2f}",
+            f"{after / per:.2f}",
+            f"{after:,} bytes",
+            f"from {before:,} bytes with object strings",
+        )
+    )
     widths = [min(max(len(line[place]) for line in lines), 48) for place in range(4)]
     return "\n".join(
-        f"{line[0]:<{widths[0]}}  {line[1]:>{widths[1]}}  {line[2]:>{widths[2]}}  {line[3]:<{widths[3]}}  {line[4]}".rstrip() for line in lines
+        f"{line[0]:<{widths[0]}}  {line[1]:>{widths[1]}}  {line[2]:>{widths[2]}}  "
+        f"{line[3]:<{widths[3]}}  {line[4]}".rstrip()
+        for line in lines
     )
 
 
@@ -102,7 +115,7 @@ def picture(columns: list[ColumnReport], rows: int, path: str | Path, title: str
     per = max(rows, 1)
     shown = sorted(columns, key=lambda column: -column.before)[:most][::-1]
     figure, axes = plt.subplots(figsize=(9, 1.4 + 0.24 * max(len(shown), 1)), layout="constrained")
-    places = np.arange(len(shown))
+    places = list(range(len(shown)))
     axes.barh(places, [c.before / per for c in shown], height=0.8, color="#c9d3dc", label="pandas, object strings")
     axes.barh(places, [c.after / per for c in shown], height=0.5, color="#1b6ca8", label="now")
     axes.set_yticks(places, [c.name[:32] for c in shown], fontsize=8)
@@ -110,11 +123,15 @@ def picture(columns: list[ColumnReport], rows: int, path: str | Path, title: str
     before, after = sum(c.before for c in columns), sum(c.after for c in columns)
     axes.set_title(f"{title}: {before / 1e6:,.1f} MB → {after / 1e6:,.1f} MB", fontsize=10, loc="left")
     for place, column in zip(places, shown, strict=True):
-        axes.text(column.before / per, place, f" {column.before / per:.1f} → {column.after / per:.2f}", va="center", fontsize=7)
+        axes.text(
+            column.before / per,
+            place,
+            f" {column.before / per:.1f} → {column.after / per:.2f}",
+            va="center",
+            fontsize=7,
+        )
     axes.legend(loc="lower right", fontsize=8, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.12)
     figure.savefig(path, dpi=150, format=form, metadata={"Date": None} if form == "svg" else None)
     plt.close(figure)
-
-

@@ -16,14 +16,20 @@ PIECE_ROWS = 1 << 18
 
 
 def encoded_column(name: Hashable, series: pd.Series) -> tuple[Plan, list[Encoded]] | None:
-    """The chunks of a column of texts, whole numbers, floats, booleans or dates; None for a dtype that is kept as it is."""
+    """The chunks of a column of texts, whole numbers, floats, booleans or dates; None for a dtype that is kept as it
+    is.
+    """
     dtype = series.dtype
     values = series
-    if dtype == object:
+    if pd.api.types.is_object_dtype(dtype):
         kind = pd.api.types.infer_dtype(series, skipna=True)
         if kind == "string" and _one_gap(series):
             return _texts(str(name), series)
-        if kind == "date" and not any(isinstance(v, datetime.datetime) for v in series.dropna().head(100)) and _one_gap(series):
+        if (
+            kind == "date"
+            and not any(isinstance(v, datetime.datetime) for v in series.dropna().head(100))
+            and _one_gap(series)
+        ):
             return _dates(str(name), series)
         if kind == "boolean" and not series.isna().any():
             values = series.astype(bool)
@@ -59,8 +65,7 @@ def _texts(name: str, series: pd.Series) -> tuple[Plan, list[Encoded]] | None:
             array = pa.array(piece, pa.string(), from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError, OverflowError):
             return None  # lone surrogates and the like
-        for part in array.chunks if isinstance(array, pa.ChunkedArray) else [array]:
-            chunks.append(as_text(part))
+        chunks += [as_text(part) for part in (array.chunks if isinstance(array, pa.ChunkedArray) else [array])]
     missing = "" if any(chunk.missing == "" for chunk in chunks) else None
     return Plan(name, "text", missing), chunks
 
@@ -78,9 +83,13 @@ def _numbers(name: str, series: pd.Series) -> tuple[Plan, list[Encoded]] | None:
     if valid is None:
         wide = series.to_numpy(dtype="bool" if truth else "uint64" if _unsigned64(series) else "int64")
     else:
-        wide = series.fillna(False if truth else 0).to_numpy(dtype="bool" if truth else "uint64" if _unsigned64(series) else "int64")
+        wide = series.fillna(False if truth else 0).to_numpy(
+            dtype="bool" if truth else "uint64" if _unsigned64(series) else "int64"
+        )
     if truth:
-        chunk = Encoded("bool", len(series), values=wide.astype(np.uint8), valid=valid, missing="" if valid is not None else None)
+        chunk = Encoded(
+            "bool", len(series), values=wide.astype(np.uint8), valid=valid, missing="" if valid is not None else None
+        )
         if valid is not None and not valid.any():
             return None
         return Plan(name, "bool", chunk.missing, "True/False", high=1, why="booleans, a bit each"), [chunk]
@@ -91,7 +100,9 @@ def _unsigned64(series: pd.Series) -> bool:
     return str(series.dtype).lower().startswith("uint64")
 
 
-def _whole(name: str, kind: str, wide: np.ndarray, valid: np.ndarray | None, form: str) -> tuple[Plan, list[Encoded]] | None:
+def _whole(
+    name: str, kind: str, wide: np.ndarray, valid: np.ndarray | None, form: str
+) -> tuple[Plan, list[Encoded]] | None:
     present = wide if valid is None else wide[valid]
     if not len(present):
         return None
@@ -99,7 +110,17 @@ def _whole(name: str, kind: str, wide: np.ndarray, valid: np.ndarray | None, for
     if wide.dtype == np.uint64 and high < 1 << 63:
         wide = wide.astype(np.int64)
     values, base = narrowed(wide, valid, low, high)
-    chunk = Encoded(kind, len(wide), values=values, valid=valid, base=base, form=form, low=low, high=high, missing="" if valid is not None else None)
+    chunk = Encoded(
+        kind,
+        len(wide),
+        values=values,
+        valid=valid,
+        base=base,
+        form=form,
+        low=low,
+        high=high,
+        missing="" if valid is not None else None,
+    )
     return decide(name, [chunk]), [chunk]
 
 

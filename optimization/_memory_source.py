@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,7 +32,21 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 # Bytes of these encodings below 0x80 are not always the ASCII character: records are found after decoding.
-_NEEDS_DECODING_FIRST = ("utf-16", "utf-32", "utf_16", "utf_32", "shift_jis", "cp932", "gb", "big5", "euc", "johab", "cp949", "iso2022", "utf-7")
+_NEEDS_DECODING_FIRST = (
+    "utf-16",
+    "utf-32",
+    "utf_16",
+    "utf_32",
+    "shift_jis",
+    "cp932",
+    "gb",
+    "big5",
+    "euc",
+    "johab",
+    "cp949",
+    "iso2022",
+    "utf-7",
+)
 # Code points that Windows-1252 leaves undefined.
 _NOT_IN_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 
@@ -49,7 +63,8 @@ class Chunk:
 def sniff_encoding(sample: bytes) -> str:
     """The encoding of bytes that are no valid UTF-8: Windows-1252 unless the bytes speak for another family.
 
-    Two stray bytes cannot prove an encoding; Windows-1252 is what spreadsheets write and what browsers assume. Text that is
+    Two stray bytes cannot prove an encoding; Windows-1252 is what spreadsheets write and what browsers assume. Text
+    that is
     full of non-ASCII bytes (Cyrillic, Greek, Chinese, Japanese …) is given to charset-normalizer.
     """
     high = [byte for byte in sample if byte > 127]
@@ -63,7 +78,7 @@ def sniff_encoding(sample: bytes) -> str:
 
 
 def sniff_delimiter(head: str) -> str:
-    """The delimiter that cuts most of the first records into the same number (> 1) of fields; a comma where none does."""
+    """The delimiter that cuts most of the first records into the same number (> 1) of fields; else a comma."""
     best, best_score = ",", 0.0
     for delimiter in DELIMITERS:
         try:
@@ -82,18 +97,26 @@ def sniff_delimiter(head: str) -> str:
 class Source:
     """A CSV file: `header` (names as written), `encoding`, `delimiter`, and `chunks()`, the records in file order.
 
-    `encoding` None: found out, from the first bytes (marks, UTF-16) and from the first chunk that is not ASCII. `delimiter`
+    `encoding` None: found out, from the first bytes (marks, UTF-16) and the first chunk that is not ASCII. `delimiter`
     None: found out from the head. gzip and zstd are recognised by their first bytes.
     """
 
-    def __init__(self, path: str | Path, encoding: str | None = None, delimiter: str | None = None, chunk_bytes: int = CHUNK_BYTES) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        chunk_bytes: int = CHUNK_BYTES,
+    ) -> None:
         self.path = str(path)
         self.asked_encoding = encoding
         if encoding is not None:
             try:
                 codecs.lookup(encoding)
             except LookupError as error:
-                raise BadInput(f"unknown encoding {encoding!r}: give one that Python knows, such as utf-8 or windows-1252") from error
+                raise BadInput(
+                    f"unknown encoding {encoding!r}: give one that Python knows, such as utf-8 or windows-1252"
+                ) from error
         if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
             raise BadInput(f"--delimiter {delimiter!r}: one character is needed, such as ; or a tab")
         self.encoding = encoding or ""
@@ -105,18 +128,19 @@ class Source:
         head = self._head(delimiter)
         self.chunk_bytes = max(chunk_bytes, min(len(head) * 1024, 64 << 20)) if len(self.header) > 1000 else chunk_bytes
 
-    # --- bytes ---------------------------------------------------------------------------------------------------------
+    # --- bytes
+    # ---------------------------------------------------------------------------------------------------------
 
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> Any:
         raw = open(self.path, "rb")  # noqa: SIM115 the reader closes it
         magic = raw.read(4)
         raw.seek(0)
         if magic.startswith(_GZIP):
             self.compression = "gzip"
-            return gzip.open(raw)  # type: ignore[return-value]
+            return gzip.open(raw)
         if magic == _ZSTD:
             self.compression = "zstd"
-            return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")  # type: ignore[return-value]
+            return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
         return raw
 
     def _blocks(self, size: int) -> Iterator[bytes]:
@@ -140,7 +164,9 @@ class Source:
         for mark, name in _BOMS:
             if raw.startswith(mark):
                 # utf-16 bytes told by name and by mark agree; a mark outranks nothing else
-                if not self.encoding or self.encoding.lower().replace("_", "-").startswith(("utf-8", "utf-16", "utf-32")):
+                if not self.encoding or self.encoding.lower().replace("_", "-").startswith(
+                    ("utf-8", "utf-16", "utf-32")
+                ):
                     self.encoding, self.mark = name, mark
                 break
         if not self.encoding and b"\0" in raw[:4096]:
@@ -155,14 +181,19 @@ class Source:
         head = b"".join(_first_blocks(self._utf8_blocks(), HEAD_BYTES))
         # Only '\r', no '\n': the line ends of old Macs.
         self.newline = b"\r" if b"\n" not in head and b"\r" in head else b"\n"
-        text = head.decode("utf-8" if _is_utf8(head) else self.encoding if self.encoding and not self.decode_first else "latin-1", errors="replace")
+        text = head.decode(
+            "utf-8" if _is_utf8(head) else self.encoding if self.encoding and not self.decode_first else "latin-1",
+            errors="replace",
+        )
         end = _record_end(np.frombuffer(head, np.uint8), self.newline[0])
         if end < 0 and len(head) >= HEAD_BYTES:  # a header (10,000 columns) longer than the first look
             head = b"".join(_first_blocks(self._utf8_blocks(), 64 * HEAD_BYTES))
             end = _record_end(np.frombuffer(head, np.uint8), self.newline[0])
         self.header_bytes = head[: end + 1] if end >= 0 else head
         body = head[: head.rfind(self.newline) + 1] or head
-        self.delimiter = delimiter or sniff_delimiter((body if len(body) > end else head).decode("utf-8", errors="replace") if _is_utf8(body) else text)
+        self.delimiter = delimiter or sniff_delimiter(
+            (body if len(body) > end else head).decode("utf-8", errors="replace") if _is_utf8(body) else text
+        )
         header_text = self._text(self.header_bytes)
         csv.field_size_limit(sys.maxsize)
         rows = list(csv.reader(io.StringIO(header_text.rstrip("\r\n"), newline=""), delimiter=self.delimiter))
@@ -223,7 +254,8 @@ class Source:
         except UnicodeDecodeError as error:
             line = first_line + data.count(self.newline, 0, error.start)
             raise BadInput(
-                f"{self.path}, line {line:,}: byte 0x{data[error.start]:02x} is not valid {name}; name the right encoding with --encoding"
+                f"{self.path}, line {line:,}: byte 0x{data[error.start]:02x} is not valid {name}; "
+                f"name the right encoding with --encoding"
             ) from error
 
     @property
@@ -231,7 +263,8 @@ class Source:
         """The encoding to report: what was told or found; utf-8 where every byte is ASCII."""
         return self.encoding or "utf-8"
 
-    # --- records -------------------------------------------------------------------------------------------------------
+    # --- records
+    # -------------------------------------------------------------------------------------------------------
 
     def chunks(self, drop_repeated_header: bool = True) -> Iterator[Chunk]:
         """The records after the header, some 8 MB at a time, each chunk ending with a whole record."""
@@ -275,7 +308,9 @@ class Source:
         start = 0
         while place >= 0:
             after = place + len(header)
-            whole = (place == 0 or data[place - 1 : place] == self.newline) and (after == len(data) or data[after : after + 1] in (b"\r", b"\n"))
+            whole = (place == 0 or data[place - 1 : place] == self.newline) and (
+                after == len(data) or data[after : after + 1] in (b"\r", b"\n")
+            )
             if whole and data.count(b'"', 0, place) % 2 == 0:
                 end = data.find(self.newline, after)
                 end = len(data) if end < 0 else end + 1
@@ -337,8 +372,9 @@ def _record_end(data: np.ndarray, newline: int) -> int:
 def last_record_end(data: bytes, newline: int, delimiter: int) -> int:
     """The place of the last newline that ends a record, -1 if there is none.
 
-    A newline inside quotes belongs to its field. Where every quote stands beside a delimiter, a newline or another quote,
-    counting them is enough; a quote inside an unquoted field (5" pipe) means nothing, and then they are walked one by one.
+    A newline inside quotes belongs to its field. Where every quote stands beside a delimiter, a newline or another
+    quote,
+    counting them is enough; a quote inside an unquoted field (5" pipe) means nothing: then they are walked one by one.
     """
     end = data.rfind(newline)
     if end < 0 or QUOTE not in data:
@@ -387,7 +423,8 @@ def _walked(quotes: np.ndarray, opening: np.ndarray, view: np.ndarray) -> np.nda
     return np.asarray(structural, dtype=np.int64)
 
 
-# --- one chunk to columns of text ----------------------------------------------------------------------------------------
+# --- one chunk to columns of text
+# ----------------------------------------------------------------------------------------
 
 
 def unique_names(header: list[str]) -> list[str]:
@@ -421,7 +458,9 @@ def parse(chunk: Chunk, names: list[str], source: Source, only: list[str] | None
     try:
         table = pa.csv.read_csv(
             pa.BufferReader(chunk.data),
-            read_options=pa.csv.ReadOptions(use_threads=False, block_size=max(len(chunk.data) + 1, 64), column_names=names),
+            read_options=pa.csv.ReadOptions(
+                use_threads=False, block_size=max(len(chunk.data) + 1, 64), column_names=names
+            ),
             parse_options=pa.csv.ParseOptions(
                 delimiter=source.delimiter,
                 newlines_in_values=True,
@@ -441,8 +480,10 @@ def parse(chunk: Chunk, names: list[str], source: Source, only: list[str] | None
         if ragged:
             row = ragged[0]
             raise BadInput(
-                f"{source.path}, line {_ragged_line(chunk, source, len(names)):,}: {row.actual_columns} fields where the header has "
-                f"{row.expected_columns} ({_shortened(row.text)}): mend the line, or name the delimiter with --delimiter"
+                f"{source.path}, line {_ragged_line(chunk, source, len(names)):,}: "
+                f"{row.actual_columns} fields where the header has "
+                f"{row.expected_columns} ({_shortened(row.text)}): mend the line, or name the "
+                f"delimiter with --delimiter"
             ) from error
         if "Empty CSV" in str(error):
             return pa.table({name: pa.array([], pa.string()) for name in columns})

@@ -1,4 +1,6 @@
-"""An Arrow type for values kept narrower than Arrow's own types allow; `to_pandas` and `to_pylist` give the values themselves."""
+"""An Arrow type for values kept narrower than Arrow's own types allow; `to_pandas` and `to_pylist` give the values
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,11 @@ _HEX = {False: np.frombuffer(b"0123456789abcdef", np.uint8), True: np.frombuffer
 DASHES = (8, 13, 18, 23)  # of a UUID
 
 
-class PackedType(pa.ExtensionType):
+class PackedType(pa.ExtensionType):  # type: ignore[misc]
     """Values of `logical` type, stored by `codec`:
 
-    number: `(storage + base) / 10**scale`, storage unsigned little-endian of 1 … 8 bytes (1, 2, 4, 8: an Arrow integer,
+    number: `(storage + base) * times / 10**scale`, storage unsigned little-endian of 1 … 8 bytes (1, 2, 4, 8: an
+    Arrow integer,
     else fixed-size binary) · hex: text of hexadecimal digits, two a byte, `dashes` as in a UUID.
     """
 
@@ -59,7 +62,7 @@ class PackedType(pa.ExtensionType):
         mask = null_mask(storage)
         if pa.types.is_uint64(self.logical):
             return pa.array(wide.astype(np.uint64) + np.uint64(base), mask=mask)
-        numbers = wide.astype(np.int64) + base
+        numbers = (wide.astype(np.int64) + base) * self.settings.get("times", 1)
         if pa.types.is_floating(self.logical):
             floats = numbers.astype(np.float64)
             return pa.array(floats / 10.0**scale if scale else floats, mask=mask)
@@ -83,7 +86,7 @@ class PackedType(pa.ExtensionType):
         return texts if mask is None else texts.take(pa.array(np.arange(len(texts)), mask=mask))
 
 
-class PackedArray(pa.ExtensionArray):
+class PackedArray(pa.ExtensionArray):  # type: ignore[misc]
     """An array of packed values."""
 
     def decoded(self) -> pa.Array:
@@ -96,7 +99,7 @@ class PackedArray(pa.ExtensionArray):
         return values
 
 
-class PackedScalar(pa.ExtensionScalar):
+class PackedScalar(pa.ExtensionScalar):  # type: ignore[misc]
     """One packed value."""
 
     def as_py(self, **settings: Any) -> Any:
@@ -119,7 +122,7 @@ class _Decoding(pd.ArrowDtype):
             return pd.array(values.to_numpy(), dtype="float64", copy=False)
         if pa.types.is_timestamp(values.type) and values.type.tz is None:
             return pd.array(values.to_numpy(), copy=False)
-        return pd.ArrowDtype(self.pyarrow_dtype).__from_arrow__(values)
+        return pd.arrays.ArrowExtensionArray(values)
 
 
 def type_named(name: str) -> pa.DataType:
@@ -167,7 +170,11 @@ def store_numbers(values: np.ndarray, width: int, validity: pa.Buffer | None, nu
     if width in (1, 2, 4, 8):
         data = np.ascontiguousarray(values.astype(f"u{width}", copy=False))
     else:
-        data = np.ascontiguousarray(values.astype("<u8" if width > 4 else "<u4", copy=False)).view(np.uint8).reshape(len(values), -1)[:, :width]
+        data = (
+            np.ascontiguousarray(values.astype("<u8" if width > 4 else "<u4", copy=False))
+            .view(np.uint8)
+            .reshape(len(values), -1)[:, :width]
+        )
         data = np.ascontiguousarray(data)
     return pa.Array.from_buffers(kind, len(values), [validity, pa.py_buffer(data)], nulls)
 

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from optimization._memory_assemble import coded, exact_in_float32, placed, validity, whole_floats, whole_numbers, whole_texts
+from optimization._memory_assemble import (
+    coded,
+    exact_in_float32,
+    placed,
+    validity,
+    whole_floats,
+    whole_numbers,
+    whole_texts,
+)
 from optimization._memory_encode import Encoded, text_parts, unit_of
 from optimization._memory_plan import Plan
 from optimization._memory_types import null_mask, values_of
@@ -29,7 +38,9 @@ def int_type(low: int, high: int) -> str:
     raise OverflowError(f"{low} … {high} is beyond 64 bits")
 
 
-def series_array(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pd.api.extensions.ExtensionArray | np.ndarray, Plan]:
+def series_array(
+    plan: Plan, chunks: list[Encoded], rows: int
+) -> tuple[pd.api.extensions.ExtensionArray | np.ndarray, Plan]:
     """The column as what a pandas Series takes, and the plan with its type and the reason."""
     if plan.kind == "empty":
         return _arrow(pa.nulls(rows, pa.int8())), replace(plan, type="int8[pyarrow]")
@@ -55,7 +66,9 @@ def series_array(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pd.api.e
         return whole_floats(chunks, rows, np.dtype(dtype)), replace(plan, type=dtype, why=why)
     if plan.kind == "date":
         bits, nulls = validity(chunks, rows)
-        array = pa.Array.from_buffers(pa.date32(), rows, [bits, pa.py_buffer(whole_numbers(chunks, rows, np.dtype("i4")))], nulls)
+        array = pa.Array.from_buffers(
+            pa.date32(), rows, [bits, pa.py_buffer(whole_numbers(chunks, rows, np.dtype("i4")))], nulls
+        )
         return _arrow(array), replace(plan, type="date32[day][pyarrow]")
     if plan.kind == "timestamp":
         unit = unit_of(plan.form)
@@ -88,11 +101,17 @@ def _text(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pd.api.extensio
     return array, replace(plan, type="category", why="; ".join(filter(None, (plan.why, f"{size:,} different texts"))))
 
 
-def series_of_values(plan: Plan, parts: list[pa.Array]) -> pd.api.extensions.ExtensionArray | np.ndarray:
+def series_of_values(plan: Plan, parts: list[pa.Array]) -> Any:
     """A packed column as what a pandas Series takes: the same kinds of type as `series_array` gives."""
     values = pa.chunked_array([values_of(part) for part in parts]) if parts else pa.chunked_array([], pa.null())
     if plan.kind == "empty":
         return _arrow(pa.nulls(len(values), pa.int8()))
+    if plan.kind == "kept":  # a DataFrame's column of a dtype that is passed on
+        return (
+            (pa.chunked_array(parts) if len(parts) == 1 and pa.types.is_dictionary(parts[0].type) else values)
+            .to_pandas()
+            .array
+        )
     if plan.kind == "int":
         return _arrow(values.cast(pa.type_for_alias(int_type(int(plan.low), int(plan.high)))))
     if plan.kind == "float":
@@ -107,12 +126,21 @@ def series_of_values(plan: Plan, parts: list[pa.Array]) -> pd.api.extensions.Ext
         return _arrow(values)
     if len(parts) == 1 and pa.types.is_dictionary(parts[0].type):
         codes, texts = parts[0].indices, parts[0].dictionary
-        if len(texts) * 8 + text_parts(texts)[1].nbytes + len(codes) * (1 if len(texts) <= 128 else 2 if len(texts) <= 1 << 15 else 4) < values.nbytes:
+        if (
+            len(texts) * 8
+            + text_parts(texts)[1].nbytes
+            + len(codes) * (1 if len(texts) <= 128 else 2 if len(texts) <= 1 << 15 else 4)
+            < values.nbytes
+        ):
             return _category(codes.fill_null(0).to_numpy(zero_copy_only=False), null_mask(codes), texts)
-    return _arrow(values) if len(set(map(type, parts))) and not pa.types.is_run_end_encoded(parts[0].type) else _recoded(values)
+    return (
+        _arrow(values)
+        if len(set(map(type, parts))) and not pa.types.is_run_end_encoded(parts[0].type)
+        else _recoded(values)
+    )
 
 
-def _recoded(values: pa.ChunkedArray) -> pd.Categorical:
+def _recoded(values: pa.ChunkedArray) -> Any:
     found = values.combine_chunks().dictionary_encode()
     texts = found.dictionary
     order = pc.sort_indices(texts).to_numpy(zero_copy_only=False)
@@ -122,18 +150,20 @@ def _recoded(values: pa.ChunkedArray) -> pd.Categorical:
     return _category(rank[found.indices.fill_null(0).to_numpy(zero_copy_only=False)], mask, texts.take(pa.array(order)))
 
 
-def _category(codes: np.ndarray, mask: np.ndarray | None, texts: pa.Array) -> pd.Categorical:
+def _category(codes: np.ndarray, mask: np.ndarray | None, texts: pa.Array) -> Any:
     size = len(texts)
-    signed = codes.astype(np.int8 if size <= CATEGORY_CODES[0] else np.int16 if size <= CATEGORY_CODES[1] else np.int32)
+    signed: Any = codes.astype(
+        np.int8 if size <= CATEGORY_CODES[0] else np.int16 if size <= CATEGORY_CODES[1] else np.int32
+    )
     if mask is not None:
         signed[mask] = -1
     # Sorted, so that sort_values and groupby give the order of the texts.
     return pd.Categorical.from_codes(signed, dtype=pd.CategoricalDtype(pd.Index(text_array(texts))), validate=False)
 
 
-def text_array(texts: pa.Array | pa.ChunkedArray) -> pd.api.extensions.ExtensionArray:
+def text_array(texts: pa.Array | pa.ChunkedArray) -> Any:
     """pandas' own text dtype (`str`) over arrow texts."""
-    return pd.StringDtype("pyarrow", na_value=np.nan).__from_arrow__(texts)
+    return pd.StringDtype("pyarrow", na_value=np.nan).__from_arrow__(texts)  # type: ignore[attr-defined]
 
 
 def _arrow(array: pa.Array | pa.ChunkedArray) -> pd.api.extensions.ExtensionArray:
@@ -153,11 +183,21 @@ def reader(series: pd.Series) -> Callable[[int, int], pa.Array]:
 
         return taken
     if isinstance(array, pd.arrays.ArrowExtensionArray):
-        chunked = pa.chunked_array(array.__arrow_array__()) if not isinstance(array.__arrow_array__(), pa.ChunkedArray) else array.__arrow_array__()
+        chunked = (
+            pa.chunked_array(array.__arrow_array__())
+            if not isinstance(array.__arrow_array__(), pa.ChunkedArray)
+            else array.__arrow_array__()
+        )
 
         def sliced(start: int, stop: int) -> pa.Array:
             part = chunked.slice(start, stop - start)
-            return part.chunk(0) if part.num_chunks == 1 else pa.concat_arrays(part.chunks) if part.num_chunks else pa.array([], part.type)
+            return (
+                part.chunk(0)
+                if part.num_chunks == 1
+                else pa.concat_arrays(part.chunks)
+                if part.num_chunks
+                else pa.array([], part.type)
+            )
 
         return sliced
     numbers = series.to_numpy()
@@ -184,5 +224,3 @@ def column_bytes(series: pd.Series) -> int:
 def array_nbytes(array: pd.api.extensions.ExtensionArray | np.ndarray) -> int:
     """The bytes of a column that is no Series yet."""
     return column_bytes(pd.Series(array, copy=False))
-
-

@@ -1,4 +1,6 @@
-"""Generate the mixed data set that the memory optimization is measured on: 34 columns, any number of rows, the same bytes each time."""
+"""Generate the mixed data set that the memory optimization is measured on: 34 columns, any number of rows, the same
+bytes each time.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +16,115 @@ BLOCK_ROWS = 100_000
 SEED = 460
 COLUMNS = 34
 
-_FIRST = "Ana Luis Marta Jon Eva Pau Sara Hugo Irene Leo Nora Álvaro Lucía Martín Sofía Mateo Inés Óscar Carmen Iker".split()
-_LAST = (
-    "García López Pérez Núñez Etxeberria Vidal Serra Ortiz Romero Castro Vega Blanco Prieto Santos Ibáñez Fuentes Rojas Moya Soler Pardo"
-).split()
-_WORDS = (
-    "late early parcel box gift fragile heavy signed returned paid refund urgent leave at the door call first ring twice neighbour office "
-    "reception weekend only morning evening second floor no lift blue red green small large new used spare part"
-).split()
-_COUNTRIES = "ES FR PT DE IT NL BE PL SE DK NO FI IE AT CH CZ GR HU RO BG".split()
-_STATES = "created paid packed shipped delivered returned cancelled".split()
+_FIRST = [
+    "Ana",
+    "Luis",
+    "Marta",
+    "Jon",
+    "Eva",
+    "Pau",
+    "Sara",
+    "Hugo",
+    "Irene",
+    "Leo",
+    "Nora",
+    "Álvaro",
+    "Lucía",
+    "Martín",
+    "Sofía",
+    "Mateo",
+    "Inés",
+    "Óscar",
+    "Carmen",
+    "Iker",
+]
+_LAST = [
+    "García",
+    "López",
+    "Pérez",
+    "Núñez",
+    "Etxeberria",
+    "Vidal",
+    "Serra",
+    "Ortiz",
+    "Romero",
+    "Castro",
+    "Vega",
+    "Blanco",
+    "Prieto",
+    "Santos",
+    "Ibáñez",
+    "Fuentes",
+    "Rojas",
+    "Moya",
+    "Soler",
+    "Pardo",
+]
+_WORDS = [
+    "late",
+    "early",
+    "parcel",
+    "box",
+    "gift",
+    "fragile",
+    "heavy",
+    "signed",
+    "returned",
+    "paid",
+    "refund",
+    "urgent",
+    "leave",
+    "at",
+    "the",
+    "door",
+    "call",
+    "first",
+    "ring",
+    "twice",
+    "neighbour",
+    "office",
+    "reception",
+    "weekend",
+    "only",
+    "morning",
+    "evening",
+    "second",
+    "floor",
+    "no",
+    "lift",
+    "blue",
+    "red",
+    "green",
+    "small",
+    "large",
+    "new",
+    "used",
+    "spare",
+    "part",
+]
+_COUNTRIES = [
+    "ES",
+    "FR",
+    "PT",
+    "DE",
+    "IT",
+    "NL",
+    "BE",
+    "PL",
+    "SE",
+    "DK",
+    "NO",
+    "FI",
+    "IE",
+    "AT",
+    "CH",
+    "CZ",
+    "GR",
+    "HU",
+    "RO",
+    "BG",
+]
+_STATES = ["created", "paid", "packed", "shipped", "delivered", "returned", "cancelled"]
 _CHANNELS = ["web", "shop", "phone", "partner"]
 
 
@@ -56,15 +157,21 @@ def _block(first_row: int, rows: int) -> pl.DataFrame:
     word = pl.Series(_WORDS)
     note = word.gather(rng.integers(0, len(_WORDS), rows).astype(np.uint32))
     for _ in range(3):
-        note = note + pl.Series([" ", ", "]).gather(rng.integers(0, 2, rows).astype(np.uint32)) + word.gather(
-            rng.integers(0, len(_WORDS), rows).astype(np.uint32)
+        note = (
+            note
+            + pl.Series([" ", ", "]).gather(rng.integers(0, 2, rows).astype(np.uint32))
+            + word.gather(rng.integers(0, len(_WORDS), rows).astype(np.uint32))
         )
     stamp = pl.Series(created * 1_000_000).cast(pl.Datetime("us"))
     paid = pl.Series(paid_ms * 1000).cast(pl.Datetime("us"))
     born = pl.Series(rng.integers(-10_000, 13_000, rows).astype(np.int32)).cast(pl.Date)
     due = pl.Series((created // 86_400 + rng.integers(1, 60, rows)).astype(np.int32)).cast(pl.Date)
     price = rng.gamma(2.0, 40.0, rows)
-    name = pl.Series(_FIRST).gather((customer % 20).astype(np.uint32)) + " " + pl.Series(_LAST).gather((customer // 20 % 20).astype(np.uint32))
+    name = (
+        pl.Series(_FIRST).gather((customer % 20).astype(np.uint32))
+        + " "
+        + pl.Series(_LAST).gather((customer // 20 % 20).astype(np.uint32))
+    )
     columns = {
         "order_id": pl.Series(10_000_000 + ordinal),
         "external_id": gaps(pl.Series(rng.integers(10**17, 10**18, rows)), 0.05),
@@ -80,9 +187,9 @@ def _block(first_row: int, rows: int) -> pl.DataFrame:
         "country": pick(_COUNTRIES, 1.2),
         "channel": gaps(pick(_CHANNELS), 0.1),
         "city": pl.Series([f"City of {n:04d}" for n in range(2_500)]).gather(city.astype(np.uint32)),
-        "product": pl.Series([f"{_WORDS[n % 40].title()} {_WORDS[n // 40 % 40]} no. {n}" for n in range(20_000)]).gather(
-            rng.integers(0, 20_000, rows).astype(np.uint32)
-        ),
+        "product": pl.Series(
+            [f"{_WORDS[n % 40].title()} {_WORDS[n // 40 % 40]} no. {n}" for n in range(20_000)]
+        ).gather(rng.integers(0, 20_000, rows).astype(np.uint32)),
         "customer_name": name,
         "email": name.str.to_lowercase().str.replace(" ", ".") + pl.Series(customer).cast(pl.String) + "@example.com",
         "token": token,

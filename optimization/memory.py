@@ -1,7 +1,7 @@
 """Load a CSV file in the least memory that loses nothing, and say per column what it took, what it takes and why.
 
-    python optimization/memory.py dataset_memory_optimization.csv
-    >>> from optimization.memory import load_csv, shrink, nbytes
+python optimization/memory.py dataset_memory_optimization.csv
+>>> from optimization.memory import load_csv, shrink, nbytes
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ def load_csv(
     """Load a CSV file (or a folder of them) in the least memory that loses nothing.
 
     `level` usable gives a DataFrame in which every column works; packed a `pyarrow.Table`; compressed an object with
-    `nbytes`, `column(name) -> Series` and `to_pandas()`. `encoding` and `delimiter` None: found out. `schema`: a file that
-    an earlier load wrote; it is followed to the letter. `verify`: the texts are compared with the file's after loading.
-    `allow` opens lossy steps by name (`float32`, `decimals=2`, `seconds`). `engine` dask reads the files of a folder on the
-    cluster at `scheduler` (None: a local one).
+    `nbytes`, `column(name) -> Series` and `to_pandas()`. `encoding` and `delimiter` None: found out. `schema`: a file
+    that an earlier load wrote; it is followed to the letter. `verify`: the texts are compared with the file's after loading.
+    `allow` opens lossy steps by name (`float32`, `decimals=2`, `seconds`). `engine` dask reads the files of a folder on
+    the cluster at `scheduler` (None: a local one).
 
     Raises BadInput (a message with file, line and remedy) for an input that cannot be loaded as it is.
     """
-    result = load_file(
+    return load_file(
         path,
         level,
         encoding,
@@ -84,7 +84,6 @@ def load_csv(
         scheduler=scheduler,
         keep_repeated_header=keep_repeated_header,
     ).result
-    return result  # type: ignore[no-any-return]
 
 
 def load_file(
@@ -132,7 +131,7 @@ def load_file(
     notes = [f"{file}, line {line:,}: the header again, left out" for file, line in scanned.repeated_headers[:5]]
     if len(scanned.repeated_headers) > 5:
         notes.append(f"{len(scanned.repeated_headers) - 5:,} more repeated headers, left out")
-    loaded, lost = assemble(plans, columns, scanned.rows, level, steps, given is not None)
+    loaded, lost = assemble(plans, columns, scanned.rows, level, steps)
     loaded.encoding, loaded.delimiter = sources[0].encoding_name, sources[0].delimiter
     loaded.notes = [*notes, *(f"column {name!r} is lossy: {what}" for name, what in lost.items())]
     # With a schema every value was compared while it was read: one pass.
@@ -143,7 +142,7 @@ def load_file(
 
 
 def _scan_all(sources: list[Source], reading: Reading, given: dict[str, Plan] | None, progress: Progress) -> Scanned:
-    from optimization._memory_load import Scanned, scan
+    from optimization._memory_load import scan
 
     whole: Scanned | None = None
     for source in sources:
@@ -160,7 +159,11 @@ def _scan_all(sources: list[Source], reading: Reading, given: dict[str, Plan] | 
 
 
 def assemble(
-    plans: dict[str, Plan], columns: dict[str, list[Encoded]], rows: int, level: str, steps: dict[str, int], typed: bool = False
+    plans: dict[str, Plan],
+    columns: dict[str, list[Encoded]],
+    rows: int,
+    level: str,
+    steps: dict[str, int],
 ) -> tuple[Loaded, dict[str, str]]:
     """The columns at a level, and what the allowed lossy steps lost; the chunks are let go one column after another."""
     from optimization._memory_compressed import Compressed, compress
@@ -192,19 +195,26 @@ def assemble(
             if level == "compressed":
                 done[name] = compress(array)
                 after = sum(node.nbytes for node in done[name])
-        release()
+        if before >= 1 << 22:
+            release()
         settled[name] = plan
         reports[name] = ColumnReport(name, plan.kind, before, after, plan.type, plan.missing or "", plan.why)
 
     order = list(columns)
     with ThreadPoolExecutor(cores()) as pool:
         list(pool.map(build, order))
-    result = _put_together(level, {name: done[name] for name in order}, {name: settled[name] for name in order}, rows, Compressed)
+    result = _put_together(
+        level, {name: done[name] for name in order}, {name: settled[name] for name in order}, rows, Compressed
+    )
     lost = {name: lost[name] for name in order if name in lost}
-    return Loaded(result, {name: settled[name] for name in order}, [reports[name] for name in order], rows, "", ""), lost
+    return Loaded(
+        result, {name: settled[name] for name in order}, [reports[name] for name in order], rows, "", ""
+    ), lost
 
 
-def _put_together(level: str, columns: dict[str, Any], plans: dict[str, Plan], rows: int, compressed: type[Compressed]) -> Any:
+def _put_together(
+    level: str, columns: dict[str, Any], plans: dict[str, Plan], rows: int, compressed: type[Compressed]
+) -> Any:
     from optimization._memory_files import KEY, plans_json
 
     if level == "usable":
@@ -248,11 +258,15 @@ def readers(result: Any, plans: dict[str, Plan]) -> dict[str, Callable[[int, int
     return {name: packed(result.column(place)) for place, name in enumerate(plans)}
 
 
-def shrink(df: pd.DataFrame, level: str = "usable", *, allow: Iterable[str] = (), verify: bool = True) -> pd.DataFrame | pa.Table | Compressed:
+def shrink(
+    df: pd.DataFrame, level: str = "usable", *, allow: Iterable[str] = (), verify: bool = True
+) -> pd.DataFrame | pa.Table | Compressed:
     """The same values as `df` in the least memory, at a level as `load_csv` has them; `df` stays as it is.
 
-    Types keep their meaning: text stays text, whole numbers whole, floats floats (32 bits where each is exact), categories
-    categories with their order; the index and the column names are kept. A column of a dtype that has no smaller form is
+    Types keep their meaning: text stays text, whole numbers whole, floats floats (32 bits where each is exact),
+    categories
+    categories with their order; the index and the column names are kept. A column of a dtype that has no smaller form
+    is
     passed on as it is. With `verify` every value is compared afterwards.
     """
     from optimization import _memory_frames
@@ -278,14 +292,16 @@ def nbytes(x: pd.DataFrame | pa.Table | Compressed) -> int:
 
 
 def texts(x: pd.DataFrame | pa.Table | Compressed, name: str) -> pa.Array:
-    """The texts of a loaded column as the file has them (null: an empty unquoted field); numbers in their shortest form."""
+    """The texts of a loaded column as the file has them (null: an empty unquoted field); numbers in their shortest
+    form.
+    """
     from optimization._memory_print import texts_back
 
     plans = plans_kept(x)
     if name not in plans:
         raise BadInput(f"no column {name!r} that was loaded from a file: the columns are {', '.join(list(plans)[:20])}")
-    rows = len(x) if not hasattr(x, "num_rows") else x.num_rows
-    return texts_back(plans[name], readers(x, plans)[name](0, rows))
+    rows: Any = x.num_rows if hasattr(x, "num_rows") else len(x)
+    return texts_back(plans[name], readers(x, plans)[name](0, int(rows)))
 
 
 def plans_kept(x: Any) -> dict[str, Plan]:
@@ -313,7 +329,7 @@ def load(path: str | Path) -> pd.DataFrame | pa.Table | Compressed:
     """What `save` wrote, with the same types."""
     from optimization import _memory_files
 
-    return _memory_files.load(path)  # type: ignore[no-any-return]
+    return _memory_files.load(path)
 
 
 def _check_choice(what: str, value: str, offered: tuple[str, ...]) -> None:
@@ -328,13 +344,18 @@ def files_of(path: str | Path) -> list[str]:
         raise BadInput(f"{path}: no such file")
     if not place.is_dir():
         return [str(place)]
-    found = sorted(str(file) for file in place.iterdir() if file.name.lower().endswith(CSV_ENDINGS) and not file.name.startswith("."))
+    found = sorted(
+        str(file)
+        for file in place.iterdir()
+        if file.name.lower().endswith(CSV_ENDINGS) and not file.name.startswith(".")
+    )
     if not found:
         raise BadInput(f"{path}: no CSV file in this folder (looked for {', '.join(CSV_ENDINGS)})")
     return found
 
 
-# --- schema --------------------------------------------------------------------------------------------------------------------
+# --- schema
+# --------------------------------------------------------------------------------------------------------------------
 
 
 def write_schema(loaded: Loaded, out: str | Path) -> None:
@@ -356,7 +377,9 @@ def write_schema(loaded: Loaded, out: str | Path) -> None:
             kept = replace(kept, low=-(1 << 62), high=1 << 62)
         entries.append(kept.to_json())
     with written_aside(str(out)) as aside:
-        Path(aside).write_text(json.dumps({"version": SCHEMA_VERSION, "columns": entries}, ensure_ascii=False, indent=1), encoding="utf-8")
+        Path(aside).write_text(
+            json.dumps({"version": SCHEMA_VERSION, "columns": entries}, ensure_ascii=False, indent=1), encoding="utf-8"
+        )
 
 
 def read_schema(path: str | Path) -> dict[str, Plan]:
@@ -368,13 +391,16 @@ def read_schema(path: str | Path) -> dict[str, Plan]:
         plans = {entry["name"]: Plan(**entry) for entry in told["columns"]}
         version = told["version"]
     except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{path}: no schema file ({error}); infer a new one by naming a file that does not exist yet") from error
+        raise BadInput(
+            f"{path}: no schema file ({error}); infer a new one by naming a file that does not exist yet"
+        ) from error
     if version != SCHEMA_VERSION or any(plan.kind not in KINDS for plan in plans.values()):
         raise BadInput(f"{path}: a schema of another version ({version}); infer a new one")
     return plans
 
 
-# --- command line --------------------------------------------------------------------------------------------------------------
+# --- command line
+# --------------------------------------------------------------------------------------------------------------
 
 
 def parser() -> argparse.ArgumentParser:
@@ -382,21 +408,41 @@ def parser() -> argparse.ArgumentParser:
     from optimization._memory_lossy import STEPS
 
     line = argparse.ArgumentParser(
-        prog="memory.py", description=__doc__.splitlines()[0] if __doc__ else "", epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="memory.py",
+        description=__doc__.splitlines()[0] if __doc__ else "",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     line.add_argument("source", metavar="IN", help="a CSV file, plain, .gz or .zst, or a folder of them")
-    line.add_argument("--level", choices=LEVELS, default="usable", help="usable: works in pandas (default); packed: any Arrow type; compressed")
+    line.add_argument(
+        "--level",
+        choices=LEVELS,
+        default="usable",
+        help="usable: works in pandas (default); packed: any Arrow type; compressed",
+    )
     line.add_argument("--encoding", help="such as utf-8 or windows-1252 (default: found out)")
     line.add_argument("--delimiter", help="such as ';' (default: found out)")
-    line.add_argument("--schema", metavar="FILE", help="write the inferred schema to FILE; if FILE exists, follow it, in one pass")
+    line.add_argument(
+        "--schema", metavar="FILE", help="write the inferred schema to FILE; if FILE exists, follow it, in one pass"
+    )
     line.add_argument("--out", metavar="FILE", help="keep the result: .parquet, .feather or .arrow")
     line.add_argument("--picture", metavar="FILE", help="draw memory per column before and after: .png or .svg")
     line.add_argument("--report", metavar="FILE", help="write the report per column as JSON")
-    line.add_argument("--allow", metavar="STEP", action="append", default=[], help="lossy steps, by name: " + "; ".join(f"{k}: {v}" for k, v in STEPS.items()))
+    line.add_argument(
+        "--allow",
+        metavar="STEP",
+        action="append",
+        default=[],
+        help="lossy steps, by name: " + "; ".join(f"{k}: {v}" for k, v in STEPS.items()),
+    )
     line.add_argument("--no-verify", action="store_true", help="do not compare the texts with the file's after loading")
     line.add_argument("--keep-repeated-header", action="store_true", help="a record equal to the header is data")
-    line.add_argument("--engine", choices=("local", "dask"), default="local", help="dask: the files of a folder on a cluster")
-    line.add_argument("--scheduler", metavar="ADDRESS", help="of a dask cluster, such as tcp://10.0.0.1:8786 (default: a local one)")
+    line.add_argument(
+        "--engine", choices=("local", "dask"), default="local", help="dask: the files of a folder on a cluster"
+    )
+    line.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a dask cluster, such as tcp://10.0.0.1:8786 (default: a local one)"
+    )
     line.add_argument("--json", action="store_true", help="the report as JSON on stdout")
     line.add_argument("--quiet", action="store_true", help="no progress bar")
     line.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -452,13 +498,26 @@ def run(options: argparse.Namespace) -> int:
             Path(aside).write_text(told, encoding="utf-8")
     if options.picture:
         with written_aside(options.picture) as aside:
-            _memory_report.picture(loaded.columns, loaded.rows, aside, f"{Path(options.source).name}, {options.level}", Path(options.picture).suffix[1:])
+            _memory_report.picture(
+                loaded.columns,
+                loaded.rows,
+                aside,
+                f"{Path(options.source).name}, {options.level}",
+                Path(options.picture).suffix[1:],
+            )
     if options.json:
         print(told)
         return 0
     print(_memory_report.table(loaded.columns, loaded.rows))
-    checked = "not compared with the file" if options.no_verify else "every text compared with the file" + (" but for the lossy columns" if steps else "")
-    print(f"{loaded.rows:,} rows, {loaded.encoding}, delimiter {loaded.delimiter!r}, {options.level}: {total / 1e6:,.2f} MB; {checked}")
+    checked = (
+        "not compared with the file"
+        if options.no_verify
+        else "every text compared with the file" + (" but for the lossy columns" if steps else "")
+    )
+    print(
+        f"{loaded.rows:,} rows, {loaded.encoding}, delimiter {loaded.delimiter!r}, {options.level}: "
+        f"{total / 1e6:,.2f} MB; {checked}"
+    )
     for note in loaded.notes:
         print(f"note: {note}", file=sys.stderr)
     return 0
