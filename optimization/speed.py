@@ -63,7 +63,7 @@ def distance(latitude: Any, longitude: Any, kernel: str = "auto") -> np.ndarray:
         raise BadInput(f"latitude has {rows} values and longitude {len(b)}: they must have equal length")
     out = np.empty(rows)
     if chosen_kernel(kernel, rows >= COMPILE_FROM_ROWS) == "compiled":
-        _evaluate(a, b, out)
+        evaluate(a, b, out)
         return out
     with np.errstate(invalid="ignore"):
         for start in range(0, rows, NUMPY_PIECE):
@@ -212,8 +212,8 @@ def _float64(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values, dtype=np.float64)
 
 
-def _evaluate(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
-    """The compiled formula, piece by piece, on a thread a core where that pays."""
+def evaluate(a: np.ndarray, b: np.ndarray, out: np.ndarray, threads: int | None = None) -> None:
+    """The compiled formula into `out`, piece by piece; by default on a thread a core where that pays."""
     machine, rows = _speed_machine.load(), len(out)
     starts = iter(range(0, rows, PIECE))
 
@@ -223,17 +223,19 @@ def _evaluate(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
             part, part_a, part_b = out[piece], _float64(a[piece]), _float64(b[piece])
             machine.evaluate(part_a.ctypes.data, part_b.ctypes.data, part.ctypes.data, len(part))
 
-    if rows < THREADS_FROM_ROWS or cores() == 1:
+    if threads is None:
+        threads = cores() if rows >= THREADS_FROM_ROWS else 1
+    if threads == 1:
         work()
         return
     import threading
 
-    threads = [threading.Thread(target=work) for _ in range(min(cores(), -(-rows // PIECE)) - 1)]
-    for thread in threads:
-        thread.start()
+    helpers = [threading.Thread(target=work) for _ in range(threads - 1)]
+    for helper in helpers:
+        helper.start()
     work()
-    for thread in threads:
-        thread.join()
+    for helper in helpers:
+        helper.join()
 
 
 def default_out(source: str) -> str:
