@@ -9,7 +9,6 @@ import sys
 from contextlib import suppress
 
 import simulator
-
 from tests.end_to_end.conftest import ROOT, Shell
 
 SPAN = ("--start", "2017-01-01", "--end", "2017-12-31")
