@@ -131,7 +131,9 @@ class Warehouse:
         if outcome.exception:
             raise outcome.exception
         assert outcome.result is not None
-        return {result.node.name: str(result.status) for result in outcome.result.results}
+        # The hook that keeps the results is no node of the graph.
+        nodes = [result for result in outcome.result.results if result.node.resource_type != "operation"]
+        return {result.node.name: str(result.status) for result in nodes}
 
     def run(self, *arguments: str) -> dict[str, str]:
         """`dbt run`, which must succeed."""

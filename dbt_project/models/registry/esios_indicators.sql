@@ -15,6 +15,14 @@ select
     cast({{ indicator.revision_horizon_days }} as {{ type_whole() }}) as revision_horizon_days,
     cast({{ indicator.plausible_min }} as {{ type_number() }}) as plausible_min,
     cast({{ indicator.plausible_max }} as {{ type_number() }}) as plausible_max,
-    cast({{ indicator.plausible_step }} as {{ type_number() }}) as plausible_step
+    cast({{ indicator.plausible_step }} as {{ type_number() }}) as plausible_step,
+    {{ threshold(indicator, 'fresh_within_hours', type_whole()) }},
+    {{ threshold(indicator, 'due_after_hours', type_whole()) }},
+    {{ threshold(indicator, 'late_after_hours', type_whole()) }},
+    {{ threshold(indicator, 'flat_hours_max', type_whole()) }},
+    {{ threshold(indicator, 'weekly_scale_min', type_number()) }},
+    {{ threshold(indicator, 'weekly_z_max', type_number()) }},
+    {{ threshold(indicator, 'weekly_change_max', type_number()) }},
+    {{ threshold(indicator, 'revision_max', type_number()) }}
 {{ 'union all' if not loop.last }}
 {% endfor %}

@@ -1,0 +1,84 @@
+{#- Madrid days, fractions of hours, joined texts: what daily quality and monitoring need besides instants. -#}
+
+{% macro day_of(local) %}{{ return(adapter.dispatch('day_of')(local)) }}{% endmacro %}
+{% macro duckdb__day_of(local) %}cast({{ local }} as date){% endmacro %}
+{% macro sqlserver__day_of(local) %}cast({{ local }} as date){% endmacro %}
+
+{% macro add_days(day, days) %}{{ return(adapter.dispatch('add_days')(day, days)) }}{% endmacro %}
+{% macro duckdb__add_days(day, days) %}({{ day }} + cast({{ days }} as integer)){% endmacro %}
+{% macro sqlserver__add_days(day, days) %}dateadd(day, {{ days }}, {{ day }}){% endmacro %}
+
+{% macro days_from_to(first, last) %}{{ return(adapter.dispatch('days_from_to')(first, last)) }}{% endmacro %}
+{% macro duckdb__days_from_to(first, last) %}cast(date_diff('day', {{ first }}, {{ last }}) as integer){% endmacro %}
+{% macro sqlserver__days_from_to(first, last) %}datediff(day, {{ first }}, {{ last }}){% endmacro %}
+
+{% macro first_of_month(day) %}{{ return(adapter.dispatch('first_of_month')(day)) }}{% endmacro %}
+{% macro duckdb__first_of_month(day) %}cast(date_trunc('month', {{ day }}) as date){% endmacro %}
+{% macro sqlserver__first_of_month(day) %}datefromparts(datepart(year, {{ day }}), datepart(month, {{ day }}), 1){% endmacro %}
+
+{% macro clock_hour(local) %}{{ return(adapter.dispatch('clock_hour')(local)) }}{% endmacro %}
+{% macro duckdb__clock_hour(local) %}cast(extract('hour' from {{ local }}) as integer){% endmacro %}
+{% macro sqlserver__clock_hour(local) %}datepart(hour, {{ local }}){% endmacro %}
+
+{% macro day_start_utc(day) %}{{ return(adapter.dispatch('day_start_utc')(day)) }}{% endmacro %}
+{% macro duckdb__day_start_utc(day) %}{{ from_madrid('cast(' ~ day ~ ' as timestamp)') }}{% endmacro %}
+{% macro sqlserver__day_start_utc(day) %}{{ from_madrid('cast(' ~ day ~ ' as datetime2(0))') }}{% endmacro %}
+
+{% macro add_seconds(instant, seconds) %}{{ return(adapter.dispatch('add_seconds')(instant, seconds)) }}{% endmacro %}
+{% macro duckdb__add_seconds(instant, seconds) %}({{ instant }} + to_seconds({{ seconds }})){% endmacro %}
+{% macro sqlserver__add_seconds(instant, seconds) %}dateadd(second, {{ seconds }}, {{ instant }}){% endmacro %}
+
+{% macro hours_between(first, last) %}{{ return(adapter.dispatch('hours_between')(first, last)) }}{% endmacro %}
+{#- With its fraction, to the second; hours_from_to counts the full hours of the clock that are crossed. -#}
+{% macro duckdb__hours_between(first, last) %}(date_diff('second', {{ first }}, {{ last }}) / 3600.0){% endmacro %}
+{% macro sqlserver__hours_between(first, last) %}(datediff(second, {{ first }}, {{ last }}) / 3600.0){% endmacro %}
+
+{% macro joined_texts(texts) %}{{ return(adapter.dispatch('joined_texts')(texts)) }}{% endmacro %}
+{#- Nulls are left out, on both engines. -#}
+{% macro duckdb__joined_texts(texts) %}concat_ws('; ', {{ texts | join(', ') }}){% endmacro %}
+{% macro sqlserver__joined_texts(texts) %}concat_ws('; ', {{ texts | join(', ') }}){% endmacro %}
+
+{% macro whole_text(number) %}{{ return(adapter.dispatch('whole_text')(number)) }}{% endmacro %}
+{#- To the nearest whole number; bigint, for what a faulty value may come to. -#}
+{% macro duckdb__whole_text(number) %}cast(cast(round({{ number }}, 0) as bigint) as varchar){% endmacro %}
+{% macro sqlserver__whole_text(number) %}cast(cast(round({{ number }}, 0) as bigint) as varchar(20)){% endmacro %}
+
+{% macro each_day(spans, first, end) %}{{ return(adapter.dispatch('each_day')(spans, first, end)) }}{% endmacro %}
+{#- The from-clause that yields every row of `spans` once a day, as each_day.madrid_day, from `first` until before `end`. -#}
+{% macro duckdb__each_day(spans, first, end) %}
+    {{ spans }}
+    cross join unnest(range(0, date_diff('day', {{ spans }}.{{ first }}, {{ spans }}.{{ end }}))) as numbers (day_number)
+    cross join lateral (
+        select {{ spans }}.{{ first }} + cast(numbers.day_number as integer) as madrid_day
+    ) as each_day
+{% endmacro %}
+{#- SQL Server 2019 has no generate_series: 10,000 numbers out of four digits, 27 years. -#}
+{% macro sqlserver__each_day(spans, first, end) %}
+    {%- set number = 'd1.digit + 10 * d2.digit + 100 * d3.digit + 1000 * d4.digit' %}
+    {{ spans }}
+    cross apply (
+        select dateadd(day, {{ number }}, {{ spans }}.{{ first }}) as madrid_day
+        from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d1 (digit)
+        cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d2 (digit)
+        cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d3 (digit)
+        cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d4 (digit)
+        where {{ number }} < datediff(day, {{ spans }}.{{ first }}, {{ spans }}.{{ end }})
+    ) as each_day
+{% endmacro %}
+
+{% macro create_schema_if_missing(schema) %}{{ return(adapter.dispatch('create_schema_if_missing')(schema)) }}{% endmacro %}
+{% macro duckdb__create_schema_if_missing(schema) %}create schema if not exists {{ schema }}{% endmacro %}
+{#- A schema must be made by the first statement of a batch, hence exec. -#}
+{% macro sqlserver__create_schema_if_missing(schema) %}if schema_id('{{ schema }}') is null exec('create schema {{ schema }}'){% endmacro %}
+
+{% macro forgiving(statements) %}{{ return(adapter.dispatch('forgiving')(statements)) }}{% endmacro %}
+{#- Statements in one batch that should not fail a build. DuckDB has no try: there each is written so that it cannot clash. -#}
+{% macro duckdb__forgiving(statements) %}{{ statements | join(';\n') }}{% endmacro %}
+{% macro sqlserver__forgiving(statements) %}
+    begin try
+        {{ statements | join(';\n') }};
+    end try
+    begin catch
+        print error_message();
+    end catch
+{% endmacro %}
