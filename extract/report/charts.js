@@ -104,7 +104,7 @@ class Charts {
       yaxis: { title: { text: plain(unit) }, range: extents.length ? [low - pad, high + pad] : undefined, tickformat: ",d", side: "left" },
       yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true },
       shapes: [...this.gaps(faults, series.id), ...(inside ? [{ type: "line", x0: madeAt, x1: madeAt, yref: "paper", y0: 0, y1: 1, line: { color: colour("soft"), dash: "dash", width: 1.5 } }] : [])],
-      annotations: inside ? [{ x: madeAt, yref: "paper", y: 1, yanchor: "top", xanchor: "left", text: plain(words.text("made")), showarrow: false, font: { color: colour("soft") } }] : [],
+      annotations: inside ? [{ x: madeAt, yref: "paper", y: 1, yanchor: "top", xanchor: madeAt > (view[0] + view[1]) / 2 ? "right" : "left", text: plain(words.text("made")), showarrow: false, font: { color: colour("soft") } }] : [],
       showlegend: traces.length > 1,
     }];
   }
@@ -197,7 +197,7 @@ class Charts {
     const words = this.words;
     const hover = (value) => bars.map((bar) => `${plain(bar.label)}<br>${plain(words.text("revisions.hours", { n: bar.hours }))}<br><b>${plain(words.number(bar[value], 1))} ${plain(unit)}</b>`);
     return [[
-      { type: "bar", x: bars.map((bar) => bar.x), y: bars.map((bar) => bar.mean), name: words.text("revisions.mean"), marker: { color: colour("curve"), pattern: { shape: "/", fgcolor: colour("paper"), size: 5, solidity: 0.2 } }, customdata: hover("mean"), hovertemplate: `%{customdata}<extra>${plain(words.text("revisions.mean"))}</extra>` },
+      { type: "bar", x: bars.map((bar) => bar.x), y: bars.map((bar) => bar.mean), name: words.text("revisions.mean"), marker: { color: colour("curve") }, customdata: hover("mean"), hovertemplate: `%{customdata}<extra>${plain(words.text("revisions.mean"))}</extra>` },
       { type: "scatter", mode: "markers", x: bars.map((bar) => bar.x), y: bars.map((bar) => bar.largest), name: words.text("revisions.most"), marker: { symbol: "triangle-up", size: 8, color: colour("second") }, customdata: hover("largest"), hovertemplate: `%{customdata}<extra>${plain(words.text("revisions.most"))}</extra>` },
     ], {
       height: 380, hovermode: "closest", showlegend: true,

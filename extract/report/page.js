@@ -167,7 +167,7 @@ const page = {
   },
 
   fillHead() {
-    const words = this.words, made = Date.parse(FACTS.generated_at_utc), age = Date.now() - made;
+    const words = this.words, made = Date.parse(FACTS.generated_at_utc), age = this.now() - made;
     const first = this.one || (FACTS.landed[0] && { id: FACTS.landed[0].indicator_id, name: FACTS.landed[0].name });
     byId("subject").replaceChildren();
     if (first) {
@@ -191,12 +191,16 @@ const page = {
     say(byId("colophon"), words, "colophon", { command: REPORT });
   },
 
+  /** The reader's clock; never before the report was made, should that clock be wrong. */
+  now() { return Math.max(Date.now(), Date.parse(FACTS.generated_at_utc)); },
+
   /** Freshness goes on ageing while the page is open: it is judged by the reader's clock. */
   freshVerdict() {
     const fresh = FACTS.state.fresh;
     if (!fresh.last_check_utc) return fresh.verdict;
-    const hours = (Math.max(Date.now(), Date.parse(FACTS.generated_at_utc)) - Date.parse(fresh.last_check_utc)) / HOUR;
-    return hours > fresh.stale_after_hours ? "no" : hours > fresh.late_after_hours ? "attention" : "yes";
+    const hours = (this.now() - Date.parse(fresh.last_check_utc)) / HOUR;
+    if (hours > fresh.stale_after_hours) return "no";
+    return hours > fresh.late_after_hours || fresh.newest_run === "failed" ? "attention" : "yes";
   },
 
   fillState() {
@@ -210,7 +214,7 @@ const page = {
         if (verdicts.fresh === "held") return say(p, words, "fresh.held", { at: words.instant(Date.parse(fresh.last_answer_utc)), command: "esios extract" });
         if (verdicts.fresh === "unknown") return say(p, words, "fresh.unknown", { command: RUN });
         const at = Date.parse(fresh.last_check_utc);
-        return say(p, words, "fresh.kept", { length: words.length(Date.now() - at), at: words.instant(at), late: fresh.late_after_hours, stale: fresh.stale_after_hours });
+        return say(p, words, "fresh.kept", { length: words.length(this.now() - at), at: words.instant(at), late: fresh.late_after_hours, stale: fresh.stale_after_hours });
       },
       complete: (p) => {
         if (complete.verdict === "unknown") return say(p, words, "complete.unknown", { command: BUILD });
@@ -228,6 +232,7 @@ const page = {
     byId("tiles").replaceChildren(...Object.entries(verdicts).map(([name, verdict]) => {
       const sentence = make("p", {});
       sentences[name](sentence);
+      if (name === "fresh" && fresh.newest_run === "failed") sentence.append(" ", words.text("fresh.failed"), " ", make("a", { href: "#runs" }, words.text("see.runs")));
       const tile = make("div", { class: "tile", "data-verdict": verdict, id: `tile-${name}` },
         make("h3", {}, words.text(name)),
         make("p", { class: "answer" }, make("span", { class: "symbol", "aria-hidden": "true" }, symbols[verdict]), words.text(`verdict.${verdict}`)),

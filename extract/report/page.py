@@ -19,7 +19,7 @@ def render(facts: dict[str, Any]) -> str:
     """The whole page as text. `facts` reaches it as JSON, and each value is shown as text, never as markup."""
     slots = {
         "style": _resource("page.css"),
-        "plotly": _plotly(),
+        "plotly": _resource("vendor/plotly-cartesian.min.js"),
         "texts": _json(json.loads(_resource("texts.json"))),
         "facts": _json(facts),
         "script": _resource("series.js") + _resource("charts.js") + _resource("page.js"),
@@ -55,14 +55,3 @@ def _json(document: Any) -> str:
 @cache
 def _resource(name: str) -> str:
     return (files(__package__) / name).read_text("utf-8")
-
-
-@cache
-def _plotly() -> str:
-    from plotly.offline import get_plotlyjs
-
-    script: str = get_plotlyjs()
-    if "</script" in script.lower():
-        # Inside a string literal a backslash changes nothing but the page's view of it.
-        script = re.sub(r"</(script)", r"<\\/\1", script, flags=re.IGNORECASE)
-    return script

@@ -28,7 +28,7 @@ def judge(
 ) -> dict[str, dict[str, Any]]:
     """`fresh`, `complete`, `good`: each a dict with `verdict` and the counts and instants behind it."""
     return {
-        "fresh": _fresh(_last_check_of_kept_series(warehouse), _last_answer(status), now_utc),
+        "fresh": _fresh(_last_check_of_kept_series(warehouse), status, now_utc),
         "complete": _complete(status, built),
         "good": _good(status, built, judgement),
     }
@@ -58,22 +58,23 @@ def _last_check_of_kept_series(warehouse: Warehouse) -> datetime | None:
     return min(kept, default=None)
 
 
-def _fresh(last_check: datetime | None, last_answer: datetime | None, now_utc: datetime) -> dict[str, Any]:
-    limits = {"late_after_hours": LATE_AFTER_HOURS, "stale_after_hours": STALE_AFTER_HOURS}
-    if last_check is None:
-        if last_answer is None:
-            return {"verdict": "unknown", "last_answer_utc": None, "last_check_utc": None, **limits}
-        return {"verdict": "held", "last_answer_utc": instant_text(last_answer), "last_check_utc": None, **limits}
-    age = now_utc - last_check
-    verdict = "yes"
-    if age > timedelta(hours=LATE_AFTER_HOURS):
-        verdict = "no" if age > timedelta(hours=STALE_AFTER_HOURS) else "attention"
-    return {
-        "verdict": verdict,
-        "last_answer_utc": instant_text(last_answer or last_check),
-        "last_check_utc": instant_text(last_check),
-        **limits,
+def _fresh(last_check: datetime | None, status: Status, now_utc: datetime) -> dict[str, Any]:
+    last_answer = _last_answer(status)
+    newest_run = status.runs[0]["status"] if status.runs else None
+    found = {
+        "last_answer_utc": last_answer and instant_text(last_answer),
+        "last_check_utc": last_check and instant_text(last_check),
+        "newest_run": newest_run,
+        "late_after_hours": LATE_AFTER_HOURS,
+        "stale_after_hours": STALE_AFTER_HOURS,
     }
+    if last_check is None:
+        return {"verdict": "unknown" if last_answer is None else "held", **found}
+    age = now_utc - last_check
+    if age > timedelta(hours=STALE_AFTER_HOURS):
+        return {"verdict": "no", **found}
+    late = age > timedelta(hours=LATE_AFTER_HOURS) or newest_run == "failed"
+    return {"verdict": "attention" if late else "yes", **found}
 
 
 def _complete(status: Status, built: dict[str, bool]) -> dict[str, Any]:
