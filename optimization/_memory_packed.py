@@ -138,7 +138,8 @@ def _dictionary(
     raw = np.frombuffer(array.buffers()[1], array.type.to_pandas_dtype())
     sample = raw[::step]
     valid = None if not array.null_count else array.is_valid().to_numpy(zero_copy_only=False)
-    ends = _runs(raw, valid) if np.count_nonzero(raw[1:4097] != raw[:4096]) <= 1024 or rows < 4096 else None
+    head = raw[:4097]
+    ends = _runs(raw, valid) if np.count_nonzero(head[1:] != head[:-1]) <= 1024 else None
     entry = logical.bit_width / 8
     if ends is not None and len(ends) * (4 + entry) < WORTH * rows * min(
         width, 1 if len(np.unique(sample)) <= 256 else 2

@@ -23,7 +23,7 @@ def _libc() -> Any:
         # Arrays of 64 KB and more come from the system and go back at once. glibc otherwise raises this bound as it
         # goes, and
         # holes between short-lived arrays stay: 1,129 MB instead of 941 at 1 GB of CSV.
-        libc.mallopt(_M_MMAP_THRESHOLD, 65_536)
+        libc.mallopt(_M_MMAP_THRESHOLD, 1048576)
         libc.mallopt(_M_TRIM_THRESHOLD, 1 << 20)
         libc.malloc_trim(0)
     except (OSError, AttributeError):  # another C library

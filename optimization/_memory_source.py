@@ -68,11 +68,11 @@ def sniff_encoding(sample: bytes) -> str:
     full of non-ASCII bytes (Cyrillic, Greek, Chinese, Japanese …) is given to charset-normalizer.
     """
     high = [byte for byte in sample if byte > 127]
-    if len(high) > 0.2 * len(sample):
+    if len(high) > max(64, 0.2 * len(sample)):
         from charset_normalizer import from_bytes
 
         best = from_bytes(sample[:65_536]).best()
-        if best is not None:
+        if best is not None and not best.encoding.startswith(("utf_", "ascii")):
             return str(best.encoding)
     return "latin-1" if _NOT_IN_CP1252.intersection(high) else "windows-1252"
 

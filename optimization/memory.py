@@ -66,7 +66,7 @@ def load_csv(
 
     `level` usable gives a DataFrame in which every column works; packed a `pyarrow.Table`; compressed an object with
     `nbytes`, `column(name) -> Series` and `to_pandas()`. `encoding` and `delimiter` None: found out. `schema`: a file
-    that an earlier load wrote; it is followed to the letter. `verify`: the texts are compared with the file's after loading.
+    that an earlier load wrote; it is followed to the letter. `verify`: the texts are compared with the file afterwards.
     `allow` opens lossy steps by name (`float32`, `decimals=2`, `seconds`). `engine` dask reads the files of a folder on
     the cluster at `scheduler` (None: a local one).
 

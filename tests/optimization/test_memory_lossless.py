@@ -1,0 +1,140 @@
+"""Whatever the texts are, they come back: a property, and the cases that a property seldom meets."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.optimization.memory_files import csv_text, differences, dtype_of, one_column
+
+from optimization.memory import LEVELS, load_csv
+
+numbers = st.integers(-(10**20), 10**20).map(str) | st.integers(-300, 300).map(str)
+decimals = st.decimals(-1000, 1000, places=3).map(str) | st.floats(allow_nan=False, allow_infinity=False).map(repr)
+odd = st.sampled_from(
+    ["NA", "null", "", "00501", "+1", "-0", "-0.0", "1e5", "1E-7", "0x1A", ".5", "5.", " 7", "7 ", "nan", "inf", "NaN", "true", "False"]
+    + ["2020-02-29", "2019-02-29", "29/02/2020", "02/29/2020", "2020-01-01 00:00:00", "2020-01-01T24:00:00", "1_000", "１２", "٣", "é", "\u2028", "a\nb", 'say "x"', "a,b"]
+)  # fmt: skip
+dates = st.dates().map(str) | st.datetimes().map(lambda moment: str(moment.replace(microsecond=0)))
+words = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=6)
+fields = st.one_of(
+    st.lists(st.one_of(kind, st.none()), min_size=1, max_size=40) for kind in (numbers, decimals, odd, dates, words)
+) | st.lists(st.one_of(numbers, decimals, odd, dates, words, st.none()), min_size=1, max_size=40)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(fields, st.sampled_from(LEVELS))
+def test_every_text_of_a_column_comes_back_at_every_level(values: list[str | None], level: str) -> None:
+    header = ["c", "row"]
+    rows = [[value, str(number)] for number, value in enumerate(values)]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "in.csv"
+        path.write_bytes(csv_text(header, rows).encode())
+        assert differences(load_csv(path, level), header, rows) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(odd | words | st.none(), min_size=3, max_size=3), max_size=12), st.sampled_from(",;\t|"))
+def test_every_field_of_a_table_comes_back_with_every_delimiter(rows: list[list[str | None]], delimiter: str) -> None:
+    rows = [row for row in rows if row != [None] * 3]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "in.csv"
+        path.write_bytes(csv_text(["first", "second", "third"], rows, delimiter).encode())
+        loaded = load_csv(path, delimiter=delimiter, keep_repeated_header=True)
+        assert differences(loaded, ["first", "second", "third"], rows) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        (["1", "2", "127"], "int8[pyarrow]"),
+        (["0", "255"], "uint8[pyarrow]"),
+        (["-1", "255"], "int16[pyarrow]"),
+        (["1", None, "3"], "int8[pyarrow]"),
+        (["9007199254740993", None], "int64[pyarrow]"),
+        (["18446744073709551615", "0"], "uint64[pyarrow]"),
+        (["18446744073709551616", "0"], "category"),
+        (["-1", "18446744073709551615"], "category"),
+        (["00501", "10001"], "category"),
+        (["+1", "2"], "category"),
+        (["-0", "1"], "category"),
+        (["0x1A", "12"], "category"),
+        (["0.5", "1.25"], "float32"),
+        (["0.1", "1.25"], "float64"),
+        (["5", "5.5"], "float32"),
+        (["1e5", "2.5"], "category"),
+        (["1.0e5", "2.5"], "float32"),
+        (["-0.0", "0.1"], "float64"),
+        (["true", "false", None], "bool[pyarrow]"),
+        (["Y", "N"], "bool[pyarrow]"),
+        (["yes", "no", "NA"], "bool[pyarrow]"),
+        (["true", "True"], "category"),
+        (["2020-02-29", "1999-12-31"], "date32[day][pyarrow]"),
+        (["2019-02-29", "1999-12-31"], "category"),
+        (["31/12/1999", "01/02/2020"], "date32[day][pyarrow]"),
+        (["03/04/2020", "01/02/2020"], "category"),
+        (["2020-01-02", "03/04/2020"], "category"),
+        (["2020-01-02", "2020-1-3"], "category"),
+        (["2020-01-02 03:04:05", None], "datetime64[s]"),
+        (["2020-01-02T03:04:05.678", "1900-01-01T00:00:00.000"], "datetime64[ms]"),
+        (["2020-01-02T03:04:05Z", "1900-01-01T00:00:00Z"], "datetime64[s, UTC]"),
+        (["2020-01-02 24:00:00", "2020-01-02 03:04:05"], "category"),
+        (["1", "NA", "3"], "int8[pyarrow]"),
+        (["1", "NA", None], "category"),
+        (["1", "NA", "null"], "category"),
+        (["1", "", "3"], "category"),
+        ([None, None], "int8[pyarrow]"),
+        (["1", "two"], "category"),
+    ],
+)
+def test_a_type_is_taken_only_if_every_text_comes_back(tmp_path: Path, values: list[str | None], dtype: str) -> None:
+    values = values * 20  # enough rows for a dictionary to pay
+    assert dtype_of(tmp_path, values) == dtype
+    rows = [[value, str(number)] for number, value in enumerate(values)]
+    for level in LEVELS:
+        assert differences(load_csv(one_column(tmp_path, values), level), ["c", "row"], rows) == []
+
+
+def test_a_column_that_turns_to_text_late_is_read_again_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import optimization._memory_source as source
+
+    monkeypatch.setattr(source.Source.__init__, "__defaults__", (None, None, 4096))
+    number = ["42.6875100000", "7", "2020-05-06", "2020-05-06 07:08:09", "12", "true", "31/12/1999", "NA"]
+    rows: list[list[str | None]] = [[*number] for _ in range(2000)]
+    rows[1990] = ["unknown", "x7", "6 May 2020", "later", "012", "maybe", "1999", None]
+    path = tmp_path / "in.csv"
+    header = list(string.ascii_lowercase[:8])
+    path.write_bytes(csv_text(header, rows).encode())
+    for level in LEVELS:
+        assert differences(load_csv(path, level), header, rows) == []
+    loaded = load_csv(path)
+    assert loaded["a"].iloc[0] == "42.6875100000"
+    assert loaded["a"].iloc[1990] == "unknown"
+
+
+def test_day_and_month_are_told_by_a_later_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import optimization._memory_source as source
+
+    monkeypatch.setattr(source.Source.__init__, "__defaults__", (None, None, 4096))
+    values = [f"{month:02d}/{day:02d}/2020" for month in range(1, 13) for day in range(1, 13)] * 10 + ["12/31/2020"]
+    loaded = load_csv(one_column(tmp_path, values))
+    assert str(loaded["c"].dtype) == "date32[day][pyarrow]"
+    assert str(loaded["c"].iloc[1]) == "2020-01-02"
+    assert str(loaded["c"].iloc[-1]) == "2020-12-31"
+    assert differences(loaded, ["c"], [[value] for value in values]) == []
+
+
+def test_the_check_after_loading_names_what_differs(tmp_path: Path) -> None:
+    from optimization import _memory_load
+    from optimization.memory import load_file, readers
+
+    path = one_column(tmp_path, ["1", "2", "3"])
+    loaded = load_file(path)
+    loaded.result["c"] = loaded.result["c"] + 1
+    reading = _memory_load.Reading()
+    with pytest.raises(_memory_load.NotLossless, match="line 2: column 'c' does not give '1' back"):
+        _memory_load.verify([reading.open(str(path))], reading, loaded.plans, readers(loaded.result, loaded.plans), set())

@@ -1,0 +1,196 @@
+"""Files as they come: encodings, delimiters, quotes, compression, headers, ragged rows."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from tests.optimization.memory_files import csv_text, differences, written
+
+from optimization._files import BadInput
+from optimization._memory_source import Source, last_record_end, unique_names
+from optimization.memory import LEVELS, load_csv, load_file
+
+HEADER = ["name", "town", "price"]
+ROWS: list[list[str | None]] = [["Café – bar", "Málaga", "1.5"], ["Núñez", "A Coruña", "2.5"], ["plain", None, "3.5"]] * 5
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "windows-1252"])
+def test_the_encoding_is_found_out(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(csv_text(HEADER, ROWS).encode(encoding))
+    loaded = load_file(path)
+    assert loaded.encoding == encoding
+    assert differences(loaded.result, HEADER, ROWS) == []
+
+
+def test_bytes_that_windows_1252_does_not_have_are_latin_1(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes("a,b\né\x81,1\n".encode("latin-1"))
+    loaded = load_file(path)
+    assert loaded.encoding == "latin-1"
+    assert loaded.result["a"].iloc[0] == "é\x81"
+
+
+def test_text_in_another_alphabet_is_recognised(tmp_path: Path) -> None:
+    text = "Широка страна моя родная, много в ней лесов, полей и рек; я другой такой страны не знаю "
+    path = tmp_path / "in.csv"
+    path.write_bytes(csv_text(["песня", "строка"], [[text, str(n)] for n in range(40)]).encode("windows-1251"))
+    assert load_csv(path)["песня"].iloc[0] == text
+
+
+def test_a_first_byte_that_is_not_ascii_far_down_settles_the_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    rows: list[list[str | None]] = [[f"name {n}", "x", "1"] for n in range(30_000)]
+    rows[-3] = ["Gatsby Hotel – an inn", "x", "1"]
+    path.write_bytes(csv_text(HEADER, rows).encode("windows-1252"))
+    loaded = load_file(path)
+    assert loaded.encoding == "windows-1252"
+    assert differences(loaded.result, HEADER, rows) == []
+
+
+def test_encoding_can_be_told(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(csv_text(HEADER, ROWS).replace("–", "-").encode("cp850"))
+    assert load_csv(path, encoding="cp850")["town"].iloc[0] == "Málaga"
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "told"),
+    [
+        (b"a,b\nx,1\n\xff\xfe,2\n", "utf-8", "line 3: byte 0xff is not valid utf-8"),
+        ("a,b\né,1\n".encode() + b"\xe9,2\n", None, None),
+        (b"a,b\nx,1\n", "klingon", "unknown encoding 'klingon'"),
+        (b"", None, "is empty"),
+        (b"\n\n", None, "line 1: no header"),
+    ],
+)
+def test_what_cannot_be_read_is_named(tmp_path: Path, data: bytes, encoding: str | None, told: str | None) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(data)
+    if told is None:  # a UTF-8 character and a lone high byte: read as bytes of one encoding, none lost
+        assert load_csv(path, encoding=encoding)["a"].tolist() == ["Ã©", "é"]
+        return
+    with pytest.raises(BadInput, match=told):
+        load_csv(path, encoding=encoding)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found_out(tmp_path: Path, delimiter: str) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(csv_text(HEADER, ROWS, delimiter).encode())
+    loaded = load_file(path)
+    assert loaded.delimiter == delimiter
+    assert differences(loaded.result, HEADER, ROWS) == []
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_line_ends_of_every_system_are_read(tmp_path: Path, newline: str) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(csv_text(HEADER, ROWS, newline=newline).encode())
+    assert differences(load_csv(path), HEADER, ROWS) == []
+
+
+def test_the_last_line_needs_no_end(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(b"a,b\n1,2\n3,4")
+    assert load_csv(path)["b"].tolist() == [2, 4]
+
+
+def test_gzip_and_zstd_are_read(tmp_path: Path) -> None:
+    plain = csv_text(HEADER, ROWS).encode()
+    (tmp_path / "in.csv.gz").write_bytes(gzip.compress(plain))
+    with pa.CompressedOutputStream(str(tmp_path / "in.csv.zst"), "zstd") as out:
+        out.write(plain)
+    assert differences(load_csv(tmp_path / "in.csv.gz"), HEADER, ROWS) == []
+    assert differences(load_csv(tmp_path / "in.csv.zst", "packed"), HEADER, ROWS) == []
+
+
+def test_a_damaged_gzip_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv.gz"
+    path.write_bytes(gzip.compress(csv_text(HEADER, ROWS * 500).encode())[:-30])
+    with pytest.raises(BadInput, match="damaged gzip"):
+        load_csv(path)
+
+
+def test_newlines_and_delimiters_inside_quotes_stay_inside(tmp_path: Path) -> None:
+    rows: list[list[str | None]] = [["a\nb", 'say "x", twice', "1.5"], ["\n\n", ",,", "2.5"], ["", None, "3.5"]] * 3000
+    path = written(tmp_path, HEADER, rows)
+    source = Source(path, chunk_bytes=1000)
+    whole = b"".join(chunk.data for chunk in source.chunks())
+    assert whole == path.read_bytes()[len("name,town,price\n") :]
+    assert differences(load_csv(path), HEADER, rows) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "end"),
+    [
+        (b"a,b\nc,d", 3),
+        (b'"a\nb",c\nd', 7),
+        (b'5" pipe,x\ny', 9),
+        (b'5" pipe,"a\nb', -1),
+        (b'5" pipe,1\n6" pipe,"a\nb', 9),
+        (b'"a""\nb",c\n', 9),
+        (b'x,""\ny', 4),
+        (b"no end", -1),
+    ],
+)
+def test_a_chunk_ends_where_a_record_ends(data: bytes, end: int) -> None:
+    assert last_record_end(data, ord("\n"), ord(",")) == end
+
+
+def test_a_ragged_row_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(b'a,b\n"1\n2",2\n3,4\n5\n6,7\n')
+    with pytest.raises(BadInput, match="line 5: 1 fields where the header has 2"):
+        load_csv(path)
+
+
+def test_a_repeated_header_is_left_out_and_said_or_kept(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(b"id,name\n1,x\n2,y\nid,name\n3,z\n")
+    loaded = load_file(path)
+    assert loaded.result["id"].tolist() == [1, 2, 3]
+    assert loaded.notes == [f"{path}, line 4: the header again, left out"]
+    assert load_csv(path, keep_repeated_header=True)["id"].tolist() == ["1", "2", "id", "3"]
+
+
+def test_a_name_that_occurs_twice_gets_a_number() -> None:
+    assert unique_names(["a", "a", "a.1", "", "a"]) == ["a", "a.2", "a.1", "Unnamed: 3", "a.3"]
+
+
+def test_a_file_without_rows_has_its_columns(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(b"a,b\n")
+    frame = load_csv(path)
+    assert (list(frame.columns), len(frame)) == (["a", "b"], 0)
+    assert load_csv(path, "packed").num_rows == 0
+    assert load_csv(path, "compressed").to_pandas().shape == (0, 2)
+
+
+def test_ten_thousand_columns_are_loaded(tmp_path: Path) -> None:
+    header = [f"column {n}" for n in range(10_000)]
+    rows: list[list[str | None]] = [[str(n % 7) for n in range(10_000)] for _ in range(3)]
+    frame = load_csv(written(tmp_path, header, rows), verify=False)
+    assert frame.shape == (3, 10_000)
+    assert frame["column 9999"].tolist() == [3, 3, 3]
+
+
+def test_a_column_alone_keeps_its_empty_lines(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(b"a\n1\n\n3\n")
+    assert load_csv(path)["a"].isna().tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_folder_of_files_is_one_table(tmp_path: Path, level: str) -> None:
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    written(folder, HEADER, ROWS[:7], "b.csv")
+    written(folder, HEADER, ROWS[7:], "c.csv")
+    assert differences(load_csv(folder, level), HEADER, ROWS) == []
+    written(folder, ["name", "city", "price"], ROWS, "d.csv")
+    with pytest.raises(BadInput, match="d.csv, line 1: .*missing: town; not expected: city"):
+        load_csv(folder, level)
