@@ -38,7 +38,7 @@ extract: $(READY) ## Land the raw answers; START= and END= are Madrid days
 
 .PHONY: build
 build: $(READY) ## Staging, marts and their tests (dbt build)
-	@$(BIN)/dbt build
+	@$(BIN)/dbt build --exclude-resource-type unit_test
 
 .PHONY: freshness
 freshness: $(READY) ## Is the last extraction recent enough? (dbt source freshness)
@@ -59,7 +59,7 @@ lint: $(READY) ## ruff, mypy, sqlfluff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
+	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/analyses
 
 .PHONY: test
 test: lint ## Lint, then every test

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import MutableMapping
-from pathlib import Path
 
 from extract.errors import EsiosError
 from extract.settings import ROOT, Settings, configuration, load_settings
 
 PROJECT = ROOT / "dbt_project"
 PROFILES = ROOT / "profiles"
+# The subcommands that open the warehouse.
+READS_WAREHOUSE = frozenset({"build", "run", "test", "compile", "docs", "source", "show", "run-operation", "retry"})
 
 
 def prepare_environment(settings: Settings, environment: MutableMapping[str, str]) -> None:
@@ -32,6 +33,7 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
             "MSSQL_ENCRYPT": "yes" if mssql.encrypt else "no",
             "MSSQL_TRUST_SERVER_CERTIFICATE": "yes" if mssql.trust_server_certificate else "no",
             "MSSQL_AUTHENTICATION": mssql.authentication,
+            "DBT_ENV_SECRET_AZURE_CLIENT_SECRET": configuration().get("AZURE_CLIENT_SECRET", ""),
         }
     )
     environment.setdefault("DBT_PROJECT_DIR", str(PROJECT))
@@ -45,12 +47,11 @@ def main() -> None:
     """Load the settings, then hand over to dbt."""
     try:
         settings = load_settings()
+        if settings.target == "duckdb" and READS_WAREHOUSE.intersection(sys.argv):
+            _wait_for_file(settings)
     except EsiosError as error:
         print(f"Error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
-    # dbt runs models in other threads and reads the file itself, so its folder must be there.
-    if settings.target == "duckdb":
-        Path(settings.duckdb_path).parent.mkdir(parents=True, exist_ok=True)
     prepare_environment(settings, os.environ)
     for name, value in configuration().items():
         os.environ.setdefault(name, value)
@@ -58,6 +59,18 @@ def main() -> None:
     from dbt.cli.main import cli
 
     cli()
+
+
+def _wait_for_file(settings: Settings) -> None:
+    """Until no other process holds the DuckDB file: dbt-duckdb's own tries lie ever further apart, and end sooner.
+
+    A damaged file is told here, in one line, in place of dbt's traceback.
+    """
+    from extract.warehouse import connect
+
+    settings.duckdb_path.parent.mkdir(parents=True, exist_ok=True)
+    if settings.duckdb_path.exists():
+        connect(settings).close()
 
 
 if __name__ == "__main__":

@@ -170,8 +170,10 @@ def test_a_series_kept_up_to_date_must_reach_the_present(
 ) -> None:
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=newest_hour)
     warehouse.land(body([entry(hour, 20000.0)]))
-    warehouse.note_run("old", "2019-01-01 10:00", None if end else "2018-02-01")
+    warehouse.note_run("old", "2019-01-01 10:00", "2018-02-01")
     warehouse.note_run("new", "2019-01-02 10:00", end, indicator)
+    # A later run for a span of the past does not silence the alarm.
+    warehouse.note_run("newest", "2019-01-03 10:00", "2018-02-01", indicator)
     warehouse.run()
     assert warehouse.test("demand_forecast_esios_is_recent") == status
 
