@@ -172,6 +172,7 @@ def _work_through(
                         break
     except KeyboardInterrupt:
         summary.interrupted = True
+        session.renew()
     except EsiosError as error:  # the landing failed: nothing that follows could land either
         for run in summary.runs:
             _record(summary, run, error)
@@ -269,5 +270,11 @@ class _Session:
     def release(self) -> None:
         """Close it if the engine's file keeps others out; the next use opens it again."""
         if self._open is not None and self._open.exclusive:
-            self._open.close()
-            self._open = None
+            self.renew()
+
+    def renew(self) -> None:
+        """Close it, whatever an interrupt left half-done in it; the next use opens another."""
+        # Forgotten before it is closed: an interrupt in between must not leave a closed one for the run log.
+        closing, self._open = self._open, None
+        if closing is not None:
+            closing.close()

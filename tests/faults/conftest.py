@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,7 @@ def server(worker_server: simulator.Server) -> Iterator[simulator.Server]:
     worker_server.reset()
     yield worker_server
     worker_server.reset()
+    worker_server.latency_ms = 0
 
 
 @pytest.fixture
@@ -35,12 +38,65 @@ def machine(tmp_path: Path, server: simulator.Server) -> Iterator[Machine]:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, worker_server: simulator.Server) -> list[Row]:
-    """The landing table of the tests' span where nothing went wrong: two months, a window each."""
+def landed_warehouse(tmp_path_factory: pytest.TempPathFactory, worker_server: simulator.Server) -> Machine:
+    """A machine on which the tests' span was extracted undisturbed."""
     machine = Machine(tmp_path_factory.mktemp("undisturbed"), worker_server.url)
     worker_server.reset()
     finished = machine.extract()
     assert finished.code == 0, finished.err
-    landed = machine.landing()
+    return machine
+
+
+@pytest.fixture(scope="session")
+def undisturbed(landed_warehouse: Machine) -> list[Row]:
+    """The landing table of the tests' span where nothing went wrong: two months, a window each."""
+    landed = landed_warehouse.landing()
     assert len(landed) == 2
     return landed
+
+
+@pytest.fixture(scope="session")
+def undisturbed_days(tmp_path_factory: pytest.TempPathFactory, worker_server: simulator.Server) -> list[Row]:
+    """The landing table of the same span with a window a day."""
+    machine = Machine(tmp_path_factory.mktemp("undisturbed-days"), worker_server.url)
+    worker_server.reset()
+    assert machine.extract(ESIOS_WINDOW="day").code == 0
+    landed = machine.landing()
+    assert len(landed) == 59
+    return landed
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory: pytest.TempPathFactory, worker_server: simulator.Server) -> Machine:
+    """The machine of a worker's dbt tests: always the same folder, because dbt parses anew for each other one."""
+    return Machine(tmp_path_factory.mktemp("workplace"), worker_server.url)
+
+
+@pytest.fixture
+def bench(workplace: Machine, server: simulator.Server) -> Iterator[Machine]:
+    """The worker's machine for dbt, empty but for what dbt has parsed. Searched for secrets afterwards."""
+    workplace.empty()
+    yield workplace
+    assert workplace.found_secrets() == []
+
+
+@dataclass(frozen=True)
+class Built:
+    """An undisturbed warehouse with its table: the file, the table's rows."""
+
+    file: Path
+    mart: list[Row]
+
+
+@pytest.fixture(scope="session")
+def built(landed_warehouse: Machine, workplace: Machine, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """What dbt makes of the undisturbed landing."""
+    workplace.empty()
+    workplace.land(landed_warehouse.warehouse)
+    finished = workplace.dbt()
+    assert finished.code == 0, finished.out
+    file = tmp_path_factory.mktemp("built") / "esios.duckdb"
+    shutil.copyfile(workplace.warehouse, file)
+    mart = workplace.mart()
+    assert len(mart) == 59 * 24
+    return Built(file, mart)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +39,35 @@ Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
+class Running:
+    """A command under way, and the file that takes what it says."""
+
+    process: subprocess.Popen[bytes]
+    file: Path
+
+    def told(self) -> str:
+        """What it has said so far."""
+        return self.file.read_text("utf-8", errors="replace")
+
+    def wait_for(self, words: str, timeout: float = 120) -> None:
+        """Until it has said these words; fails if it ends without them."""
+        self.wait_until(lambda: words in self.told(), timeout)
+
+    def wait_until(self, reached: Callable[[], bool], timeout: float = 120) -> None:
+        """Until something is so; fails if the command ends before."""
+        give_up = time.monotonic() + timeout
+        while not reached():
+            assert self.process.poll() is None or reached(), self.told()
+            assert time.monotonic() < give_up, self.told()
+            time.sleep(0.002)
+
+    def signal_group(self, number: int) -> None:
+        """Send a signal to the command and what it started, as Ctrl-C in a terminal does."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+
+@dataclass(frozen=True)
 class Machine(Shell):
     """A folder with a warehouse in it, the commands that work on it, and everything that they said."""
 
@@ -58,23 +91,27 @@ class Machine(Shell):
         self.said.append(finished.out + finished.err)
         return finished
 
-    def start(self, *command: str, **more: str) -> subprocess.Popen[str]:
-        """Start a command in a process group of its own; `end` waits for it."""
-        return subprocess.Popen(
-            command,
-            env=self.environment | more,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+    def start(self, *command: str, **more: str) -> Running:
+        """Start a command in a process group of its own, as a terminal does; `end` waits for it."""
+        told = self.folder / "told"
+        told.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile("wb", dir=told, delete=False) as file:
+            process = subprocess.Popen(
+                command,
+                env=self.environment | more,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+        return Running(process, Path(file.name))
 
-    def end(self, process: subprocess.Popen[str], timeout: float = 240) -> Finished:
+    def end(self, running: Running, timeout: float = 240) -> Finished:
         """Wait for a started command."""
-        out, err = process.communicate(timeout=timeout)
-        self.said.append(out + err)
-        return Finished(process.returncode, out, err)
+        code = running.process.wait(timeout)
+        self.said.append(running.told())
+        return Finished(code, running.told(), "")
 
     def extract(self, *arguments: str, **more: str) -> Finished:
         """`esios extract` of the tests' span."""
@@ -101,6 +138,10 @@ class Machine(Shell):
             " from raw_esios.indicator_responses order by all"
         )
         return [(*row[:-1], urlsplit(row[-1])._replace(scheme="", netloc="").geturl()) for row in found]
+
+    def land(self, file: Path) -> None:
+        """Put a copy of a warehouse in place of ours."""
+        shutil.copyfile(file, self.warehouse)
 
     def run_states(self) -> list[str]:
         """The states of the runs, in order."""
@@ -159,15 +200,12 @@ def tables_with_secrets(path: Path) -> list[str]:
     except duckdb.Error:  # damaged on purpose: its bytes are searched all the same
         return []
     with connection:
-        names = connection.execute("select schema_name, table_name from duckdb_tables() where not internal").fetchall()
+        columns = connection.execute(
+            "select schema_name, table_name, column_name from duckdb_columns() where not internal"
+        ).fetchall()
         found = []
-        for schema, name in names:
-            rows = connection.execute(f'select * from "{schema}"."{name}"').fetchall()
-            if any(holds_secret(str(row).encode()) for row in rows):
-                found.append(f"{path}: {schema}.{name}")
+        for schema, table, column in columns:
+            sql = f'select 1 from "{schema}"."{table}" where contains(cast("{column}" as varchar), ?) limit 1'
+            if any(connection.execute(sql, [secret]).fetchall() for secret in SECRETS):
+                found.append(f"{path}: {schema}.{table}.{column}")
         return found
-
-
-def asked(server: Any) -> list[Mapping[str, Any]]:
-    """The parameters of the requests that a simulated server was asked."""
-    return [request.parameters for request in server.requests]

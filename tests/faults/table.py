@@ -98,3 +98,88 @@ API = {
         "Nothing is written; extraction goes by the registry's id and does not notice",
     ),
 }  # fmt: skip
+
+MAKE_ROOM = "make room"
+TABLE_STAYS = "What was built before stays whole"
+
+PROCESS = {
+    "kill extract": Fault(
+        "`SIGKILL` during `esios extract`", -9, (),
+        "Each committed window, whole; its run stays `running` in the log; the next plain run fetches the rest",
+    ),
+    "kill build": Fault(
+        "`SIGKILL` during `dbt build`", -9, (),
+        "Each model as it was before or after, never half; the next build completes the table",
+    ),
+    "kill export": Fault(
+        "`SIGKILL` during `esios export`", -9, (),
+        "The file that was there before, whole; the next export replaces it",
+    ),
+    "SIGINT": Fault(
+        "`SIGINT` (Ctrl-C) during `esios extract`", 130,
+        ("interrupted; what was landed stays, run the same command again to go on",),
+        "What was landed; its run is `interrupted` in the log; the next plain run fetches the rest",
+    ),
+    "SIGTERM": Fault(
+        "`SIGTERM` during `esios extract`", 130,
+        ("interrupted; what was landed stays, run the same command again to go on",),
+        "What was landed; its run is `interrupted` in the log; the next plain run fetches the rest",
+    ),
+    "SIGINT in build": Fault(
+        "`SIGINT` while `esios run` builds", 130,
+        ("interrupted; what was landed stays, run the same command again to go on",),
+        "What was landed; " + TABLE_STAYS.lower() + "; the next plain run completes it",
+    ),
+    "two extracts": Fault(
+        "Two extracts at once", 0, ("windows answered",), "Each answer once; the runs take turns at the file"
+    ),
+    "extract in build": Fault(
+        "An extract during `dbt build`", 0, ("windows answered",),
+        "The extract waits for the file; what it lands is in the next build",
+    ),
+    "held": Fault(
+        "Another process holds the DuckDB file for over 60 s", 5,
+        ("is held by another process", "wait for it to end, or end it, then try again"),
+        "Nothing is changed; the next plain run lands everything",
+    ),
+    "clock": Fault(
+        "The clock is set back", 0, ("windows answered",),
+        "The answer that is landed last counts as the newest, whatever the clock says",
+    ),
+}  # fmt: skip
+
+DISK = {
+    "full": Fault(
+        "The disk is full during `esios extract`", 5, ("disk is full", MAKE_ROOM),
+        "Each window that was committed, whole; with room the next plain run fetches the rest",
+    ),
+    "full in build": Fault(
+        "The disk is full during `esios run`, while it builds", 5, ("could not", "read its message above"),
+        TABLE_STAYS + "; with room the next plain run completes it",
+    ),
+    "full in export": Fault(
+        "The disk is full during `esios export`", 2, ("cannot write", "make room, or choose another place with --out"),
+        "The file that was there before, whole",
+    ),
+    "read-only": Fault(
+        "A warehouse that may only be read", 5,
+        ("may not be opened by this user", "set ESIOS_DUCKDB_PATH to a file that you may read and write"),
+        "Everything; `esios status` and `esios export` go on working",
+    ),
+    "newer": Fault(
+        "A DuckDB file of a newer version", 5, ("was written by another version of DuckDB", "run `make setup`"),
+        "The file, untouched",
+    ),
+    "older": Fault(
+        "A DuckDB file of a version too old", 5, ("was written by another version of DuckDB", "move the file away"),
+        "The file, untouched",
+    ),
+    "damaged": Fault(
+        "A damaged DuckDB file", 5, ("damaged", "restore it from a backup, or move it away"),
+        "The file; once it is moved away the next plain run lands everything anew",
+    ),
+    "half-made": Fault(
+        "A DuckDB file that was cut off while it was made", 0, ("windows answered",),
+        "Nothing was in it: it is made anew, and everything is landed",
+    ),
+}  # fmt: skip
