@@ -91,7 +91,7 @@ class Charts {
     const full = series.extent(...whole) || [0, 1];
     const inside = madeAt > whole[0] && madeAt < whole[1];
     return [traces, {
-      height: this.compact ? 380 : 460,
+      height: this.paperWidth ? 300 : this.compact ? 380 : 460,
       hovermode: "closest", hoverdistance: 60,
       dragmode: this.paperWidth || matchMedia("(pointer: coarse)").matches ? false : "zoom",
       xaxis: {
@@ -152,7 +152,7 @@ class Charts {
         if (symbol) { symbols.x.push(column); symbols.y.push(row); symbols.text.push(symbol); symbols.colour.push(there === 0 ? colour("paper") : there < due ? "#16202a" : colour("ink")); }
       });
     });
-    const cell = this.compact || this.paperWidth ? 9 : years.length > 4 ? 11 : 15;
+    const cell = this.paperWidth && years.length > 4 ? 7 : this.compact || this.paperWidth ? 9 : years.length > 4 ? 11 : 15;
     const partial = colour("partial"), absent = colour("absent"), complete = colour("complete");
     return [[
       {
@@ -185,7 +185,7 @@ class Charts {
       { type: "scatter", mode: "lines", x, y: week.median, line: { width: 2.5, color: colour("curve") }, name: words.text("week.median"), customdata: hover(week.median), hovertemplate: template("week.median") },
       { type: "scatter", mode: "lines+markers", x, y: week.last_week, line: { width: 1, color: colour("second") }, marker: { size: 4, symbol: "circle", color: colour("second") }, name: words.text("week.last"), customdata: hover(week.last_week), hovertemplate: template("week.last") },
     ], {
-      height: 380, hovermode: "closest", showlegend: true,
+      height: this.paperWidth ? 270 : 380, hovermode: "closest", showlegend: true,
       xaxis: { tickvals: [0, 1, 2, 3, 4, 5, 6].map((day) => day * 24 + 12), ticktext: [0, 1, 2, 3, 4, 5, 6].map((day) => words.day(day, true)), range: [-1, WEEK_HOURS], showgrid: false, tickangle: 0 },
       yaxis: { title: { text: plain(unit) }, tickformat: ",d" },
       shapes: [1, 2, 3, 4, 5, 6].map((day) => ({ type: "line", x0: day * 24 - 0.5, x1: day * 24 - 0.5, yref: "paper", y0: 0, y1: 1, line: { color: colour("line"), width: 1 } })),
@@ -200,7 +200,7 @@ class Charts {
       { type: "bar", x: bars.map((bar) => bar.x), y: bars.map((bar) => bar.mean), name: words.text("revisions.mean"), marker: { color: colour("curve") }, customdata: hover("mean"), hovertemplate: `%{customdata}<extra>${plain(words.text("revisions.mean"))}</extra>` },
       { type: "scatter", mode: "markers", x: bars.map((bar) => bar.x), y: bars.map((bar) => bar.largest), name: words.text("revisions.most"), marker: { symbol: "triangle-up", size: 8, color: colour("second") }, customdata: hover("largest"), hovertemplate: `%{customdata}<extra>${plain(words.text("revisions.most"))}</extra>` },
     ], {
-      height: 380, hovermode: "closest", showlegend: true,
+      height: this.paperWidth ? 270 : 380, hovermode: "closest", showlegend: true,
       xaxis: { type: "date" },
       yaxis: { title: { text: plain(unit) }, tickformat: ",~r", rangemode: "tozero" },
     }];
