@@ -1,9 +1,9 @@
 """Measure the running time optimization against its goals and peers: interleaved rounds, medians, ratios.
 
-    python benchmarks/speed.py                      # everything but the file of 10⁸ rows
-    python benchmarks/speed.py kernel cold --rounds 15
-    python benchmarks/speed.py memory               # 10⁷ and 10⁸ rows: needs 13 GB of disk
-    python benchmarks/speed.py crossover            # what COMPILE_FROM_BYTES should be on this machine
+python benchmarks/speed.py                      # everything but the file of 10⁸ rows
+python benchmarks/speed.py kernel cold --rounds 15
+python benchmarks/speed.py memory               # 10⁷ and 10⁸ rows: needs 13 GB of disk
+python benchmarks/speed.py crossover            # what COMPILE_FROM_BYTES should be on this machine
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,19 +83,27 @@ def bench_kernel(folder: Path, rounds: int) -> None:
         lat, lon = columns(rows)
         seconds = medians(
             {
-                "numpy": lambda a=lat, b=lon: speed.function_to_apply(a, b),
-                "one": lambda a=lat, b=lon: _speed_compare.on_one_core(a, b),
-                "all": lambda a=lat, b=lon: speed.distance(a, b),
-                "sum": lambda a=lat, b=lon: np.add(a, b),
-                "sums": lambda a=lat, b=lon: _speed_compare.sum_of(a, b),
+                "numpy": partial(speed.function_to_apply, lat, lon),
+                "one": partial(_speed_compare.on_one_core, lat, lon),
+                "all": partial(speed.distance, lat, lon),
+                "sum": partial(np.add, lat, lon),
+                "sums": partial(_speed_compare.sum_of, lat, lon),
             },
             max(5, rounds),
         )
         plain = seconds["numpy"]
         figures = ", ".join(f"{name} {value / rows * 1e9:.2f}" for name, value in seconds.items())
         print(f"  {rows:,} rows, ns a row: {figures}")
-        say(f"{rows:,} rows, all cores: times plain numpy (30)", f"{plain / seconds['all']:.1f}", plain >= 30 * seconds["all"])
-        say(f"{rows:,} rows, one core: times plain numpy (18)", f"{plain / seconds['one']:.1f}", plain >= 18 * seconds["one"])
+        say(
+            f"{rows:,} rows, all cores: times plain numpy (30)",
+            f"{plain / seconds['all']:.1f}",
+            plain >= 30 * seconds["all"],
+        )
+        say(
+            f"{rows:,} rows, one core: times plain numpy (18)",
+            f"{plain / seconds['one']:.1f}",
+            plain >= 18 * seconds["one"],
+        )
         one, both = seconds["one"] / seconds["sum"], seconds["all"] / seconds["sums"]
         say(f"{rows:,} rows, one core: times a + b on one core (2.5 at most)", f"{one:.2f}", one <= 2.5)
         say(f"{rows:,} rows, all cores: times a + b on all cores (2.5 at most)", f"{both:.2f}", both <= 2.5)
@@ -128,13 +137,8 @@ def bench_cold(folder: Path, rounds: int) -> None:
     _speed_machine.load()  # kept from an earlier run, as after any first use
     for rows in (10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000):
         source = data(folder, rows)
-        ways = {
-            kernel: lambda kernel=kernel, source=source: process(
-                SCRIPT, source, "--kernel", kernel, "--quiet", "--out", folder / "out.csv"
-            )
-            for kernel in speed.KERNELS
-        }
-        seconds = medians(ways, rounds)
+        command = (SCRIPT, source, "--quiet", "--out", folder / "out.csv", "--kernel")
+        seconds = medians({kernel: partial(process, *command, kernel) for kernel in speed.KERNELS}, rounds)
         ratio = seconds["auto"] / min(seconds["numpy"], seconds["compiled"])
         figures = ", ".join(f"{name} {value:.3f} s" for name, value in seconds.items())
         say(f"{rows:,} rows: {figures}", f"{ratio:.2f}", ratio <= 1.1)
@@ -152,7 +156,7 @@ def bench_crossover(folder: Path, rounds: int) -> None:
             for _ in range(min(rounds, 3)):
                 shutil.rmtree(empty, ignore_errors=True)
                 shutil.copytree(ROOT / "optimization", empty / "optimization", ignore=shutil.ignore_patterns("*.obj"))
-                command = [empty / "optimization" / "speed.py", source, "--kernel", kernel, "--quiet"]
+                command = (empty / "optimization" / "speed.py", source, "--kernel", kernel, "--quiet")
                 taken, _ = process(*command, "--out", folder / "out.csv", NUMBA_CACHE_DIR=str(empty / "cache"),
                                    XDG_CACHE_HOME=str(empty / "cache"))  # fmt: skip
                 times.append(taken)
@@ -169,12 +173,11 @@ def bench_file(folder: Path, rounds: int) -> None:
     usual, usual_peak = process("-c", AS_USUAL, source, folder / "usual.csv")
     ours.append(process(SCRIPT, source, "--quiet", "--out", folder / "out.csv"))
     seconds = statistics.median(taken for taken, _ in ours)
-    print(f"  read_csv + numpy + to_csv {usual:.1f} s, {usual_peak:.0f} MB; speed.py {seconds:.2f} s, {ours[-1][1]:.0f} MB")
+    peak = max(megabytes for _, megabytes in ours)
+    print(f"  read_csv + numpy + to_csv {usual:.1f} s, {usual_peak:.0f} MB; speed.py {seconds:.2f} s, {peak:.0f} MB")
     say("times read_csv + numpy + to_csv (20)", f"{usual / seconds:.1f}", usual >= 20 * seconds)
     parquet = folder / "out.parquet"
-    seconds = statistics.median(
-        process(SCRIPT, source, "--quiet", "--out", parquet)[0] for _ in range(min(rounds, 3))
-    )
+    seconds = statistics.median(process(SCRIPT, source, "--quiet", "--out", parquet)[0] for _ in range(min(rounds, 3)))
     say("CSV to Parquet, the same", f"{usual / seconds:.1f}")
     seconds = statistics.median(
         process(SCRIPT, parquet, "--quiet", "--column", "again", "--out", folder / "again.parquet")[0] for _ in range(3)

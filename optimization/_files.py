@@ -8,9 +8,11 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+DASK_TIMEOUT = "20s"
 DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
 EXIT_CODES = """exit codes:
   0  done
@@ -56,31 +58,29 @@ def optional(module: str, extra: str) -> ModuleType:
 
 def check_paths(source: str, out: str) -> None:
     """BadInput unless `source` is a readable, non-empty file and `out` a place beside it that may be written."""
-    if not os.path.exists(source):
+    given, wanted = Path(source), Path(out)
+    if not given.exists():
         raise BadInput(f"{source}: no such file")
-    if os.path.isfile(source) and os.path.getsize(source) == 0:
+    if given.is_file() and given.stat().st_size == 0:
         raise BadInput(f"{source} is empty: a header with the names of the columns is needed")
     if not os.access(source, os.R_OK):
         raise BadInput(f"{source}: permission denied")
-    if os.path.exists(out) and os.path.samefile(source, out):
+    if wanted.exists() and given.samefile(wanted):
         raise BadInput(f"the output {out} would overwrite the input: give another --out")
-    folder = os.path.dirname(out) or "."
-    if not os.path.isdir(folder):
-        raise BadInput(f"the folder of the output does not exist: mkdir -p {folder}")
-    if os.path.isfile(source) and os.path.isdir(out):
+    if not wanted.parent.is_dir():
+        raise BadInput(f"the folder of the output does not exist: mkdir -p {wanted.parent}")
+    if given.is_file() and wanted.is_dir():
         raise BadInput(f"the output {out} is a folder: give the name of a file with --out")
 
 
 @contextlib.contextmanager
 def scratch(out: str) -> Iterator[str]:
     """The name of a file beside `out`, on the same disk, that is gone when the block ends."""
-    folder, name = os.path.split(out)
-    path = os.path.join(folder, f".{name}.{os.getpid()}.part")
+    path = Path(out).with_name(f".{Path(out).name}.{os.getpid()}.part")
     try:
-        yield path
+        yield str(path)
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(path)
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -88,11 +88,11 @@ def written_aside(out: str) -> Iterator[str]:
     """A name beside `out` to write to; renamed to `out` when the block ends well, removed when it does not."""
     with scratch(out) as path:
         yield path
-        os.replace(path, out)
+        Path(path).replace(out)
 
 
 class Progress:
-    """A bar on stderr that counts up to `total`; work that is over before `patience` seconds never shows (or loads) it."""
+    """A bar on stderr that counts up to `total`; work that takes less than `patience` seconds shows none."""
 
     def __init__(self, total: int, what: str, unit: str = "B", quiet: bool = False, patience: float = 0.5) -> None:
         self.total, self.what, self.unit, self.quiet, self.patience = total, what, unit, quiet, patience
@@ -126,14 +126,14 @@ def dask_client(scheduler: str | None = None) -> Iterator[Any]:
     distributed = optional("distributed", "dask")
     if scheduler:
         try:
-            client = distributed.Client(scheduler, timeout="20s")
+            client = distributed.Client(scheduler, timeout=DASK_TIMEOUT)
         except (OSError, ValueError, TypeError) as error:
             raise BadInput(f"no dask scheduler answers at {scheduler}: {error}") from error
         with client:
             yield client
         return
     with (
-        distributed.LocalCluster(n_workers=cores(), threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=cores(), threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +39,7 @@ def run(source: str, names: tuple[str, str], delimiter: str | None, rows: int, c
     """Measure the ladder on the first `rows` rows of a file, print the table and draw the chart."""
     if rows < 1000:
         raise BadInput("--rows must be 1,000 or more: less is over before it can be measured")
-    df = _coordinates(source, names, delimiter, rows)
+    df = coordinates(source, names, delimiter, rows)
     rungs = measure(df, lambda text: print(text, file=sys.stderr))
     print(table(rungs, len(df)))
     draw(rungs, len(df), chart)
@@ -72,7 +74,7 @@ def _ways(df: pd.DataFrame) -> list[tuple[str, int, Work]]:
 
     def loop() -> list[Any]:
         list_results = []
-        for i in range(0, len(by_loop)):  # noqa: PIE808 - as it was given
+        for i in range(0, len(by_loop)):
             r = function_to_apply(by_loop.iloc[i]["latitude"], by_loop.iloc[i]["longitude"])
             list_results.append(r)
         return list_results
@@ -138,7 +140,7 @@ def sum_of(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     out = np.empty_like(a)
     count = cores() if len(a) >= speed.THREADS_FROM_ROWS else 1
     cuts = [len(a) * turn // count for turn in range(count + 1)]
-    pieces = [slice(start, stop) for start, stop in zip(cuts, cuts[1:], strict=False)]
+    pieces = [slice(start, stop) for start, stop in itertools.pairwise(cuts)]
     threads = [threading.Thread(target=np.add, args=(a[part], b[part], out[part])) for part in pieces[1:]]
     for thread in threads:
         thread.start()
@@ -148,12 +150,12 @@ def sum_of(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return out
 
 
-def _coordinates(source: str, names: tuple[str, str], delimiter: str | None, rows: int) -> pd.DataFrame:
+def coordinates(source: str, names: tuple[str, str], delimiter: str | None, rows: int) -> pd.DataFrame:
     """The first rows of a CSV or Parquet file as two float64 columns; missing ones are dropped."""
     from optimization import _speed_text
 
     try:
-        with open(source, "rb") as file:
+        with Path(source).open("rb") as file:
             parquet = file.read(4) == b"PAR1"
         if parquet:
             df = pd.read_parquet(source, columns=list(names)).head(rows)

@@ -1,14 +1,15 @@
 """speed.py on a dask cluster: a task for each part of a CSV text, and for each Parquet file.
 
-The parts are cut where records end, each worker writes its part beside the output, and the parts are joined in order:
-the same bytes as the local engine writes. Workers and client must see the same files and be able to import this package.
+The parts are cut where records end, each worker writes its part beside the output, the parts are joined in order:
+the same bytes as the local engine writes. Workers and client must see the same files and can import this package.
 """
 
 from __future__ import annotations
 
-import os
+import itertools
 import shutil
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from optimization import _speed_machine, _speed_text, speed
@@ -33,17 +34,17 @@ def add_distance_to_files(
 
     `scheduler` is the address of a running cluster; without it one is started on this machine.
     """
-    files = [(os.path.abspath(source), os.path.abspath(out)) for source, out in files]
+    files = [(str(Path(source).resolve()), str(Path(out).absolute())) for source, out in files]
     for source, out in files:
         check_paths(source, out)
-    total = sum(os.path.getsize(source) for source, _ in files)
+    total = sum(Path(source).stat().st_size for source, _ in files)
     # One kernel for all, and its machine code made once, before the workers look for it.
     kernel = speed.chosen_kernel(kernel, total >= speed.COMPILE_FROM_BYTES)
     if kernel == "compiled":
         _speed_machine.load()
     names = (latitude, longitude)
     with dask_client(scheduler) as client, Progress(total, "distance", quiet=quiet) as progress:
-        tasks = []
+        tasks: list[_Text | _Whole] = []
         for source, out in files:
             if is_text(source) and not out.lower().endswith((".parquet", ".pq")):
                 layout = _speed_text.read_layout(source, *names, delimiter)
@@ -54,7 +55,7 @@ def add_distance_to_files(
                 future = client.submit(
                     speed.add_distance_to_file, source, out, kernel, *names, column, delimiter, pure=False
                 )
-                tasks.append(_Whole(future, os.path.getsize(source)))
+                tasks.append(_Whole(future, Path(source).stat().st_size))
         try:
             for task in tasks:
                 task.finish(progress)
@@ -65,7 +66,7 @@ def add_distance_to_files(
 
 def is_text(source: str) -> bool:
     """Whether this is no Parquet file."""
-    with open(source, "rb") as file:
+    with Path(source).open("rb") as file:
         return file.read(4) != b"PAR1"
 
 
@@ -90,16 +91,16 @@ class _Text:
         self.client, self.layout, self.out, self.column, self.kernel = client, layout, out, column, kernel
         self.folder = scratch_folder(out)
         cuts = cuts_of(layout, part)
-        self.waiting = [self._submit(start, stop) for start, stop in zip(cuts, cuts[1:], strict=False)]
+        self.waiting = [self._submit(start, stop) for start, stop in itertools.pairwise(cuts)]
 
     def _submit(self, start: int, stop: int) -> tuple[int, int, str, Any]:
-        path = os.path.join(self.folder, f"{start}-{stop}")
+        path = f"{self.folder}/{start}-{stop}"
         future = self.client.submit(append_part, self.layout, path, start, stop, self.kernel, pure=False)
         return start, stop, path, future
 
     def finish(self, progress: Progress) -> None:
         """Join the parts. A part that ends in an open quote is done again together with the next one."""
-        with written_aside(self.out) as aside, open(aside, "wb") as target:
+        with written_aside(self.out) as aside, Path(aside).open("wb") as target:
             target.write(_speed_text.header_with(self.layout, self.column))
             progress.add(self.layout.body)
             while self.waiting:
@@ -111,9 +112,9 @@ class _Text:
                     self.client.cancel([late])
                     self.waiting[0] = self._submit(start, further)
                     continue
-                with open(path, "rb") as done:
+                with Path(path).open("rb") as done:
                     shutil.copyfileobj(done, target, 1 << 20)
-                os.remove(path)
+                Path(path).unlink()
                 self.waiting.pop(0)
                 progress.add(stop - start)
 
@@ -125,15 +126,14 @@ class _Text:
 
 def scratch_folder(out: str) -> str:
     """A new folder beside `out`, on the disk that the workers write to."""
-    folder, name = os.path.split(out)
-    return tempfile.mkdtemp(prefix=f".{name}.", suffix=".part", dir=folder)
+    return tempfile.mkdtemp(prefix=f".{Path(out).name}.", suffix=".part", dir=Path(out).parent)
 
 
 def cuts_of(layout: Layout, part: int) -> list[int]:
     """Offsets after line feeds, about `part` bytes apart, from the first record to the end of the file."""
-    size = os.path.getsize(layout.source)
+    size = Path(layout.source).stat().st_size
     cuts = [layout.body]
-    with open(layout.source, "rb") as file:
+    with Path(layout.source).open("rb") as file:
         while cuts[-1] + part < size:
             file.seek(cuts[-1] + part)
             while (block := file.read(1 << 16)) and b"\n" not in block:
@@ -146,7 +146,11 @@ def cuts_of(layout: Layout, part: int) -> list[int]:
 def append_part(layout: Layout, path: str, start: int, stop: int, kernel: str) -> None:
     """On a worker: write the records from `start` to `stop`, each with its value, to `path`."""
     engine = speed.text_engine(layout, kernel, large=kernel == "compiled", workers=1)
-    with written_aside(path) as aside, open(aside, "wb", buffering=0) as target, open(layout.source, "rb") as file:
+    with (
+        written_aside(path) as aside,
+        Path(aside).open("wb", buffering=0) as target,
+        Path(layout.source).open("rb", buffering=0) as file,
+    ):
         for _, (written, room) in _speed_text.answers(file, engine, layout, start, stop):
             _speed_text.write_all(target, written)
             engine.give_back(room)

@@ -4,15 +4,24 @@ Read only when machine code has to be made (see `_speed_machine`). Every functio
 nothing, so that its machine code needs neither numba nor Python at run time and can be called without the GIL.
 """
 
+# ruff: noqa: ARG001 - numba hands every intrinsic its whole context, and few need all of it
 from __future__ import annotations
 
+import importlib
 import math
+from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
-from llvmlite import ir
-from numba import carray, njit, types
-from numba.extending import intrinsic
+from numba import extending, types
+
+# What numba compiles is no longer Python with Python's types: neither are its decorators for the type checker.
+ir: Any = importlib.import_module("llvmlite.ir")
+carray: Any = numba.carray  # type: ignore[attr-defined]
+njit: Callable[..., Callable[[Any], Any]] = numba.njit
+intrinsic: Callable[[Any], Any] = extending.intrinsic
+CPointer: Any = types.CPointer
 
 # --- the formula ------------------------------------------------------------------------------------------------------
 # x = n·π/2 + w. π/2 comes in three parts of 33, 33 and 53 bits: n·part is exact for |x| ≤ FAR, with or without FMA.
@@ -72,7 +81,7 @@ def sin2_half_and_cos(x: float) -> Any:
 
 
 @inlined
-def near_block(latitude: Any, longitude: Any, out: Any) -> int:
+def near_block(latitude: Any, longitude: Any, out: Any) -> Any:
     """Fill `out`; the number of rows whose argument is too far for the reduction (NaN is not: it stays NaN)."""
     far = 0
     for i in range(len(out)):
@@ -169,7 +178,7 @@ SMALL_TENS = np.array([10.0**k for k in range(23)])
 
 
 @inlined
-def power_of_ten_times(w: int, q: int) -> float:
+def power_of_ten_times(w: Any, q: int) -> Any:
     """The float64 nearest to w·10^q for a uint64 w; NaN where that takes more than 128 bits to tell."""
     if w == U0:
         return 0.0
@@ -243,7 +252,8 @@ def read_number(text: Any, at: int, stop: int) -> Any:
         below = at < stop and text[at] == MINUS
         if below or (at < stop and text[at] == PLUS):
             at += 1
-        power, first = 0, at
+        first = at
+        power: Any = 0
         while at < stop and at < first + 5 and ZERO <= text[at] <= NINE:
             power = power * 10 + np.int64(text[at] - ZERO)
             at += 1
@@ -259,7 +269,7 @@ def read_number(text: Any, at: int, stop: int) -> Any:
 # --- records ----------------------------------------------------------------------------------------------------------
 # A quote has a meaning only at the start of a field, as for Python's csv and for pandas.
 @inlined
-def field_end(text: Any, at: int, length: int, delimiter: int) -> Any:
+def field_end(text: Any, at: int, length: int, delimiter: Any) -> Any:
     """(where the field that starts at `at` ends, whether a quote of it is still open at the end of the text)."""
     if at < length and text[at] == QUOTE:
         at += 1
@@ -277,7 +287,7 @@ def field_end(text: Any, at: int, length: int, delimiter: int) -> Any:
     return at, False
 
 
-def last_record_end(text: Any, length: int, delimiter: int, result: Any) -> None:
+def last_record_end(text: Any, length: int, delimiter: Any, result: Any) -> None:
     """result[0] = the offset after the last whole record of a text that may hold quotes, 0 if there is none."""
     separator = np.uint8(delimiter)
     at, end = 0, 0
@@ -291,7 +301,7 @@ def last_record_end(text: Any, length: int, delimiter: int, result: Any) -> None
 
 
 def read_rows(
-    text: Any, length: int, delimiter: int, fields: int, latitude_field: int, longitude_field: int, capacity: int,
+    text: Any, length: int, delimiter: Any, fields: int, latitude_field: int, longitude_field: int, capacity: int,
     ends: Any, latitude: Any, longitude: Any, kinds: Any, result: Any,
 ) -> None:  # fmt: skip
     """The coordinates of each record, where the record ends (before its line end) and its kind.
@@ -310,7 +320,7 @@ def read_rows(
         is_open = False
         while True:
             start = at
-            if field == latitude_field or field == longitude_field:
+            if field in (latitude_field, longitude_field):
                 quoted = text[at] == QUOTE
                 found, value, at = read_number(text, at + int(quoted), length)
                 if quoted and at < length and text[at] == QUOTE:
@@ -379,7 +389,7 @@ PAIRS = np.array([ord(c) for n in range(100) for c in f"{n:02d}"], dtype=np.uint
 
 
 @inlined
-def round_to_odd(high: int, low: int, c: int) -> int:
+def round_to_odd(high: Any, low: Any, c: Any) -> Any:
     """The upper 64 bits of (high·2⁶⁴ + low)·c / 2⁶⁴, with the lowest bit set where something was cut."""
     middle = high_product(low, c)
     y0, y1 = high * c, high_product(high, c)
@@ -390,7 +400,7 @@ def round_to_odd(high: int, low: int, c: int) -> int:
 
 
 @inlined
-def shortest(bits: int) -> Any:
+def shortest(bits: Any) -> Any:
     """(digits, k): the shortest decimal digits·10^k that reads back as the positive float64 with these bits."""
     fraction, exponent = np.uint64(bits) & np.uint64((1 << 52) - 1), bits >> 52
     if exponent != 0:
@@ -425,7 +435,7 @@ def shortest(bits: int) -> Any:
 
 
 @inlined
-def write_number(value: float, out: Any, at: int) -> int:
+def write_number(value: Any, out: Any, at: int) -> Any:
     """Write `value` as Python's repr() does; the place after it. |value| < 10^16, which the formula cannot reach."""
     if math.isnan(value):
         out[at] = out[at + 2] = LETTER_N
@@ -494,7 +504,7 @@ def write_number(value: float, out: Any, at: int) -> int:
 
 
 def write_rows(
-    text: Any, length: int, delimiter: int, rows: int, ends: Any, kinds: Any, values: Any, out: Any, result: Any
+    text: Any, length: int, delimiter: Any, rows: int, ends: Any, kinds: Any, values: Any, out: Any, result: Any
 ) -> None:
     """Copy each record, byte for byte, with a delimiter and its value before the line end; result[0] = bytes written.
 
@@ -522,7 +532,7 @@ def write_rows(
     result[0] = at
 
 
-_bytes, _ints, _floats = (types.CPointer(kind) for kind in (types.uint8, types.int64, types.float64))
+_bytes, _ints, _floats = (CPointer(kind) for kind in (types.uint8, types.int64, types.float64))
 _int = types.int64
 SIGNATURES = {
     evaluate: types.void(_floats, _floats, _floats, _int),

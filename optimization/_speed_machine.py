@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import importlib
 import os
 import sys
 import sysconfig
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from optimization._files import optional, written_aside
 
-_SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_speed_kernels.py")
+_SOURCE = Path(__file__).resolve().with_name("_speed_kernels.py")
 _NAMES = ("evaluate", "last_record_end", "read_rows", "write_rows")
 _lock = threading.Lock()
 _loaded: Machine | None = None
@@ -28,11 +30,10 @@ class Machine:
     """The compiled functions, callable with addresses and integers; they run without the GIL."""
 
     def __init__(self, objects: dict[str, tuple[str, bytes]]) -> None:
-        import llvmlite.binding as llvm
-
+        llvm: Any = importlib.import_module("llvmlite.binding")
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        # The one symbol of numba's run time in the objects: frees what numba allocated, which is nothing, so it is never
+        # The one symbol of numba's run time in the objects frees what numba allocated. That is nothing, so it is never
         # called; it only has to exist.
         unused = ctypes.cast(ctypes.pythonapi.Py_IncRef, ctypes.c_void_p).value
         llvm.add_symbol("NRT_MemInfo_call_dtor", unused)
@@ -69,9 +70,9 @@ def available() -> bool:
         return True
     for folder in _folders():
         try:  # names first: the key costs the import of llvmlite
-            if any(name.startswith("speed-") for name in os.listdir(folder)):
-                if all(os.path.exists(_path(folder, name)) for name in _NAMES):
-                    return True
+            some = any(kept.name.startswith("speed-") for kept in folder.iterdir())
+            if some and all(_path(folder, name).exists() for name in _NAMES):
+                return True
         except (OSError, ImportError):
             continue
     return False
@@ -108,33 +109,31 @@ def _machine_key() -> str:
     """What the machine code depends on: its source, the compiler and this very processor."""
     global _key
     if _key is None:
-        import llvmlite
-        import llvmlite.binding as llvm
-
-        with open(_SOURCE, "rb") as file:
-            digest = hashlib.sha256(file.read())
+        llvm: Any = importlib.import_module("llvmlite.binding")
+        version: str = sys.modules["llvmlite"].__version__
+        digest = hashlib.sha256(_SOURCE.read_bytes())
         features = llvm.get_host_cpu_features().flatten()
-        for part in (llvmlite.__version__, sysconfig.get_platform(), llvm.get_host_cpu_name(), features):
+        for part in (version, sysconfig.get_platform(), llvm.get_host_cpu_name(), features):
             digest.update(part.encode() + b"\0")
         _key = digest.hexdigest()[:16]
     return _key
 
 
-def _folders() -> Iterator[str]:
+def _folders() -> Iterator[Path]:
     """Where machine code may be kept, the best place first. Only folders of this user: code is run from there."""
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
-        yield os.path.join(chosen, "optimization")
-    yield os.path.join(os.path.dirname(_SOURCE), "__pycache__")
+        yield Path(chosen, "optimization")
+    yield _SOURCE.parent / "__pycache__"
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", os.path.expanduser("~"))
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home())
     else:
-        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    yield os.path.join(base, "optimization-speed")
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    yield base / "optimization-speed"
 
 
-def _path(folder: str, name: str) -> str:
-    return os.path.join(folder, f"speed-{name}-{_machine_key()}.obj")
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"speed-{name}-{_machine_key()}.obj"
 
 
 def _kept() -> dict[str, tuple[str, bytes]] | None:
@@ -143,9 +142,8 @@ def _kept() -> dict[str, tuple[str, bytes]] | None:
         try:
             objects = {}
             for name in _NAMES:
-                with open(_path(folder, name), "rb") as file:
-                    symbol, digest = file.readline().decode("ascii").split()
-                    code = file.read()
+                first, _, code = _path(folder, name).read_bytes().partition(b"\n")
+                symbol, digest = first.decode("ascii").split()
                 if hashlib.sha256(code).hexdigest() != digest:
                     raise ValueError("cut off")
                 objects[name] = (symbol, code)
@@ -159,10 +157,10 @@ def _keep(objects: dict[str, tuple[str, bytes]]) -> None:
     """Write the objects to the first folder that takes them; where none does, the next run makes them again."""
     for folder in _folders():
         try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name, (symbol, code) in objects.items():
-                with written_aside(_path(folder, name)) as aside, open(aside, "wb") as file:
-                    file.write(f"{symbol} {hashlib.sha256(code).hexdigest()}\n".encode("ascii") + code)
+                with written_aside(str(_path(folder, name))) as aside:
+                    Path(aside).write_bytes(f"{symbol} {hashlib.sha256(code).hexdigest()}\n".encode("ascii") + code)
             return
         except OSError:
             continue

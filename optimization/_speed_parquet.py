@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import codecs
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from optimization import _speed_text
@@ -51,7 +51,7 @@ def text_to_parquet(source: str, out: str, column: str, quiet: bool = True, deli
     if twice:
         raise BadInput(f"Parquet has no two columns of one name: rename {', '.join(twice)}, or write CSV")
     types = {name: pa.float64() if name == column else pa.string() for name in layout.names}
-    with written_aside(out) as aside, Progress(os.path.getsize(source), "to Parquet", quiet=quiet) as progress:
+    with written_aside(out) as aside, Progress(Path(source).stat().st_size, "to Parquet", quiet=quiet) as progress:
         try:
             with (
                 csv.open_csv(
@@ -97,7 +97,7 @@ def is_text(kind: Any) -> bool:
     """Whether an Arrow type is text, as the columns of a CSV are that became Parquet."""
     import pyarrow.types as types
 
-    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+    return any(test(kind) for test in (types.is_string, types.is_large_string, types.is_string_view))
 
 
 def _with_column(source: str, batches: Any, schema: Any, evaluate: Evaluate, names: tuple[str, str]) -> Iterator[Any]:
@@ -161,7 +161,7 @@ def _write_behind(writer: Any, batches: Iterator[Any], progress: Progress, in_by
 def _encoding(source: str) -> str:
     """utf8, or cp1252 for a text that is not."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    with open(source, "rb") as file:
+    with Path(source).open("rb") as file:
         try:
             while block := file.read(CSV_BLOCK):
                 decoder.decode(block)

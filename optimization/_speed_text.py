@@ -9,9 +9,9 @@ from __future__ import annotations
 import csv
 import ctypes
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from optimization._files import BadInput, Progress, cores, written_aside
@@ -64,7 +64,7 @@ class TextInCoordinate(Exception):
 def line_of(source: str, offset: int) -> int:
     """The number of the line that holds the byte at `offset`, counted from 1."""
     line = 1
-    with open(source, "rb") as file:
+    with Path(source).open("rb") as file:
         while offset > 0 and (block := file.read(min(offset, CHUNK))):
             line += block.count(b"\n")
             offset -= len(block)
@@ -93,7 +93,7 @@ def number(text: bytes) -> float | None:
 
 def read_layout(source: str, latitude: str, longitude: str, delimiter: str | None) -> Layout:
     """Find the delimiter and the two columns in the header; BadInput says which columns there are."""
-    with open(source, "rb") as file:
+    with Path(source).open("rb") as file:
         start = file.read(HEAD)
     if start.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
         raise BadInput(f"{source} is compressed: unpack it first (gunzip or unzstd)")
@@ -120,9 +120,7 @@ def read_layout(source: str, latitude: str, longitude: str, delimiter: str | Non
             for name in (latitude, longitude):
                 if names.count(name) > 1:
                     raise BadInput(f"{source} has {names.count(name)} columns named {name}: rename all but one")
-            return Layout(
-                source, candidate.encode(), names, names.index(latitude), names.index(longitude), header, bom
-            )
+            return Layout(source, candidate.encode(), names, names.index(latitude), names.index(longitude), header, bom)
         seen = names if len(names) > len(seen) else seen
     missing = " and ".join(name for name in (latitude, longitude) if name not in seen) or f"{latitude}, {longitude}"
     shown = ", ".join(seen[:20]) + (", …" if len(seen) > 20 else "")
@@ -133,7 +131,7 @@ def read_layout(source: str, latitude: str, longitude: str, delimiter: str | Non
 
 
 def records(text: bytes, delimiter: bytes) -> Iterator[tuple[int, bytes, list[bytes]]]:
-    """(offset, record with its line end, fields as they stand) of each record; BrokenRecord at a quote that is never closed.
+    """(offset, record with its line end, fields as they stand) of each record; BrokenRecord where a quote stays open.
 
     A quote has a meaning only at the start of a field, as for Python's csv and for pandas.
     """
@@ -151,7 +149,8 @@ def records(text: bytes, delimiter: bytes) -> Iterator[tuple[int, bytes, list[by
 
             stop = re.escape(delimiter)
             field = re.compile(rb'(?:"(?:[^"]|"")*+"|(?!"))[^' + stop + rb"\n]*")
-        fields, at, last = [], start, False  # type: list[bytes], int, bool
+        fields: list[bytes] = []
+        at, last = start, False
         while not last:
             match = field.match(text, at)
             if match is None:
@@ -302,8 +301,10 @@ class Compiled:
         else:
             import numpy as np
 
-            latitude, longitude = (np.frombuffer(column, count=found) for column in (room.latitude, room.longitude))
-            np.frombuffer(room.values, count=found)[:] = self.formula(latitude, longitude)
+            latitude, longitude, values = (
+                np.ctypeslib.as_array(column)[:found] for column in (room.latitude, room.longitude, room.values)
+            )
+            values[:] = self.formula(latitude, longitude)
         self.machine.write_rows(
             _address(text), len(text), delimiter, found,
             at(room.ends), at(room.kinds), at(room.values), at(room.out), at(room.result),
@@ -383,10 +384,10 @@ def append_column(layout: Layout, out: str, column: str, engine: Any, quiet: boo
     """Write `layout.source` with the new column to `out`. BadInput, and no output, where a record is unusable."""
     source = layout.source
     with (
-        open(source, "rb", buffering=0) as file,
+        Path(source).open("rb", buffering=0) as file,
         written_aside(out) as aside,
-        open(aside, "wb", buffering=0) as target,
-        Progress(os.path.getsize(source), "distance", quiet=quiet) as progress,
+        Path(aside).open("wb", buffering=0) as target,
+        Progress(Path(source).stat().st_size, "distance", quiet=quiet) as progress,
     ):
         target.write(header_with(layout, column))
         progress.add(layout.body)
@@ -412,7 +413,9 @@ def answers(file: BinaryIO, engine: Any, layout: Layout, offset: int, stop: int)
     while True:
         sure = True
         try:
-            for offset, size, sure, answer in _in_order(chunks(file, engine, offset, stop, careful), engine):
+            pieces = chunks(file, engine, offset, stop, careful)
+            for piece, size, known, answer in _in_order(pieces, engine):
+                offset, sure = piece, known
                 yield size, answer.result()
                 offset += size
             return
@@ -421,7 +424,7 @@ def answers(file: BinaryIO, engine: Any, layout: Layout, offset: int, stop: int)
             if fields == OPEN and not sure:  # cut in the middle of a quoted field
                 careful = True
                 continue
-            if fields == OPEN and stop < os.path.getsize(source):
+            if fields == OPEN and stop < Path(source).stat().st_size:
                 raise OpenAtStop(stop) from None
             line = line_of(source, offset + at)
             if fields == OPEN:
@@ -439,7 +442,7 @@ def answers(file: BinaryIO, engine: Any, layout: Layout, offset: int, stop: int)
 
 
 def _in_order(pieces: Iterator[tuple[int, bytes, bool]], engine: Any) -> Iterator[tuple[int, int, bool, Any]]:
-    """(offset, bytes, surely whole, future answer) of each piece; a thread a core where there is more than one piece."""
+    """(offset, bytes, surely whole, future answer) of each piece; a thread a core where there are two or more."""
     first = next(pieces, None)
     if first is None:
         return

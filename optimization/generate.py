@@ -6,11 +6,11 @@ python optimization/generate.py dataset_speed_optimization.csv --rows 1000000
 from __future__ import annotations
 
 import argparse
-import os
 import sys
+from pathlib import Path
 
 if not __package__:  # run as a script: what makes `optimization` importable is the folder above
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from optimization._files import EXIT_CODES, guarded, written_aside
 
@@ -25,7 +25,7 @@ def write(out: str, rows: int = 1_000_000, quotes: bool = True) -> None:
     import numpy as np
 
     cities = CITIES if quotes else CITIES[:4]
-    with written_aside(out) as aside, open(aside, "w", encoding="utf-8", newline="") as file:
+    with written_aside(out) as aside, Path(aside).open("w", encoding="utf-8", newline="") as file:
         file.write(COLUMNS + "\n")
         for start in range(0, rows, CHUNK):
             count = min(CHUNK, rows - start)

@@ -10,12 +10,12 @@ It is not the haversine of two points either, for which longitude and latitude w
 from __future__ import annotations
 
 import argparse
-import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if not __package__:  # run as a script: what makes `optimization` importable is the folder above
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from optimization import _speed_machine
 from optimization._files import EXIT_CODES, BadInput, check_paths, cores, guarded, scratch
@@ -39,7 +39,7 @@ def function_to_apply(lat: Any, lon: Any) -> Any:
     import numpy as np
 
     a = np.sin(lat/2)**2 + np.cos(lat) * np.cos(lon) * np.sin(lon/2)**2  # fmt: skip
-    return a
+    return a  # noqa: RET504 - as it was given
 
 
 def distance(latitude: Any, longitude: Any, kernel: str = "auto") -> np.ndarray:
@@ -100,13 +100,13 @@ def add_distance_to_file(
     BadInput names the line of what cannot be used, and nothing is written then.
     """
     check_paths(source, out)
-    with open(source, "rb") as file:
+    with Path(source).open("rb") as file:
         parquet_in = file.read(4) == b"PAR1"
     names = (latitude, longitude)
     if parquet_in:
         from optimization import _speed_parquet
 
-        chosen = chosen_kernel(kernel, os.path.getsize(source) >= COMPILE_FROM_BYTES)
+        chosen = chosen_kernel(kernel, Path(source).stat().st_size >= COMPILE_FROM_BYTES)
         _speed_parquet.append_to_parquet(
             source, out, column, lambda a, b: distance(a, b, kernel=chosen), names, quiet
         )  # fmt: skip
@@ -116,7 +116,7 @@ def add_distance_to_file(
     layout = _speed_text.read_layout(source, latitude, longitude, delimiter)
     if column in layout.names:
         raise BadInput(f"{source} has a column {column} already: name the new one with --column")
-    engine = text_engine(layout, kernel, os.path.getsize(source) >= COMPILE_FROM_BYTES)
+    engine = text_engine(layout, kernel, Path(source).stat().st_size >= COMPILE_FROM_BYTES)
     if not out.lower().endswith((".parquet", ".pq")):
         _speed_text.append_column(layout, out, column, engine, quiet)
         return
@@ -156,14 +156,14 @@ def chosen_kernel(kernel: str, pays_for_compiling: bool) -> str:
     return "numpy"
 
 
-def _column(values: Any, name: str) -> np.ndarray:
+def _column(values: Any, name: str) -> Any:
     """The values as a one-dimensional numpy array of numbers, without a copy where they are in one already."""
     import numpy as np
 
     if not isinstance(values, np.ndarray):
         values = _from_library(values)
     elif isinstance(values, np.ma.MaskedArray):
-        values = values.astype(np.float64).filled(np.nan)
+        values = np.ma.filled(values.astype(np.float64), np.nan)
     if values.ndim != 1:
         raise BadInput(f"{name} has {values.ndim} dimensions: give one column")
     if values.dtype.kind == "O":
@@ -173,7 +173,7 @@ def _column(values: Any, name: str) -> np.ndarray:
     return values
 
 
-def _from_library(values: Any) -> np.ndarray:
+def _from_library(values: Any) -> Any:
     """A column of pandas, Arrow or polars, or a sequence, as a numpy array; missing values as NaN where it can."""
     import numpy as np
 
@@ -240,8 +240,7 @@ def evaluate(a: np.ndarray, b: np.ndarray, out: np.ndarray, threads: int | None 
 
 def default_out(source: str) -> str:
     """`source` with _distance before its ending."""
-    stem, ending = os.path.splitext(source.rstrip("/\\"))
-    return f"{stem}_distance{ending}"
+    return str(Path(source).with_stem(Path(source).stem + "_distance"))
 
 
 def _delimiter(text: str) -> str:
@@ -304,23 +303,24 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _beside(out: str, ending: str) -> str:
-    return os.path.splitext(out)[0] + ending
+    return str(Path(out).with_suffix(ending))
 
 
 def files_of(source: str, out: str) -> list[tuple[str, str]]:
     """(input, output) of a file, or of each CSV and Parquet file of a folder; BadInput where there is none."""
-    if not os.path.isdir(source):
+    given, wanted = Path(source), Path(out)
+    if not given.is_dir():
         return [(source, out)]
     endings = (".csv", ".tsv", ".txt", ".parquet", ".pq")
-    names = sorted(name for name in os.listdir(source) if name.lower().endswith(endings) and name[0] != ".")
+    names = sorted(path.name for path in given.iterdir() if path.suffix.lower() in endings and path.name[0] != ".")
     if not names:
         raise BadInput(f"{source} holds no file that ends with {', '.join(endings)}")
-    if os.path.isfile(out):
+    if wanted.is_file():
         raise BadInput(f"the input is a folder and the output {out} a file: give a folder with --out")
-    if os.path.exists(out) and os.path.samefile(source, out):
+    if wanted.exists() and given.samefile(wanted):
         raise BadInput(f"the output {out} would overwrite the input: give another --out")
-    os.makedirs(out, exist_ok=True)
-    return [(os.path.join(source, name), os.path.join(out, name)) for name in names]
+    wanted.mkdir(exist_ok=True)
+    return [(str(given / name), str(wanted / name)) for name in names]
 
 
 if __name__ == "__main__":

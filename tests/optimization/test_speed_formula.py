@@ -319,7 +319,7 @@ def test_a_package_folder_that_cannot_be_written_sends_the_machine_code_to_the_u
     blocked = tmp_path / "package"
     blocked.mkdir()
     (blocked / "__pycache__").write_text("a file where a folder would be")
-    monkeypatch.setattr(_speed_machine, "_SOURCE", str(blocked / "_speed_kernels.py"))
+    monkeypatch.setattr(_speed_machine, "_SOURCE", blocked / "_speed_kernels.py")
     monkeypatch.setattr(_speed_machine, "_machine_key", lambda: "key")
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

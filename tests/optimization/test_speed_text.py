@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from optimization import _speed_machine, _speed_text, speed
 from optimization._files import BadInput
-from optimization._speed_text import Compiled, Layout, Portable, append_column, read_layout
+from optimization._speed_text import BOM, Compiled, Layout, Portable, append_column, read_layout
 from optimization.speed import add_distance_to_file, function_to_apply
 
 Append = Callable[..., bytes]
@@ -67,7 +67,7 @@ D = shown(40.5, -3.25)
         (HEAD + b"1,40.5,-3.25,x\n", HEAD[:-1] + b",distance\n1,40.5,-3.25,x," + D + b"\n"),
         (HEAD + b"1,40.5,-3.25,x", HEAD[:-1] + b",distance\n1,40.5,-3.25,x," + D),
         (b"latitude,longitude\r\n40.5,-3.25\r\n", b"latitude,longitude,distance\r\n40.5,-3.25," + D + b"\r\n"),
-        (b"\xef\xbb\xbf" + HEAD + b"1,40.5,-3.25,\n", b"\xef\xbb\xbf" + HEAD[:-1] + b",distance\n1,40.5,-3.25,," + D + b"\n"),
+        (BOM + HEAD + b"1,40.5,-3.25,\n", BOM + HEAD[:-1] + b",distance\n1,40.5,-3.25,," + D + b"\n"),
         (b"latitude;longitude\n40.5;-3.25\n", b"latitude;longitude;distance\n40.5;-3.25;" + D + b"\n"),
         (b"latitude\tlongitude\n40.5\t-3.25\n", b"latitude\tlongitude\tdistance\n40.5\t-3.25\t" + D + b"\n"),
         (b"longitude|latitude\n-3.25|40.5\n", b"longitude|latitude|distance\n-3.25|40.5|" + D + b"\n"),
@@ -88,8 +88,9 @@ def test_the_text_comes_through_byte_for_byte_with_one_more_field(append: Append
 
 
 OTHER_FIELDS = [
-    b'"a,b"', b'"line\nline"', b'"line\r\nline"', b'"he said ""no"""', b'5" pipe', b'""', b"", b"00501", b"+1", b"NA", b"1e5",
-    b"1.50", b" padded ", b"caf\xe9", "café €".encode(), b"\xff\xfe\x80", b"a\rb", b"'", b'"x"tail', b"#", b"\\n", b"\x00",
+    b'"a,b"', b'"line\nline"', b'"line\r\nline"', b'"he said ""no"""', b'5" pipe', b'""', b"", b"00501", b"+1", b"NA",
+    b"1e5", b"1.50", b" padded ", b"caf\xe9", "café €".encode(), b"\xff\xfe\x80", b"a\rb", b"'", b'"x"tail', b"#", b"\\n",
+    b"\x00",
 ]  # fmt: skip
 
 
