@@ -8,7 +8,8 @@
 {% macro json_text(payload, path) %}{{ return(adapter.dispatch('json_text')(payload, path)) }}{% endmacro %}
 {#- json_value would leave the quotes on. -#}
 {% macro duckdb__json_text(payload, path) %}json_extract_string({{ payload }}, '{{ path }}'){% endmacro %}
-{% macro sqlserver__json_text(payload, path) %}json_value({{ payload }}, '{{ path }}'){% endmacro %}
+{#- json_value gives its argument's collation, here the payload's, which would clash with every other text. -#}
+{% macro sqlserver__json_text(payload, path) %}json_value({{ payload }}, '{{ path }}') collate database_default{% endmacro %}
 
 {% macro explode_values(payloads) %}{{ return(adapter.dispatch('explode_values')(payloads)) }}{% endmacro %}
 {#- One row an entry of $.indicator.values, entries that say the very same once. In: response_id, indicator_id, payload. -#}
@@ -34,9 +35,9 @@
     select distinct
         {{ payloads }}.response_id,
         {{ payloads }}.indicator_id,
-        entry.datetime_text,
-        entry.value_text,
-        entry.geo_text
+        entry.datetime_text collate database_default as datetime_text,
+        entry.value_text collate database_default as value_text,
+        entry.geo_text collate database_default as geo_text
     from {{ payloads }}
     cross apply openjson({{ payloads }}.payload, '$.indicator.values') with (
         datetime_text nvarchar(64) '$.datetime',

@@ -9,6 +9,23 @@
 {% macro duckdb__indexed_on(columns, included) %}{{ return([]) }}{% endmacro %}
 {% macro sqlserver__indexed_on(columns, included) %}{{ return([{'columns': columns, 'type': 'nonclustered', 'included_columns': included}]) }}{% endmacro %}
 
+{% macro keep_in_order_of(table, columns) %}{{ return(adapter.dispatch('keep_in_order_of')(table, columns)) }}{% endmacro %}
+{#- For a table that may have been there before dbt, with a clustered key of its own: the adapter's `indexes` would then
+    stop the build, since a table has only one. So an index is made only where there is none. It is unique unless the
+    rows already there forbid it; a data test names those. -#}
+{% macro duckdb__keep_in_order_of(table, columns) %}{% endmacro %}
+{% macro sqlserver__keep_in_order_of(table, columns) %}
+    {%- set name = 'cx_' ~ table.identifier %}
+    {%- set named = table.include(database=false) %}
+    if not exists (select 1 from sys.indexes where object_id = object_id('{{ named }}') and type in (1, 5))
+        begin
+            if exists (select 1 from {{ named }} group by {{ columns | join(', ') }} having count(*) > 1)
+                create clustered index {{ name }} on {{ named }} ({{ columns | join(', ') }})
+            else
+                create unique clustered index {{ name }} on {{ named }} ({{ columns | join(', ') }})
+        end
+{% endmacro %}
+
 {% macro create_table_if_missing(relation, columns) %}{{ return(adapter.dispatch('create_table_if_missing')(relation, columns)) }}{% endmacro %}
 {% macro duckdb__create_table_if_missing(relation, columns) %}
     create table if not exists {{ relation }} ({{ columns }})

@@ -4,9 +4,8 @@
     unique_key=['id', 'datetime'],
     on_schema_change='append_new_columns',
     full_refresh=false,
-    indexes=clustered_on(['id', 'datetime'], unique=true),
     pre_hook='{{ create_publication_log() }}',
-    post_hook='{{ write_publication_log() }}'
+    post_hook=["{{ keep_in_order_of(this, ['id', 'datetime']) }}", '{{ write_publication_log() }}']
 ) }}
 
 {#- Work in proportion to what is new: the hours that answers behind the watermark touch, and of those hours every

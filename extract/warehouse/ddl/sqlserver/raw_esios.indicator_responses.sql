@@ -15,7 +15,7 @@ if object_id(N'raw_esios.indicator_responses', N'U') is null
         window_end_utc datetime2(6) not null, -- half-open: the first instant that is not asked for
         source_url nvarchar(2000) not null, -- without the key
         payload varchar(max) collate Latin1_General_100_BIN2_UTF8 not null,
-        payload_sha256 char(64) collate Latin1_General_100_BIN2 not null, -- lower hex, of the payload's bytes
+        payload_sha256 varchar(64) not null, -- lower hex, of the payload's bytes
         run_id varchar(64) not null,
         extracted_at_utc datetime2(6) not null
     );

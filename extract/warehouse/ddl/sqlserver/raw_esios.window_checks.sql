@@ -6,7 +6,7 @@ if object_id(N'raw_esios.window_checks', N'U') is null
         window_end_utc datetime2(6) not null,
         run_id varchar(64) not null,
         checked_at_utc datetime2(6) not null,
-        payload_sha256 char(64) collate Latin1_General_100_BIN2 not null
+        payload_sha256 varchar(64) not null
     );
 go
 
