@@ -258,6 +258,32 @@ def report(as_json: bool, out: Path | None) -> None:
         click.echo(f"report: {written.path} ({state})")
 
 
+@cli.command()
+@click.option("--days", type=click.IntRange(min=1), metavar="N", help="Judge only the last N due days [default: all].")
+@click.option(
+    "--metrics", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Prometheus metrics too."
+)
+@click.option("--notify", "notify_url", metavar="URL", help="Tell this webhook of a change of state.")
+@_command
+def check(as_json: bool, days: int | None, metrics: Path | None, notify_url: str | None) -> int:
+    """Fresh, complete, good, last run? For cron and systemd. Exit code 1 if anything is wrong."""
+    from extract.check import run_check
+    from extract.settings import configuration
+
+    report = run_check(
+        load_settings(),
+        days=days,
+        metrics=metrics,
+        notify_url=notify_url or configuration().get("ESIOS_NOTIFY_URL"),
+        say=lambda line: click.echo(line, err=True),
+    )
+    if as_json:
+        _print_json(report.document())
+    else:
+        click.echo(report.text())
+    return report.exit_code
+
+
 def main() -> None:
     """The console script. SIGTERM ends a run as cleanly as Ctrl-C does."""
     signal.signal(signal.SIGTERM, _interrupt)

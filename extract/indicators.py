@@ -43,14 +43,19 @@ class Indicator:
 
 
 @cache
-def registry(path: Path = REGISTRY) -> tuple[Indicator, ...]:
-    """Every registered indicator, in the file's order; `UsageError` names the entry and the key that is wrong."""
+def entries(path: Path = REGISTRY) -> tuple[dict[str, Any], ...]:
+    """The registry's entries as they are written, thresholds and all; `UsageError` if the file cannot be read."""
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-        entries = document["models"][0]["config"]["meta"]["indicators"]
+        return tuple(document["models"][0]["config"]["meta"]["indicators"])
     except (OSError, yaml.YAMLError, LookupError, TypeError) as error:
         raise UsageError(f"cannot read the registry {path} ({type(error).__name__})", "restore it from git") from None
-    return tuple(_indicator(entry, path) for entry in entries)
+
+
+@cache
+def registry(path: Path = REGISTRY) -> tuple[Indicator, ...]:
+    """Every registered indicator, in the file's order; `UsageError` names the entry and the key that is wrong."""
+    return tuple(_indicator(entry, path) for entry in entries(path))
 
 
 def _indicator(entry: dict[str, Any], path: Path) -> Indicator:

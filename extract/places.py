@@ -1,0 +1,17 @@
+"""Small files that live beside the warehouse: the last state that was told, the watcher's lock. Names only; no I/O."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from extract.settings import ROOT, Settings
+
+
+def beside_warehouse(settings: Settings, suffix: str) -> Path:
+    """`esios.duckdb` → `esios.duckdb.<suffix>` beside it; a server's files go to `warehouse/`, one set each."""
+    if settings.target == "duckdb":
+        return settings.duckdb_path.with_name(f"{settings.duckdb_path.name}.{suffix}")
+    mssql = settings.mssql
+    where = f"{mssql.server}\n{mssql.port}\n{mssql.database}\n{mssql.schema}"
+    return ROOT / "warehouse" / f"{settings.target}-{hashlib.sha256(where.encode()).hexdigest()[:12]}.{suffix}"
