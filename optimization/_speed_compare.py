@@ -204,14 +204,15 @@ def draw(rungs: list[Rung], rows: int, path: str) -> None:
     places = range(len(bars))
     axes.barh(places, [rung.ns_per_row for rung in bars], color=colours)
     for place, rung in enumerate(bars):
-        label = f" {rung.ns_per_row:,.3g}{' (sample)' if rung.sampled else ''}"
+        shown = f"{rung.ns_per_row:,.0f}" if rung.ns_per_row >= 100 else f"{rung.ns_per_row:.3g}"
+        label = f" {shown}{' (sample)' if rung.sampled else ''}"
         axes.text(rung.ns_per_row, place, label, va="center", fontsize=9)
     axes.axvline(limit.ns_per_row, color="#c0392b", linewidth=1.5)
-    axes.text(limit.ns_per_row, -0.75, f"memory: a + b, {limit.ns_per_row:.2g} ns ", color="#c0392b", fontsize=9,
-              va="center")  # fmt: skip
+    told = f"  the memory's limit: a + b, {limit.ns_per_row:.2g} ns"
+    axes.text(limit.ns_per_row, -0.75, told, color="#c0392b", fontsize=9, va="center")
     axes.set_yticks(places, [rung.name for rung in bars])
     axes.set_xscale("log")
-    axes.set_xlim(limit.ns_per_row / 2, bars[0].ns_per_row * 6)
+    axes.set_xlim(limit.ns_per_row / 2, bars[0].ns_per_row * 12)
     axes.set_ylim(len(bars) - 0.4, -1.2)
     axes.set_xlabel("ns a row (logarithmic: shorter is faster)")
     axes.set_title(f"One new column, {rows:,} rows, {cores()} cores", loc="left")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 KERNELS = ("auto", "numpy", "compiled")
 # Machine code that is kept from an earlier run is always the faster way, whatever the size. Where there is none, making
 # it takes about as long as the numpy way needs for this much (`python benchmarks/speed.py --crossover` measures it).
-COMPILE_FROM_BYTES = 80_000_000
+COMPILE_FROM_BYTES = 25_000_000
 COMPILE_FROM_ROWS = 1_000_000
 THREADS_FROM_ROWS = 200_000  # starting and joining a thread takes some 0.1 ms
 PIECE = 1 << 17  # rows that a thread takes at a time: the results do not depend on the number of threads
@@ -106,7 +106,8 @@ def add_distance_to_file(
     if parquet_in:
         from optimization import _speed_parquet
 
-        chosen = chosen_kernel(kernel, Path(source).stat().st_size >= COMPILE_FROM_BYTES)
+        # Parquet is read and written by pyarrow: only the formula is left to gain from
+        chosen = chosen_kernel(kernel, Path(source).stat().st_size >= 20 * COMPILE_FROM_BYTES)
         _speed_parquet.append_to_parquet(
             source, out, column, lambda a, b: distance(a, b, kernel=chosen), names, quiet
         )  # fmt: skip

@@ -89,8 +89,8 @@ def test_the_text_comes_through_byte_for_byte_with_one_more_field(append: Append
 
 OTHER_FIELDS = [
     b'"a,b"', b'"line\nline"', b'"line\r\nline"', b'"he said ""no"""', b'5" pipe', b'""', b"", b"00501", b"+1", b"NA",
-    b"1e5", b"1.50", b" padded ", b"caf\xe9", "café €".encode(), b"\xff\xfe\x80", b"a\rb", b"'", b'"x"tail', b"#", b"\\n",
-    b"\x00",
+    b"1e5", b"1.50", b" padded ", b"caf\xe9", "café €".encode(), b"\xff\xfe\x80", b"a\rb", b"'", b'"x"tail', b"#",
+    b"\\n", b"\x00",
 ]  # fmt: skip
 
 
