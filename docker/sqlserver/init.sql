@@ -1,0 +1,25 @@
+-- What a fresh container lacks: the database, the login, and (through the files of ddl/sqlserver, see init.sh) schemas,
+-- tables and grants. Running it again changes nothing.
+if db_id(N'$(DATABASE)') is null
+    create database [$(DATABASE)];
+go
+
+-- Readers see the last committed rows and wait for nobody; a build blocks none of them.
+alter database [$(DATABASE)] set read_committed_snapshot on with rollback immediate;
+go
+
+if suser_id(N'$(LOGIN)') is null
+    create login [$(LOGIN)] with password = N'$(LOGIN_PASSWORD)', check_policy = off;
+go
+
+-- For the tests: they make databases of their own.
+if $(FOR_TESTS) = 1
+    alter server role dbcreator add member [$(LOGIN)];
+go
+
+use [$(DATABASE)];
+go
+
+if database_principal_id(N'$(LOGIN)') is null
+    create user [$(LOGIN)] for login [$(LOGIN)] with default_schema = dbo;
+go
