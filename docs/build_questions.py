@@ -26,8 +26,10 @@ PREAMBLE = """
 #set enum(indent: 0pt, body-indent: 0.45em, spacing: 0.6em)
 #set table(stroke: (x: none, y: 0.5pt + luma(140)), inset: (x: 3pt, y: 2.5pt))
 #show heading.where(level: 1): it => place(top, float: true, scope: "parent", clearance: 0.6em, text(15pt, it.body))
-#show heading.where(level: 2): set text(12pt)
-#show heading.where(level: 2): set block(above: 0.8em, below: 0.55em)
+#show heading.where(level: 2): set text(12.5pt)
+#show heading.where(level: 2): set block(above: 0.8em, below: 0.6em)
+#show heading.where(level: 3): set text(11pt)
+#show heading.where(level: 3): set block(above: 0.95em, below: 0.65em)
 #show raw: set text(font: "Libertinus Serif", size: 11pt, weight: "semibold", fill: rgb("#00497a"))
 #show link: underline
 """

@@ -25,7 +25,9 @@ from extract.warehouse import Warehouse
 
 FORMAT = 1
 VALUES = "staging_esios.stg_esios__indicator_values"
+DBT_RESULTS = "quality_esios.dbt_results"
 RUNS_SHOWN = 20
+BUILDS_SHOWN = 10
 LARGEST_REVISIONS = 15
 PATTERN_WEEKS = 52
 _HOUR = np.timedelta64(1, "h")
@@ -58,6 +60,7 @@ def read_facts(warehouse: Warehouse, now_utc: datetime) -> dict[str, Any]:
         "week": None if published is None else [_week(one_id, rows) for one_id, rows in published.groupby("id")],
         "monitoring": monitoring.read(warehouse),
         "runs": _runs(warehouse) if warehouse.exists(landing.RUNS) else None,
+        "builds": _builds(warehouse) if warehouse.exists(DBT_RESULTS) else None,
         "faults": list_faults(status, judgement, {one["id"] for one in series}) if published is not None else None,
     }
 
@@ -266,3 +269,39 @@ def _runs(warehouse: Warehouse) -> list[dict[str, Any]]:
     names = list(landing.Run.__dataclass_fields__)
     rows = list(warehouse.rows(f"select {', '.join(names)} from {landing.RUNS} order by started_at_utc desc"))
     return [_texts(dict(zip(names, row, strict=True))) for row in rows[:RUNS_SHOWN]]
+
+
+def _builds(warehouse: Warehouse) -> list[dict[str, Any]]:
+    """The last runs of dbt: how many models were built, how each test ended, and what did not end well."""
+    results = warehouse.sql_name(DBT_RESULTS)
+    rows = list(
+        warehouse.rows(
+            "select invocation_id, run_started_at_utc, command,"
+            " sum(case when resource_type <> 'test' and status = 'success' then 1 else 0 end),"
+            " sum(case when status = 'pass' then 1 else 0 end),"
+            " sum(case when status = 'warn' then 1 else 0 end),"
+            " sum(case when status in ('fail', 'error') then 1 else 0 end),"
+            f" sum(execution_seconds) from {results} group by invocation_id, run_started_at_utc, command"
+            " order by run_started_at_utc desc, invocation_id"
+        )
+    )[:BUILDS_SHOWN]
+    builds = []
+    for invocation_id, started, command, models, passed, warned, broken, seconds in rows:
+        named = warehouse.rows(
+            f"select name from {results} where invocation_id = ? and status in ('warn', 'fail', 'error') order by name",
+            (invocation_id,),
+        )
+        builds.append(
+            {
+                "invocation_id": str(invocation_id),
+                "started_at_utc": instant_text(started),
+                "command": str(command),
+                "models": int(models),
+                "passed": int(passed),
+                "warned": int(warned),
+                "broken": int(broken),
+                "seconds": plain(seconds),
+                "named": [str(name) for (name,) in named],
+            }
+        )
+    return builds

@@ -4,7 +4,7 @@ const FACTS = JSON.parse(document.getElementById("report-data").textContent);
 const TEXTS = JSON.parse(document.getElementById("report-texts").textContent);
 const LOCALES = { en: "en-GB", es: "es-ES" };
 const RANGES = [["7", 7], ["30", 30], ["90", 90], ["365", 365], ["all", null]];
-const DAY = 24 * HOUR;
+const DAY = 24 * HOUR, OLD_PAGE = 30 * HOUR;
 const BUILD = "dbt build", RUN = "make run", REPORT = "make report";
 
 /** Words, numbers and times in one language. */
@@ -156,6 +156,7 @@ const page = {
     this.fillRanges();
     this.fillFaults();
     this.fillRuns();
+    this.fillBuilds();
     this.fillDay();
     await this.drawDemand();
     await this.drawCalendar();
@@ -182,7 +183,7 @@ const page = {
     }
     const ago = age < 120000 ? words.text("ago.now") : words.text("ago", { length: words.length(age) });
     byId("age").textContent = words.text("age", { at: words.instant(made), ago, engine: FACTS.engine, source: FACTS.source || "–" });
-    if (age > FACTS.state.fresh.late_after_hours * HOUR) {
+    if (age > OLD_PAGE) {
       byId("age").append(" ");
       const old = make("strong", {});
       say(old, words, "age.old", { ago_length: words.length(age), command: REPORT });
@@ -197,10 +198,10 @@ const page = {
   /** Freshness goes on ageing while the page is open: it is judged by the reader's clock. */
   freshVerdict() {
     const fresh = FACTS.state.fresh;
-    if (!fresh.last_check_utc) return fresh.verdict;
-    const hours = (this.now() - Date.parse(fresh.last_check_utc)) / HOUR;
-    if (hours > fresh.stale_after_hours) return "no";
-    return hours > fresh.late_after_hours || fresh.newest_run === "failed" ? "attention" : "yes";
+    if (!fresh.kept.length) return fresh.verdict;
+    const ages = fresh.kept.map((one) => (this.now() - Date.parse(one.last_answer_utc)) / HOUR);
+    if (Math.max(...ages) > fresh.stale_after_hours) return "no";
+    return fresh.kept.some((one, n) => ages[n] > one.late_after_hours) || fresh.newest_run === "failed" ? "attention" : "yes";
   },
 
   fillState() {
@@ -213,8 +214,9 @@ const page = {
       fresh: (p) => {
         if (verdicts.fresh === "held") return say(p, words, "fresh.held", { at: words.instant(Date.parse(fresh.last_answer_utc)), command: "esios extract" });
         if (verdicts.fresh === "unknown") return say(p, words, "fresh.unknown", { command: RUN });
-        const at = Date.parse(fresh.last_check_utc);
-        return say(p, words, "fresh.kept", { length: words.length(this.now() - at), at: words.instant(at), late: fresh.late_after_hours, stale: fresh.stale_after_hours });
+        const oldest = fresh.kept.reduce((one, other) => other.last_answer_utc < one.last_answer_utc ? other : one);
+        const at = Date.parse(oldest.last_answer_utc);
+        return say(p, words, "fresh.kept", { n: fresh.kept.length, length: words.length(this.now() - at), at: words.instant(at), late: oldest.late_after_hours, stale: fresh.stale_after_hours });
       },
       complete: (p) => {
         if (complete.verdict === "unknown") return say(p, words, "complete.unknown", { command: BUILD });
@@ -224,8 +226,9 @@ const page = {
       good: (p) => {
         if (good.verdict === "unknown") return say(p, words, "good.unknown", { command: BUILD });
         const found = ["bad_days", "suspect_days", "suspect_hours", "quarantined", "withdrawn_hours"].filter((name) => good[name]);
-        if (!found.length) return say(p, words, "good.yes");
-        p.textContent = `${found.map((name) => words.text(name, { n: good[name] })).join(" · ")}.`;
+        if (found.length) p.textContent = `${found.map((name) => words.text(name, { n: good[name] })).join(" · ")}.`;
+        else say(p, words, "good.yes");
+        if (FACTS.judged_days !== null) p.append(" ", words.text("judged_days", { n: FACTS.judged_days }));
         return p;
       },
     };
@@ -381,7 +384,7 @@ const page = {
     byId("completeness-lead").textContent = words.text("calendar.lead", { there, due, percent: words.percent(there / due) });
     const box = (tone, symbol, key) => make("li", {}, make("span", { class: "box", "aria-hidden": "true", style: `background:var(--${tone})` }, symbol), words.text(key));
     const legend = [box("complete", "", "calendar.complete"), box("partial", "×", "calendar.partial"), box("absent", "×", "calendar.absent"), box("paper", "", "calendar.blank")];
-    if (FACTS.verdicts) legend.push(box("complete", "◆", "calendar.suspect"), box("complete", "●", "calendar.bad"));
+    if (FACTS.judged_days !== null) legend.push(box("complete", "◆", "calendar.suspect"), box("complete", "●", "calendar.bad"));
     byId("completeness-legend").replaceChildren(...legend);
     const months = (year) => Array.from({ length: 12 }, (_, month) => {
       let missing = 0, hours = 0;
@@ -492,6 +495,18 @@ const page = {
       runs.map((run) => [seconds(run.started_at_utc), run.indicator_id === null ? words.text("several") : String(run.indicator_id), asked(run),
         words.has(`status.${run.status}`) ? words.text(`status.${run.status}`) : run.status, lasted(run), words.number(run.windows), words.number(run.requests), words.number(run.retries),
         words.number(run.responses_landed), `${words.number(run.bytes_received / 1000, 0)} kB`, make("span", { lang: "en" }, run.error || "")])));
+  },
+
+  fillBuilds() {
+    const words = this.words, builds = FACTS.builds;
+    if (!builds || !builds.length) { show("builds-table", null); return say(byId("builds-lead"), words, "builds.none", { command: BUILD }); }
+    byId("builds-lead").textContent = words.text("builds.lead", { n: builds.length });
+    const columns = ["started", "command", "status", "models", "passed", "warned", "broken", "lasted", "details"];
+    const kinds = { models: "number", passed: "number", warned: "number", broken: "number", lasted: "number", details: "wide" };
+    return show("builds-table", table(words.text("builds.caption"), columns.map((name) => [words.text(`column.${name}`), kinds[name]]),
+      builds.map((build) => [seconds(build.started_at_utc), `dbt ${build.command}`, words.text(build.broken ? "status.failed" : build.warned ? "status.warned" : "status.succeeded"),
+        words.number(build.models), words.number(build.passed), words.number(build.warned), words.number(build.broken), `${words.number(build.seconds, 1)} s`,
+        make("span", { lang: "en" }, build.named.join(", "))])));
   },
 };
 

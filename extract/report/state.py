@@ -9,14 +9,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from extract import landing
+from extract.indicators import entries
 from extract.report.clock import instant_text
 from extract.report.quality import Judgement
 from extract.status import GAPS, REJECTED, SUSPECT, WITHDRAWN, Status
 from extract.warehouse import Warehouse
 
-# As in `dbt source freshness` (dbt_project/models/staging/esios/_esios__sources.yml): one missed day, three of them.
-LATE_AFTER_HOURS = 30
+# As in `dbt source freshness` (dbt_project/models/staging/esios/_esios__sources.yml): three missed days are no hiccup.
+# When a series counts as late is in the registry (fresh_within_hours); without that, after one missed day.
 STALE_AFTER_HOURS = 72
+LATE_AFTER_HOURS = 30
 
 
 def judge(
@@ -28,7 +30,7 @@ def judge(
 ) -> dict[str, dict[str, Any]]:
     """`fresh`, `complete`, `good`: each a dict with `verdict` and the counts and instants behind it."""
     return {
-        "fresh": _fresh(_last_check_of_kept_series(warehouse), status, now_utc),
+        "fresh": _fresh(_kept_series(warehouse), status, now_utc),
         "complete": _complete(status, built),
         "good": _good(status, built, judgement),
     }
@@ -38,43 +40,46 @@ def _last_answer(status: Status) -> datetime | None:
     return max((row["last_answer"] for row in status.landed if row["last_answer"]), default=None)
 
 
-def _last_check_of_kept_series(warehouse: Warehouse) -> datetime | None:
-    """Of the series that are kept up to date (their newest run had no end), the oldest last answer, or None.
+def _kept_series(warehouse: Warehouse) -> list[dict[str, Any]]:
+    """Every series that was ever asked for without an end: id, last answer, and after how many hours it is late.
 
-    A run without an indicator was for several: it counts for each that was ever asked for.
+    A later run for a historical span does not change that; a run without an indicator was for several and counts for
+    each (as in dbt_project/macros/freshness.sql).
     """
     if not warehouse.exists(landing.RUNS) or not warehouse.exists(landing.CHECKS):
-        return None
+        return []
     answers: dict[int, datetime] = dict(
         warehouse.rows(f"select indicator_id, max(checked_at_utc) from {landing.CHECKS} group by indicator_id")
     )
-    newest_end: dict[int, Any] = {}
-    for indicator_id, end in warehouse.rows(
-        f"select indicator_id, requested_end from {landing.RUNS} order by started_at_utc"
-    ):
-        for asked in answers if indicator_id is None else [indicator_id]:
-            newest_end[asked] = end
-    kept = [answers[asked] for asked, end in newest_end.items() if end is None and asked in answers]
-    return min(kept, default=None)
+    endless = {row[0] for row in warehouse.rows(f"select indicator_id from {landing.RUNS} where requested_end is null")}
+    kept = answers if None in endless else endless & answers.keys()
+    limits = {entry["id"]: entry.get("fresh_within_hours") for entry in entries()}
+    return [
+        {
+            "id": one_id,
+            "last_answer_utc": instant_text(answers[one_id]),
+            "late_after_hours": limits.get(one_id) or LATE_AFTER_HOURS,
+        }
+        for one_id in sorted(kept)
+    ]
 
 
-def _fresh(last_check: datetime | None, status: Status, now_utc: datetime) -> dict[str, Any]:
+def _fresh(kept: list[dict[str, Any]], status: Status, now_utc: datetime) -> dict[str, Any]:
     last_answer = _last_answer(status)
     newest_run = status.runs[0]["status"] if status.runs else None
     found = {
         "last_answer_utc": last_answer and instant_text(last_answer),
-        "last_check_utc": last_check and instant_text(last_check),
+        "kept": kept,
         "newest_run": newest_run,
-        "late_after_hours": LATE_AFTER_HOURS,
         "stale_after_hours": STALE_AFTER_HOURS,
     }
-    if last_check is None:
+    if not kept:
         return {"verdict": "unknown" if last_answer is None else "held", **found}
-    age = now_utc - last_check
-    if age > timedelta(hours=STALE_AFTER_HOURS):
+    ages = [(now_utc - datetime.fromisoformat(one["last_answer_utc"][:-1])) / timedelta(hours=1) for one in kept]
+    if max(ages) > STALE_AFTER_HOURS:
         return {"verdict": "no", **found}
-    late = age > timedelta(hours=LATE_AFTER_HOURS) or newest_run == "failed"
-    return {"verdict": "attention" if late else "yes", **found}
+    late = any(age > one["late_after_hours"] for age, one in zip(ages, kept, strict=True))
+    return {"verdict": "attention" if late or newest_run == "failed" else "yes", **found}
 
 
 def _complete(status: Status, built: dict[str, bool]) -> dict[str, Any]:

@@ -31,6 +31,9 @@ create table staging_esios.stg_esios__rejected_values (response_id bigint, indic
 create table staging_esios.stg_esios__indicator_values (response_id bigint, indicator_id integer,
     indicator_name varchar, period_start_utc timestamp, value double, values_updated_at_utc timestamp,
     extracted_at_utc timestamp);
+create table quality_esios.dbt_results (invocation_id varchar, command varchar, run_started_at_utc timestamp,
+    node_id varchar, resource_type varchar, name varchar, status varchar, failures integer, execution_seconds double,
+    message varchar);
 create table quality_esios.daily_quality (indicator_id integer, madrid_day date, verdict varchar, reasons varchar);
 """
 

@@ -181,10 +181,32 @@ def test_only_a_series_that_is_kept_up_to_date_can_be_stale(
     made: MadeWarehouse, facts: Callable[..., dict[str, Any]], checked: str, end: str | None, verdict: str
 ) -> None:
     made.publish("2018-01-01 00:00", 24)
-    made.note_run("2018-01-01 00:00", None if end else "2018-01-31")
+    made.note_run("2018-01-01 00:00", "2018-01-31")
     made.note_run("2018-01-02 00:00", end)
     made.check(checked)
     assert facts()["state"]["fresh"]["verdict"] == verdict
+
+
+def test_a_later_run_for_a_past_span_does_not_silence_freshness(
+    made: MadeWarehouse, facts: Callable[..., dict[str, Any]]
+) -> None:
+    made.publish("2018-01-01 00:00", 24)
+    made.note_run("2018-01-01 00:00", None)
+    made.note_run("2018-01-02 00:00", "2018-01-31")
+    made.check("2018-03-30 12:00")
+    fresh = facts()["state"]["fresh"]
+    assert fresh["verdict"] == "attention"
+    assert fresh["kept"] == [{"id": 460, "last_answer_utc": "2018-03-30T12:00:00Z", "late_after_hours": 30}]
+
+
+def test_a_failed_run_is_a_reason_to_look_however_fresh_the_answers(
+    made: MadeWarehouse, facts: Callable[..., dict[str, Any]]
+) -> None:
+    made.publish("2018-01-01 00:00", 24)
+    made.note_run("2018-04-02 06:00", None)
+    made.note_run("2018-04-02 11:00", None, status="failed", error="no route")
+    made.check("2018-04-02 06:00")
+    assert facts()["state"]["fresh"]["verdict"] == "attention"
 
 
 def test_a_warehouse_without_faults_is_complete_and_good(
@@ -235,6 +257,29 @@ def test_a_table_without_rows_makes_a_report(made: MadeWarehouse, facts: Callabl
     found = facts()
     assert found["series"] == []
     assert found["table"]["rows"] == 0
+
+
+def test_builds_are_summed_up_run_by_run(made: MadeWarehouse, facts: Callable[..., dict[str, Any]]) -> None:
+    for run, name, kind, status in [
+        ("a", "old", "model", "error"),
+        ("b", "demand_forecast_esios", "model", "success"),
+        ("b", "is_unique", "test", "pass"),
+        ("b", "is_never_null", "test", "pass"),
+        ("b", "no_missing_hours", "test", "warn"),
+    ]:
+        made.execute(
+            "insert into quality_esios.dbt_results values (?, 'build', ?, 'x', ?, ?, ?, 0, 0.5, null)",
+            run,
+            "2018-04-01 06:00" if run == "a" else "2018-04-02 06:00",
+            kind,
+            name,
+            status,
+        )
+    newest, oldest = facts()["builds"]
+    assert (newest["models"], newest["passed"], newest["warned"], newest["broken"]) == (1, 2, 1, 0)
+    assert (newest["started_at_utc"], newest["seconds"]) == ("2018-04-02T06:00:00Z", 2.0)
+    assert newest["named"] == ["no_missing_hours"]
+    assert (oldest["broken"], oldest["named"]) == (1, ["old"])
 
 
 def test_runs_come_newest_first_and_are_cut(made: MadeWarehouse, facts: Callable[..., dict[str, Any]]) -> None:
