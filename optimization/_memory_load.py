@@ -15,6 +15,7 @@ from optimization._memory_assemble import TextColumn
 from optimization._memory_encode import Encoded, encode, same_texts
 from optimization._memory_plan import Plan, Reread, as_text, convert, first_misfit, fit
 from optimization._memory_print import first_difference, same
+from optimization._memory_proof import Proof, holds, proof_of
 from optimization._memory_release import release
 from optimization._memory_source import Chunk, Source, line_of_row, parse, unique_names
 
@@ -29,6 +30,7 @@ class Scanned:
     columns: dict[str, list[Encoded]]
     rows: int = 0
     repeated_headers: list[tuple[str, int]] = field(default_factory=list)
+    proofs: dict[str, list[Proof]] = field(default_factory=dict)
 
 
 @dataclass
@@ -81,9 +83,9 @@ def scan(
     names = unique_names(source.header)
     if schema is not None:
         check_names(source, names, list(schema))
-    scanned = Scanned(names, {name: [] for name in names})
+    scanned = Scanned(names, {name: [] for name in names}, proofs={name: [] for name in names})
 
-    def work(chunk: Chunk) -> list[Encoded]:
+    def work(chunk: Chunk) -> list[tuple[Encoded, Proof]]:
         table = parse(chunk, names, source)
         # A column's text is let go as soon as its values are there.
         parts = [column_of(table, place) for place in range(table.num_columns)]
@@ -91,18 +93,17 @@ def scan(
         encoded = []
         for place, name in enumerate(names):
             texts, parts[place] = parts[place], None
-            if schema is None:
-                encoded.append(encode(texts))
-            else:
-                encoded.append(fitted(source, chunk, schema[name], texts))
+            one = encode(texts) if schema is None else fitted(source, chunk, schema[name], texts)
+            encoded.append((one, proof_of(texts, one)))
         return encoded
 
     gathered = {name: TextColumn() for name in names}
     release()
     for number, (chunk, columns) in enumerate(in_order(work, _watched(source, reading, progress)), 1):
-        for name, encoded in zip(names, columns, strict=True):
+        for name, (encoded, proof) in zip(names, columns, strict=True):
             gathered[name].add(encoded)
-        scanned.rows += columns[0].length
+            scanned.proofs[name].append(proof)
+        scanned.rows += columns[0][1].rows
         scanned.repeated_headers += [(source.path, line) for line in chunk.repeated_headers]
         columns.clear()
         if number % 8 == 0:
@@ -179,21 +180,42 @@ def settle(
             again.append(name)
     if again:
         read: dict[str, list[Encoded]] = {name: [] for name in again}
+        scanned.proofs.update({name: [] for name in again})
         for source in sources:
 
-            def work(chunk: Chunk, source: Source = source) -> list[Encoded]:
+            def work(chunk: Chunk, source: Source = source) -> list[tuple[Encoded, Proof]]:
                 table = parse(chunk, scanned.names, source, only=again)
-                return [as_text(column_of(table, place)) for place in range(len(again))]
+                parts = [column_of(table, place) for place in range(len(again))]
+                return [(encoded := as_text(part), proof_of(part, encoded)) for part in parts]
 
             for _, texts in in_order(work, _watched(source, reading, progress)):
-                for name, encoded in zip(again, texts, strict=True):
+                for name, (encoded, proof) in zip(again, texts, strict=True):
                     read[name].append(encoded)
+                    scanned.proofs[name].append(proof)
         for name in again:
             plans[name] = Plan(
                 name, "text", "" if any(chunk.missing == "" for chunk in read[name]) else None, why=plans[name].why
             )
             columns[name] = read[name]
     return {name: columns[name] for name in scanned.names}
+
+
+def differing(
+    plans: dict[str, Plan], readers: dict[str, Callable[[int, int], pa.Array]], proofs: dict[str, list[Proof]]
+) -> list[str]:
+    """The loaded columns that do not give the texts of the file again."""
+
+    def wrong(name: str) -> bool:
+        start = 0
+        for proof in proofs[name]:
+            if not holds(proof, plans[name], readers[name](start, start + proof.rows)):
+                return True
+            start += proof.rows
+        return False
+
+    names = list(plans)
+    with ThreadPoolExecutor(cores()) as pool:
+        return [name for name, differs in zip(names, pool.map(wrong, names), strict=True) if differs]
 
 
 def verify(
@@ -204,7 +226,7 @@ def verify(
     skip: set[str],
     progress: Progress | None = None,
 ) -> None:
-    """Read the files again and compare every text with what the loaded columns print, or raise NotLossless."""
+    """Read the files again, text by text, and raise NotLossless with the line of the first that differs."""
     names = list(plans)
     only = [name for name in names if name not in skip]
     start = 0

@@ -101,7 +101,7 @@ def load_file(
     quiet: bool = True,
 ) -> Loaded:
     """The same as `load_csv`, with the report beside the result."""
-    from optimization._memory_load import Reading, check_names, settle
+    from optimization._memory_load import Reading, check_names, differing, settle
     from optimization._memory_load import verify as compare
     from optimization._memory_lossy import parsed
     from optimization._memory_plan import decide, refreshed
@@ -134,10 +134,13 @@ def load_file(
     loaded, lost = assemble(plans, columns, scanned.rows, level, steps)
     loaded.encoding, loaded.delimiter = sources[0].encoding_name, sources[0].delimiter
     loaded.notes = [*notes, *(f"column {name!r} is lossy: {what}" for name, what in lost.items())]
-    # With a schema every value was compared while it was read: one pass.
-    if verify and not (given and level == "usable"):
-        with Progress(size, "checking", quiet=quiet) as progress:
-            compare(sources, reading, loaded.plans, readers(loaded.result, loaded.plans), set(lost), progress)
+    if verify:
+        kept = {name: plan for name, plan in loaded.plans.items() if name not in lost}
+        values = readers(loaded.result, loaded.plans, list(kept))
+        wrong = differing(kept, values, scanned.proofs)
+        if wrong:
+            compare(sources, reading, loaded.plans, values, set(loaded.plans) - set(wrong))
+            raise BadInput(f"{path}: column {wrong[0]!r} does not give the texts of the file back: please report this")
     return loaded
 
 
@@ -152,6 +155,7 @@ def _scan_all(sources: list[Source], reading: Reading, given: dict[str, Plan] | 
             continue
         for name in whole.names:
             whole.columns[name] += part.columns[name]
+            whole.proofs[name] += part.proofs[name]
         whole.rows += part.rows
         whole.repeated_headers += part.repeated_headers
     assert whole is not None
@@ -231,16 +235,17 @@ def _put_together(
     return compressed(rows, columns, plans)
 
 
-def readers(result: Any, plans: dict[str, Plan]) -> dict[str, Callable[[int, int], pa.Array]]:
-    """For each column: rows start … stop as plain Arrow values."""
+def readers(result: Any, plans: dict[str, Plan], only: list[str]) -> dict[str, Callable[[int, int], pa.Array]]:
+    """For each column of `only`: rows start … stop as plain Arrow values."""
     import pandas as pd
 
     from optimization._memory_compressed import Compressed
     from optimization._memory_types import values_of
     from optimization._memory_usable import reader
 
+    wanted = set(only)
     if isinstance(result, pd.DataFrame):
-        return {name: reader(result.iloc[:, place]) for place, name in enumerate(plans)}
+        return {name: reader(result.iloc[:, place]) for place, name in enumerate(plans) if name in wanted}
 
     def packed(column: pa.ChunkedArray) -> Callable[[int, int], pa.Array]:
         import pyarrow as pa
@@ -254,8 +259,25 @@ def readers(result: Any, plans: dict[str, Plan]) -> dict[str, Callable[[int, int
         return rows
 
     if isinstance(result, Compressed):
-        return {name: packed(result.arrow(name)) for name in plans}
-    return {name: packed(result.column(place)) for place, name in enumerate(plans)}
+        # Decoded when it is its turn: a column at a time is in memory.
+        return {name: _later(result, name, packed) for name in only}
+    return {name: packed(result.column(place)) for place, name in enumerate(plans) if name in wanted}
+
+
+def _later(
+    result: Compressed, name: str, packed: Callable[[pa.ChunkedArray], Callable[[int, int], pa.Array]]
+) -> Callable[[int, int], pa.Array]:
+    opened: list[Callable[[int, int], pa.Array]] = []
+
+    def rows(start: int, stop: int) -> pa.Array:
+        if not opened:
+            opened.append(packed(result.arrow(name)))
+        values = opened[0](start, stop)
+        if stop >= len(result):
+            opened.clear()
+        return values
+
+    return rows
 
 
 def shrink(
@@ -301,7 +323,7 @@ def texts(x: pd.DataFrame | pa.Table | Compressed, name: str) -> pa.Array:
     if name not in plans:
         raise BadInput(f"no column {name!r} that was loaded from a file: the columns are {', '.join(list(plans)[:20])}")
     rows: Any = x.num_rows if hasattr(x, "num_rows") else len(x)
-    return texts_back(plans[name], readers(x, plans)[name](0, int(rows)))
+    return texts_back(plans[name], readers(x, plans, [name])[name](0, int(rows)))
 
 
 def plans_kept(x: Any) -> dict[str, Plan]:

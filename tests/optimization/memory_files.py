@@ -47,7 +47,9 @@ def same_field(back: Field, original: Field) -> bool:
         return False
 
 
-def differences(loaded: Any, header: Sequence[str], rows: Sequence[Sequence[Field]]) -> list[tuple[str, int, Field, Field]]:
+def differences(
+    loaded: Any, header: Sequence[str], rows: Sequence[Sequence[Field]]
+) -> list[tuple[str, int, Field, Field]]:
     """Column, row, text loaded, text of the file: wherever they differ."""
     found = []
     for place, name in enumerate(header):

@@ -14,7 +14,11 @@ from optimization._memory_source import Source, last_record_end, unique_names
 from optimization.memory import LEVELS, load_csv, load_file
 
 HEADER = ["name", "town", "price"]
-ROWS: list[list[str | None]] = [["Café – bar", "Málaga", "1.5"], ["Núñez", "A Coruña", "2.5"], ["plain", None, "3.5"]] * 5
+ROWS: list[list[str | None]] = [
+    ["Café – bar", "Málaga", "1.5"],
+    ["Núñez", "A Coruña", "2.5"],
+    ["plain", None, "3.5"],
+] * 5
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "windows-1252"])
