@@ -23,6 +23,7 @@ _SOURCE = Path(__file__).resolve().with_name("_speed_kernels.py")
 _NAMES = ("evaluate", "last_record_end", "read_rows", "write_rows")
 _lock = threading.Lock()
 _loaded: Machine | None = None
+_seen: bool | None = None
 _key: str | None = None
 
 
@@ -65,9 +66,17 @@ class Machine:
 
 
 def available() -> bool:
-    """Whether `load()` takes milliseconds: the machine code is in the process already, or kept on disk."""
-    if _loaded is not None:
-        return True
+    """Whether `load()` takes milliseconds: the machine code is in the process already, or kept on disk.
+
+    The disk is asked once a process: a call of `distance` with few rows is over sooner than the question.
+    """
+    global _seen
+    if _loaded is None and _seen is None:
+        _seen = _is_kept()
+    return _loaded is not None or bool(_seen)
+
+
+def _is_kept() -> bool:
     for folder in _folders():
         try:  # names first: the key costs the import of llvmlite
             some = any(kept.name.startswith("speed-") for kept in folder.iterdir())

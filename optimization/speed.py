@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ KERNELS = ("auto", "numpy", "compiled")
 COMPILE_FROM_BYTES = 25_000_000
 COMPILE_FROM_ROWS = 1_000_000
 THREADS_FROM_ROWS = 200_000  # starting and joining a thread takes some 0.1 ms
-PIECE = 1 << 17  # rows that a thread takes at a time: the results do not depend on the number of threads
+PIECE = 1 << 16  # rows that a thread takes at a time: the results do not depend on the number of threads
 NUMPY_PIECE = 1 << 14  # rows whose intermediate columns stay in the cache
 
 
@@ -158,11 +159,13 @@ def chosen_kernel(kernel: str, pays_for_compiling: bool) -> str:
 
 
 def _column(values: Any, name: str) -> Any:
-    """The values as a one-dimensional numpy array of numbers, without a copy where they are in one already."""
+    """The values as something of numbers that has a length and gives slices: a numpy array, or `_Pieces` of one."""
     import numpy as np
 
     if not isinstance(values, np.ndarray):
         values = _from_library(values)
+        if isinstance(values, _Pieces):
+            return values
     elif isinstance(values, np.ma.MaskedArray):
         values = np.ma.filled(values.astype(np.float64), np.nan)
     if values.ndim != 1:
@@ -175,17 +178,35 @@ def _column(values: Any, name: str) -> Any:
 
 
 def _from_library(values: Any) -> Any:
-    """A column of pandas, Arrow or polars, or a sequence, as a numpy array; missing values as NaN where it can."""
+    """A column of pandas, Arrow or polars, or a sequence, as a numpy array, or as `_Pieces` with NaN for missing."""
     import numpy as np
 
     library = type(values).__module__.partition(".")[0]
     if library == "pandas" and hasattr(values, "to_numpy") and hasattr(values, "dtype"):
         if isinstance(values.dtype, np.dtype) or values.dtype.kind not in "biuf":
             return values.to_numpy()
-        return values.to_numpy(dtype="float64", na_value=np.nan)
+        kept = getattr(values, "array", values)
+        return _Pieces(len(kept), lambda piece: kept[piece].to_numpy(dtype="float64", na_value=np.nan))
     if library == "pyarrow" and hasattr(values, "to_numpy"):
+        import pyarrow as pa
+
+        if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+            return _Pieces(len(values), lambda piece: values[piece].to_numpy(zero_copy_only=False))
         return values.to_numpy(zero_copy_only=False)
     return np.asarray(values)
+
+
+class _Pieces:
+    """A nullable column that becomes numpy slice by slice: no second copy of the whole."""
+
+    def __init__(self, length: int, convert: Callable[[slice], Any]) -> None:
+        self._length, self._convert = length, convert
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, piece: slice) -> Any:
+        return self._convert(piece)
 
 
 def _from_objects(values: np.ndarray, name: str) -> np.ndarray:
@@ -213,7 +234,7 @@ def _float64(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values, dtype=np.float64)
 
 
-def evaluate(a: np.ndarray, b: np.ndarray, out: np.ndarray, threads: int | None = None) -> None:
+def evaluate(a: Any, b: Any, out: np.ndarray, threads: int | None = None) -> None:
     """The compiled formula into `out`, piece by piece; by default on a thread a core where that pays."""
     machine, rows = _speed_machine.load(), len(out)
     starts = iter(range(0, rows, PIECE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -233,6 +234,21 @@ def test_every_kind_of_column_counts_as_its_float64_values(name: str, kernel: st
 def test_missing_values_stay_missing(column: object, kernel: str) -> None:
     assert np.isnan(distance(column, [1.0, 2.0, 3.0], kernel)).tolist() == [False, True, False]
     assert np.isnan(distance([1.0, 2.0, 3.0], column, kernel)).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("name", ["float32", "strided", "Int64", "double[pyarrow]", "arrow array", "float64"])
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_no_memory_is_taken_but_the_new_column(name: str, kernel: str) -> None:
+    rows = 2_000_000
+    column = COLUMNS.get(name, np.array)(random().uniform(-90, 90, rows))
+    distance(column[:1000], column[:1000], kernel)
+    tracemalloc.start()
+    try:
+        distance(column, column, kernel)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert rows * 8 <= peak < rows * 8 * 1.5
 
 
 def test_read_only_columns_work_and_stay_as_they_are() -> None:
