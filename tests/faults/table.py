@@ -183,3 +183,50 @@ DISK = {
         "Nothing was in it: it is made anew, and everything is landed",
     ),
 }  # fmt: skip
+
+QUARANTINED = (
+    "The hour keeps its last good value, or is missing; the answer stays landed, the entry is in quarantine with its "
+    "reason; the next good answer fills the hour"
+)
+PUBLISHED = "It is published and named as suspect; the next good answer takes its place"
+UNCHANGED = "The same table as without it"
+
+VALUES = {
+    "null": Fault("null", 1, ("quarantined: 460", "the value is null"), QUARANTINED),
+    "text": Fault("A text", 1, ("quarantined: 460", "value n/d (the value is not a number)"), QUARANTINED),
+    "NaN": Fault("NaN as a text", 1, ("quarantined: 460", "value NaN (the value is not a number)"), QUARANTINED),
+    "1e400": Fault("1e400", 1, ("quarantined: 460", "value 1e400 (the value is not a number)"), QUARANTINED),
+    "infinity": Fault("Infinity as a text", 1, ("quarantined: 460", "(the value is not a number)"), QUARANTINED),
+    "object": Fault("An object for a number", 1, ("quarantined: 460", "(the value is not a number)"), QUARANTINED),
+    "negative": Fault("A negative value", 1, ("suspect: 460", "-5 MW (out of range)"), PUBLISHED),
+    "four times": Fault(
+        "Four times too high from one moment on (the sum trap)", 1, ("suspect: 460", "(out of range)"), PUBLISHED
+    ),
+    "two values": Fault(
+        "Two values for one hour in one answer", 1, ("quarantined: 460", "two values for one hour in one answer"),
+        QUARANTINED,
+    ),
+    "the same twice": Fault("One hour twice with the same value", 1, ("── summary",), UNCHANGED),
+    "unsorted": Fault("Unsorted", 1, ("── summary",), UNCHANGED),
+    "areas": Fault(
+        "Several areas", 1, ("quarantined: 460", "the area is not registered"),
+        "The registered area is published, the others are in quarantine",
+    ),
+    "datetime_utc": Fault("`datetime_utc` wrong", 1, ("── summary",), UNCHANGED + ": it is not read"),
+    "offset": Fault(
+        "An offset that contradicts the zone", 1, ("quarantined: 460", "the offset contradicts Europe/Madrid"),
+        QUARANTINED,
+    ),
+    "off the hour": Fault(
+        "An instant off the hour", 1, ("quarantined: 460", "the instant is off the cadence"), QUARANTINED
+    ),
+    "no offset": Fault("A time without offset", 1, ("quarantined: 460", "the time cannot be read"), QUARANTINED),
+    "vanished": Fault(
+        "An hour that vanishes in a later answer", 1, ("withdrawn: 460", "its last value stays"),
+        "The last good value; it is named until an answer has the hour again",
+    ),
+    "revision": Fault(
+        "A revision of a year-old hour", 0, ("2 of 2 windows answered, 1 landed",),
+        "Its window is closed: `--refresh` fetches it, and the next build changes that hour alone",
+    ),
+}  # fmt: skip

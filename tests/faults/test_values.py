@@ -1,0 +1,222 @@
+"""Values that are wrong, one landing full of them: what is published, what is kept out, what is named, hour by hour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+import simulator
+from simulator import faults
+from tests.end_to_end.conftest import Finished
+from tests.faults.conftest import Built
+from tests.faults.machine import Machine, Row
+from tests.faults.table import VALUES
+
+MADRID = ZoneInfo("Europe/Madrid")
+DAYS = 5
+# Which hour of the span has which fault.
+HOUR = {
+    "null": 3,
+    "text": 5,
+    "NaN": 7,
+    "1e400": 9,
+    "infinity": 11,
+    "object": 13,
+    "negative": 15,
+    "two values": 17,
+    "the same twice": 19,
+    "offset": 21,
+    "off the hour": 23,
+    "no offset": 25,
+}
+VANISHED = (30, 31)
+FOUR_TIMES_FROM = 96
+KEPT_OUT = ("null", "text", "NaN", "1e400", "infinity", "object", "two values", "offset", "off the hour", "no offset")
+REASON = {
+    "null": "the value is null",
+    "text": "the value is not a number",
+    "NaN": "the value is not a number",
+    "1e400": "the value is not a number",
+    "infinity": "the value is not a number",
+    "object": "the value is not a number",
+    "two values": "two values for one hour in one answer",
+    "offset": "the offset contradicts Europe/Madrid",
+    "off the hour": "the instant is off the cadence",
+    "no offset": "the time cannot be read",
+}
+
+
+class Story:
+    """Days of late, so that a plain run asks for them again; each stage is a run of the main job."""
+
+    def __init__(self, bench: Machine, server: simulator.Server) -> None:
+        self.bench = bench
+        noon = datetime.now(MADRID).replace(hour=12, minute=0, second=0, microsecond=0)
+        server.set_clock(noon)
+        first = noon.date() - timedelta(days=DAYS + 2)
+        self.span = ("--start", str(first), "--end", str(first + timedelta(days=DAYS - 1)))
+        self.start = datetime(first.year, first.month, first.day, tzinfo=MADRID).astimezone(UTC)
+        self.stages: dict[str, Finished] = {}
+        self.marts: dict[str, list[Row]] = {}
+        self.rejected: list[Row] = []
+        self.suspect: dict[datetime, str] = {}
+
+        bench.empty()
+        assert bench.esios("extract", *self.span).code == 0
+        assert bench.dbt().code == 0
+        self.undisturbed = bench.mart()
+        bench.empty()
+
+        server.add(
+            faults.several_areas(),
+            faults.times_four(self.at(FOUR_TIMES_FROM)),
+            faults.null(self.at(HOUR["null"])),
+            faults.words(self.at(HOUR["text"])),
+            faults.words(self.at(HOUR["NaN"]), "NaN"),
+            faults.overflow(self.at(HOUR["1e400"])),
+            faults.words(self.at(HOUR["infinity"]), "-Infinity"),
+            faults.set_value({"mw": 1}, self.at(HOUR["object"])),
+            faults.negative(self.at(HOUR["negative"]), -5.0),
+            faults.duplicates(self.at(HOUR["two values"]), 500),
+            faults.duplicates(self.at(HOUR["the same twice"]), 0),
+            faults.contradicting_offset(self.at(HOUR["offset"])),
+            faults.set_field("datetime", self.local(HOUR["off the hour"], 7), self.at(HOUR["off the hour"])),
+            faults.set_field("datetime", self.local(HOUR["no offset"])[:-6], self.at(HOUR["no offset"])),
+            faults.wrong_datetime_utc(hours=-1, offset="+00:00"),
+            faults.unsorted(),
+        )
+        self.run("spoilt")
+        self.rejected = bench.rows(
+            "select datetime_text, rejected_because, geo_id from staging_esios.stg_esios__rejected_values"
+        )
+        self.suspect = dict(bench.rows("select datetime, reason from quality_esios.demand_forecast_suspect_values"))
+        server.clear_faults()
+        server.add(faults.dropped_hours([self.at(hour) for hour in VANISHED]))
+        self.run("vanished")
+        server.clear_faults()
+        self.run("plain")
+
+    def run(self, stage: str) -> None:
+        """One main job."""
+        self.stages[stage] = self.bench.esios("run", *self.span, "--out", str(self.bench.folder / f"{stage}.csv"))
+        self.marts[stage] = self.bench.mart()
+
+    def at(self, hour: int) -> str:
+        """The instant of an hour of the span, as the fault rules take it."""
+        return f"{self.start + timedelta(hours=hour):%Y-%m-%dT%H:%M:%SZ}"
+
+    def local(self, hour: int, minutes: int = 0) -> str:
+        """An instant as the API writes it."""
+        moment = (self.start + timedelta(hours=hour, minutes=minutes)).astimezone(MADRID)
+        return moment.isoformat(timespec="milliseconds")
+
+    def naive(self, hour: int) -> datetime:
+        """The instant of an hour as the warehouse has it."""
+        return (self.start + timedelta(hours=hour)).replace(tzinfo=None)
+
+    def value(self, stage: str, hour: int) -> float | None:
+        """What the table says for an hour after a stage; None where the hour is not there."""
+        return {moment: value for _, _, moment, value in self.marts[stage]}.get(self.naive(hour))
+
+    def true_value(self, hour: int) -> float:
+        """What it says undisturbed."""
+        return {moment: value for _, _, moment, value in self.undisturbed}[self.naive(hour)]
+
+
+@pytest.fixture(scope="module")
+def story(workplace: Machine, worker_server: simulator.Server) -> Iterator[Story]:
+    """The stages, run once."""
+    worker_server.reset()
+    yield Story(workplace, worker_server)
+    worker_server.reset()
+    worker_server.set_clock(None)
+    assert workplace.found_secrets() == []
+
+
+pytestmark = pytest.mark.xdist_group("values")
+
+
+@pytest.mark.parametrize("fault", KEPT_OUT)
+def test_what_cannot_be_used_is_kept_out_named_and_replaced_by_the_next_good_answer(story: Story, fault: str) -> None:
+    VALUES[fault].check(story.stages["spoilt"])
+    assert story.value("spoilt", HOUR[fault]) is None
+    text = {
+        "offset": story.local(HOUR[fault])[:-6] + "+05:00",
+        "off the hour": story.local(HOUR[fault], 7),
+        "no offset": story.local(HOUR[fault])[:-6],
+    }.get(fault, story.local(HOUR[fault]))
+    entries = [(moment, reason) for moment, reason, area in story.rejected if moment == text and area == 8741]
+    assert entries == [(text, REASON[fault])] * (2 if fault == "two values" else 1), "quarantined, each entry once"
+    assert f"quarantined: 460 {text}" in story.stages["spoilt"].out
+    missing = f"missing: 460 {story.naive(HOUR[fault]):%Y-%m-%d %H:%M} … {story.naive(HOUR[fault]):%Y-%m-%d %H:%M} UTC"
+    assert missing in story.stages["spoilt"].out
+    assert story.value("vanished", HOUR[fault]) == story.true_value(HOUR[fault])
+
+
+@pytest.mark.parametrize(("fault", "value"), [("negative", -5.0)])
+def test_what_is_readable_and_implausible_is_published_and_named(story: Story, fault: str, value: float) -> None:
+    VALUES[fault].check(story.stages["spoilt"])
+    assert story.value("spoilt", HOUR[fault]) == value
+    assert story.suspect[story.naive(HOUR[fault])] == "out of range"
+    assert story.value("vanished", HOUR[fault]) == story.true_value(HOUR[fault])
+
+
+def test_values_four_times_too_high_from_one_moment_on_are_named_each_and_mended(story: Story) -> None:
+    VALUES["four times"].check(story.stages["spoilt"])
+    hours = range(FOUR_TIMES_FROM, len(story.undisturbed))
+    for hour in hours:
+        assert story.value("spoilt", hour) == 4 * story.true_value(hour)
+        assert story.naive(hour) in story.suspect
+        assert story.value("vanished", hour) == story.true_value(hour)
+    first = story.naive(FOUR_TIMES_FROM)
+    assert f"suspect: 460 {first:%Y-%m-%d %H:%M} UTC" in story.stages["spoilt"].out
+
+
+@pytest.mark.parametrize("fault", ["the same twice", "unsorted", "areas", "datetime_utc"])
+def test_what_does_not_change_the_meaning_changes_nothing(story: Story, fault: str) -> None:
+    VALUES[fault].check(story.stages["spoilt"])
+    spoilt = {story.naive(hour) for name, hour in HOUR.items() if name in (*KEPT_OUT, "negative")}
+    untouched = [row for row in story.undisturbed if row[2] not in spoilt and row[2] < story.naive(FOUR_TIMES_FROM)]
+    kept = [row for row in story.marts["spoilt"] if row[2] not in spoilt and row[2] < story.naive(FOUR_TIMES_FROM)]
+    assert kept == untouched
+    assert len(untouched) == FOUR_TIMES_FROM - len(spoilt)
+    assert story.value("spoilt", HOUR["the same twice"]) == story.true_value(HOUR["the same twice"])
+    others = [row for row in story.rejected if row[1] == "the area is not registered"]
+    assert {row[2] for row in others} == {8742, 8743}
+
+
+def test_an_hour_that_vanishes_in_a_later_answer_keeps_its_value_and_is_named(story: Story) -> None:
+    VALUES["vanished"].check(story.stages["vanished"])
+    for hour in VANISHED:
+        assert story.value("vanished", hour) == story.true_value(hour)
+        assert f"withdrawn: 460 {story.naive(hour):%Y-%m-%d %H:%M} UTC" in story.stages["vanished"].out
+    assert "missing:" not in story.stages["vanished"].out
+
+
+def test_the_next_plain_run_completes_to_exactly_the_rows_of_an_undisturbed_one(story: Story) -> None:
+    assert story.marts["vanished"] == story.undisturbed
+    assert story.marts["plain"] == story.undisturbed
+    finished = story.stages["plain"]
+    assert finished.code == 0, "all is well again: " + finished.out
+    assert "complete   no hour that is due is missing" in finished.out
+
+
+def test_a_revision_of_an_old_hour_changes_that_hour_alone(
+    bench: Machine, server: simulator.Server, built: Built
+) -> None:
+    moment = datetime(2017, 2, 1, 9)
+    bench.land(built.file)
+    server.add(faults.revised_hours("2017-02-01T10:00:00", 500))
+    assert "no request was made" in bench.extract().out, "a closed window is not asked for again"
+    VALUES["revision"].check(bench.extract("--refresh"))
+    assert bench.dbt().code == 0
+    changed = [(old, new) for old, new in zip(built.mart, bench.mart(), strict=True) if old != new]
+    ((old, new),) = changed
+    assert (old[2], new[2], new[3] - old[3]) == (moment, moment, 500)
+    server.clear_faults()
+    assert bench.extract("--refresh").code == 0
+    assert bench.dbt().code == 0
+    assert bench.mart() == built.mart
