@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -63,11 +64,37 @@ def process(*command: str | Path, folder: str = ".", **environment: str) -> tupl
     child = subprocess.Popen(
         [sys.executable, *map(str, command)], cwd=folder, stderr=subprocess.DEVNULL, env={**os.environ, **environment}
     )
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"{command} ended with {child.returncode}")
-    return time.perf_counter() - started, usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    watcher = _Peak(child.pid)
+    code = child.wait()
+    seconds = time.perf_counter() - started
+    if code:
+        raise SystemExit(f"{command} ended with {code}")
+    return seconds, watcher.megabytes()
+
+
+class _Peak(threading.Thread):
+    """Watches the peak memory of a process. The peak that wait4() tells is no use: it starts with the parent's own."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._status, self._peak = Path(f"/proc/{pid}/status"), 0
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            try:
+                lines = self._status.read_text().splitlines()
+            except OSError:
+                return
+            found = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
+            if not found:  # it has ended
+                return
+            self._peak = found[0]
+            time.sleep(0.02)
+
+    def megabytes(self) -> float:
+        self.join()
+        return self._peak / 1024 if self._peak else float("nan")
 
 
 def columns(rows: int) -> tuple[np.ndarray, np.ndarray]:
