@@ -124,6 +124,12 @@ def _numbers(source: str, array: Any, name: str, first: int) -> Any:
         array = array.dictionary_decode()
     if not is_text(array.type):
         return pc.cast(array, pa.float64(), safe=False)
+    try:
+        plain = pc.cast(array, pa.float64())
+        if not pc.any(pc.is_nan(plain)).as_py():
+            return plain
+    except pa.ArrowInvalid:
+        pass  # NA, blanks, text: judged one by one
     numbers = []
     for row, text in enumerate(array.to_pylist()):
         try:
