@@ -103,7 +103,9 @@ def read_status(warehouse: Warehouse) -> Status:
         status.table = _table(warehouse)
     status.gaps = _view(warehouse, GAPS, "id, gap_start_utc")
     status.suspect = _view(warehouse, SUSPECT, "id, datetime")
-    status.rejected = _view(warehouse, REJECTED, "response_id, datetime_text")
+    # What a later answer has replaced is history: an alarm that never ends is none.
+    entries = _view(warehouse, REJECTED, "response_id, datetime_text")
+    status.rejected = [entry for entry in entries if not entry.pop("is_superseded", 0)]
     status.withdrawn = _view(warehouse, WITHDRAWN, "id, datetime")
     return status
 
