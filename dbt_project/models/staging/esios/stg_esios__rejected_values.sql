@@ -38,8 +38,14 @@ select
                 where later.indicator_id = judged_values.indicator_id
                     and later.extracted_at_utc > judged_values.extracted_at_utc
                     and (
-                        (later.window_start_utc <= judged_values.period_start_utc and later.window_end_utc > judged_values.period_start_utc)
-                        or (later.window_start_utc <= judged_values.window_start_utc and later.window_end_utc >= judged_values.window_end_utc)
+                        (
+                            later.window_start_utc <= judged_values.period_start_utc
+                            and later.window_end_utc > judged_values.period_start_utc
+                        )
+                        or (
+                            later.window_start_utc <= judged_values.window_start_utc
+                            and later.window_end_utc >= judged_values.window_end_utc
+                        )
                     )
             ) then 1
         else 0
