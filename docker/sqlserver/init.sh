@@ -8,8 +8,8 @@ run() {
 }
 
 run -i /init/init.sql -v "DATABASE=$MSSQL_DATABASE" "LOGIN=$MSSQL_USER" "LOGIN_PASSWORD=$MSSQL_PASSWORD" "FOR_TESTS=$FOR_TESTS"
-for file in raw_esios raw_esios.source raw_esios.extract_runs raw_esios.window_checks raw_esios.indicator_responses; do
-    run -d "$MSSQL_DATABASE" -i "/ddl/$file.sql"
+for file in /ddl/raw_esios.sql /ddl/raw_esios.*.sql; do
+    run -d "$MSSQL_DATABASE" -i "$file"
 done
 run -d "$MSSQL_DATABASE" -i /ddl/grants.sql -v "MARTS=$MSSQL_SCHEMA" "EXTRACTOR=$MSSQL_USER" "DBT=$MSSQL_USER" "READER=$MSSQL_USER"
 echo "database $MSSQL_DATABASE is ready for $MSSQL_USER"

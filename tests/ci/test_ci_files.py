@@ -74,10 +74,10 @@ def test_the_container_listens_on_loopback_only_and_is_waited_for() -> None:
     assert services["init"]["depends_on"]["sqlserver"]["condition"] == "service_healthy"
 
 
-def test_the_init_step_runs_files_that_exist() -> None:
+def test_the_init_step_runs_every_ddl_file() -> None:
     script = (ROOT / "docker" / "sqlserver" / "init.sh").read_text("utf-8")
     ddl = ROOT / "extract" / "warehouse" / "ddl" / "sqlserver"
-    listed = re.search(r"for file in (.+); do", script)
-    assert listed is not None
-    assert {f"{name}.sql" for name in listed[1].split()} | {"grants.sql"} == {file.name for file in ddl.glob("*.sql")}
-    assert (ROOT / "docker" / "sqlserver" / "init.sql").is_file()
+    run = {"raw_esios.sql", *(file.name for file in ddl.glob("raw_esios.*.sql")), "grants.sql"}
+    assert "for file in /ddl/raw_esios.sql /ddl/raw_esios.*.sql" in script
+    assert "/ddl/grants.sql" in script
+    assert run == {file.name for file in ddl.glob("*.sql")}
