@@ -205,4 +205,47 @@ class Charts {
       yaxis: { title: { text: plain(unit) }, tickformat: ",~r", rangemode: "tozero" },
     }];
   }
+
+  /** Day by day: error and bias; that of taking last week's value (often far larger) by a click on its name. The last half
+   *  year, the rest by dragging. */
+  accuracy(forecast) {
+    const words = this.words, days = forecast.days, unit = forecast.unit, x = days.madrid_day;
+    const line = (name, key, style) => ({
+      type: "scatter", mode: "lines", x, y: days[key], name: plain(words.text(name)), connectgaps: false, line: style,
+      customdata: days[key].map((value, n) => value === null ? "" : `${plain(x[n])}<br><b>${plain(words.number(value, 1))} ${plain(unit)}</b>`),
+      hovertemplate: `%{customdata}<extra>${plain(words.text(name))}</extra>`,
+    });
+    const odd = days.alert_level.map((level, n) => level === "ok" || days.mae[n] === null ? -1 : n).filter((n) => n >= 0);
+    const last = Date.parse(x[x.length - 1]), first = Math.max(Date.parse(x[0]), last - 180 * 24 * HOUR);
+    return [[
+      line("monitoring.mae", "mae", { color: colour("curve"), width: 2 }),
+      { ...line("monitoring.persistence", "persistence_mae", { color: colour("soft"), width: 1.25, dash: "dot" }), visible: "legendonly" },
+      line("monitoring.bias", "bias", { color: colour("second"), width: 1.5, dash: "dash" }),
+      {
+        type: "scatter", mode: "markers", x: odd.map((n) => x[n]), y: odd.map((n) => days.mae[n]), name: plain(words.text("monitoring.odd")),
+        marker: { symbol: odd.map((n) => days.alert_level[n] === "alert" ? "x" : "diamond-open"), size: 8, color: colour("mark"), line: { width: 1.5, color: colour("mark") } },
+        customdata: odd.map((n) => `${plain(x[n])}<br>${plain(words.has(`level.${days.alert_level[n]}`) ? words.text(`level.${days.alert_level[n]}`) : days.alert_level[n])}`),
+        hovertemplate: "%{customdata}<extra></extra>",
+      },
+    ], {
+      height: this.paperWidth ? 270 : 360, hovermode: "closest", showlegend: true,
+      dragmode: this.paperWidth || matchMedia("(pointer: coarse)").matches ? false : "pan",
+      xaxis: { type: "date", range: [first - 12 * HOUR, last + 12 * HOUR], fixedrange: false },
+      yaxis: { title: { text: plain(unit) }, tickformat: ",~r" },
+    }];
+  }
+
+  /** The newest month by hour of the Madrid day. */
+  accuracyByHour(forecast) {
+    const words = this.words, rows = forecast.by_hour, unit = forecast.unit, x = rows.map((row) => row.hour);
+    const hover = (key) => rows.map((row) => row[key] === null ? "" : `${String(row.hour).padStart(2, "0")}:00<br><b>${plain(words.number(row[key], 1))} ${plain(unit)}</b>`);
+    return [[
+      { type: "bar", x, y: rows.map((row) => row.mae), name: plain(words.text("monitoring.mae")), marker: { color: colour("curve") }, customdata: hover("mae"), hovertemplate: `%{customdata}<extra>${plain(words.text("monitoring.mae"))}</extra>` },
+      { type: "scatter", mode: "lines+markers", x, y: rows.map((row) => row.bias), name: plain(words.text("monitoring.bias")), line: { color: colour("second"), width: 1.5, dash: "dash" }, marker: { symbol: "triangle-up", size: 8 }, customdata: hover("bias"), hovertemplate: `%{customdata}<extra>${plain(words.text("monitoring.bias"))}</extra>` },
+    ], {
+      height: this.paperWidth ? 270 : 360, hovermode: "closest", showlegend: true,
+      xaxis: { title: { text: plain(words.text("monitoring.hour", { month: forecast.month || "" })) }, dtick: 3, range: [-0.7, 23.7] },
+      yaxis: { title: { text: plain(unit) }, tickformat: ",~r" },
+    }];
+  }
 }

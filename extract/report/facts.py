@@ -5,7 +5,6 @@ Instants are texts `yyyy-mm-ddThh:mm:ssZ`, days texts `yyyy-mm-dd` (Madrid days)
 
 from __future__ import annotations
 
-import base64
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -15,9 +14,10 @@ import pandas as pd
 from extract import landing
 from extract.api import SIMULATED
 from extract.indicators import registry
-from extract.report import monitoring
 from extract.report.clock import day_text, hour_count, instant_text, madrid_days
+from extract.report.coding import encode_hours, plain
 from extract.report.faults import list_faults
+from extract.report.monitoring import read_monitoring
 from extract.report.quality import Judgement, read_judgement
 from extract.report.state import judge
 from extract.status import GAPS, MART, REJECTED, SUSPECT, WITHDRAWN, Status, read_status
@@ -58,7 +58,7 @@ def read_facts(warehouse: Warehouse, now_utc: datetime) -> dict[str, Any]:
         "judged_days": None if judgement is None else judgement.days,
         "revisions": _revisions(warehouse, [one["id"] for one in series]) if built[VALUES] else None,
         "week": None if published is None else [_week(one_id, rows) for one_id, rows in published.groupby("id")],
-        "monitoring": monitoring.read(warehouse),
+        "monitoring": read_monitoring(warehouse),
         "runs": _runs(warehouse) if warehouse.exists(landing.RUNS) else None,
         "builds": _builds(warehouse) if warehouse.exists(DBT_RESULTS) else None,
         "faults": list_faults(status, judgement, {one["id"] for one in series}) if published is not None else None,
@@ -67,19 +67,6 @@ def read_facts(warehouse: Warehouse, now_utc: datetime) -> dict[str, Any]:
 
 def _texts(row: dict[str, Any]) -> dict[str, Any]:
     return {name: plain(value) for name, value in row.items()}
-
-
-def plain(value: Any) -> Any:
-    """A warehouse value as JSON holds it: instants and days as texts, numbers as numbers, NaN and infinity as null."""
-    if isinstance(value, datetime):
-        return instant_text(value)
-    if isinstance(value, date):
-        return day_text(value)
-    if isinstance(value, (float, np.floating)):
-        return float(value) if np.isfinite(value) else None
-    if isinstance(value, np.integer):
-        return int(value)
-    return value if value is None or isinstance(value, (str, int, bool)) else str(value)
 
 
 def _published(warehouse: Warehouse) -> pd.DataFrame:
@@ -122,20 +109,6 @@ def _series(published: pd.DataFrame) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def encode_hours(times: np.ndarray[Any, Any], values: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """Hours and values, exact and small: runs of consecutive hours as [first hour since 1970, count], values as base64.
-
-    The values are little-endian float64, in the order of the hours; an instant off the hour counts as its hour.
-    """
-    hours = times.astype("datetime64[h]").astype(np.int64)
-    starts = np.flatnonzero(np.diff(hours, prepend=hours[0] - 2) != 1) if len(hours) else np.array([], dtype=np.int64)
-    counts = np.diff(starts, append=len(hours))
-    return {
-        "runs": [[int(hours[start]), int(count)] for start, count in zip(starts, counts, strict=True)],
-        "values": base64.b64encode(values.astype("<f8").tobytes()).decode("ascii"),
-    }
 
 
 def _calendar(published: pd.DataFrame, status: Status, judgement: Judgement | None) -> list[dict[str, Any]]:

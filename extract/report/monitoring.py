@@ -1,11 +1,111 @@
-"""Forecast against actual."""
+"""Forecast against actual, as the monitoring models judge it: by day, by hour of the day, and the curve. Reads only."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from extract.indicators import registry
+from extract.report.coding import encode_hours, plain
 from extract.warehouse import Warehouse
 
+DAILY = "monitoring_esios.forecast_accuracy_daily"
+BY_HOUR = "monitoring_esios.forecast_accuracy_by_hour"
+PERIODS = "quality_esios.indicator_hours"
+MEASURES = (
+    "mae",
+    "rmse",
+    "mape",
+    "smape",
+    "bias",
+    "coverage",
+    "persistence_mae",
+    "skill",
+    "skill_28_days",
+    "input_psi",
+)
+DRAWN = ("mae", "bias", "persistence_mae")
+DAYS_LISTED = 31
 
-def read(warehouse: Warehouse) -> dict[str, Any] | None:
-    return None
+
+def read_monitoring(warehouse: Warehouse) -> dict[str, Any] | None:
+    """None where the models are not built.
+
+    `forecasts`: one dict each, with every day's `DRAWN` measures as columns, its newest days whole, and the newest
+    month by hour of the day. `actuals`: the hours of what was forecast, encoded. Shares (mape, coverage …) are 0 … 1.
+    """
+    if not warehouse.exists(DAILY):
+        return None
+    names = {indicator.id: indicator for indicator in registry()}
+    forecasts: dict[tuple[str, int], dict[str, Any]] = {}
+    columns = ("forecast", "actual_indicator_id", "madrid_day", "alert_level", "alerts", *MEASURES)
+    rows = warehouse.rows(
+        f"select {', '.join(columns)} from {warehouse.sql_name(DAILY)}"
+        " order by forecast, actual_indicator_id, madrid_day"
+    )
+    for row in rows:
+        day = {name: plain(value) for name, value in zip(columns, row, strict=True)}
+        key = (day.pop("forecast"), day.pop("actual_indicator_id"))
+        day["madrid_day"] = day["madrid_day"][:10]
+        actual = names.get(key[1])
+        found = forecasts.setdefault(
+            key,
+            {
+                "forecast": key[0],
+                "actual_id": key[1],
+                "actual_name": actual.name if actual else str(key[1]),
+                "unit": actual.unit if actual else "",
+                "days": {name: [] for name in ("madrid_day", "alert_level", *DRAWN)},
+                "newest_days": [],
+                "by_hour": [],
+                "month": None,
+            },
+        )
+        for name, values in found["days"].items():
+            values.append(day[name])
+        found["newest_days"] = [day, *found["newest_days"][: DAYS_LISTED - 1]]
+    if warehouse.exists(BY_HOUR):
+        _add_hours_of_the_newest_month(warehouse, forecasts)
+    return {
+        "forecasts": list(forecasts.values()),
+        "actuals": _actuals(warehouse, sorted({actual for _, actual in forecasts})),
+    }
+
+
+def _add_hours_of_the_newest_month(warehouse: Warehouse, forecasts: dict[tuple[str, int], dict[str, Any]]) -> None:
+    rows = warehouse.rows(
+        "select forecast, actual_indicator_id, month_start, clock_hour, mae, bias"
+        f" from {warehouse.sql_name(BY_HOUR)} order by forecast, actual_indicator_id, month_start, clock_hour"
+    )
+    for forecast, actual, month, hour, mae, bias in rows:
+        found = forecasts.get((str(forecast), int(actual)))
+        if found is None:
+            continue
+        if found["month"] != _month(month):
+            found["month"], found["by_hour"] = _month(month), []
+        found["by_hour"].append({"hour": int(hour), "mae": plain(mae), "bias": plain(bias)})
+
+
+def _month(value: Any) -> str:
+    return str(plain(value))[:7]
+
+
+def _actuals(warehouse: Warehouse, ids: list[int]) -> list[dict[str, Any]]:
+    if not warehouse.exists(PERIODS):
+        return []
+    found = []
+    for one_id in ids:
+        rows = list(
+            warehouse.rows(
+                f"select period_start_utc, value from {warehouse.sql_name(PERIODS)}"
+                " where indicator_id = ? and value is not null order by period_start_utc",
+                (one_id,),
+            )
+        )
+        # The curve is hourly: of a finer series the value at the full hour would say something else.
+        if rows and all(time.minute == 0 for time, _ in rows):
+            times, values = zip(*rows, strict=True)
+            coded = encode_hours(np.array(times, dtype="datetime64[s]"), np.array(values, dtype=np.float64))
+            found.append({"id": one_id, "hours": coded})
+    return found

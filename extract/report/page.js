@@ -128,13 +128,18 @@ function hoursOfDay(day) {
 let drawnAfter = 0; // ms from opening the file to the last chart
 
 const page = {
-  words: null, charts: null, series: FACTS.series.map((facts) => new Series(facts)), chosen: 0, view: null, range: "30", day: null, busy: false,
+  words: null, charts: null, series: FACTS.series.map((facts) => new Series(facts)), chosen: 0, judged: 0, actualSeries: new Map(), view: null, range: "30", day: null, busy: false,
 
   get one() { return this.series[this.chosen] || null; },
+  get forecasts() { return FACTS.monitoring ? FACTS.monitoring.forecasts : []; },
+
+  /** What came true of the chosen forecast, where it is in the unit of the curve. */
   get actual() {
-    const coded = FACTS.monitoring && FACTS.monitoring.actual_hours;
-    if (coded && !this.actualSeries) this.actualSeries = new Series({ hours: coded });
-    return this.actualSeries && this.actualSeries.length ? this.actualSeries : null;
+    const forecast = this.forecasts[this.judged];
+    const facts = forecast && this.one && forecast.unit === this.one.unit && FACTS.monitoring.actuals.find((one) => one.id === forecast.actual_id);
+    if (!facts) return null;
+    if (!this.actualSeries.has(facts.id)) this.actualSeries.set(facts.id, new Series(facts));
+    return this.actualSeries.get(facts.id);
   },
 
   speak(language) {
@@ -162,7 +167,7 @@ const page = {
     await this.drawCalendar();
     await this.drawWeek();
     await this.drawRevisions();
-    await drawMonitoring(this);
+    await this.drawMonitoring();
     document.documentElement.dataset.drawn = this.words.language;
     drawnAfter = drawnAfter || performance.now();
   },
@@ -455,6 +460,38 @@ const page = {
     await this.charts.draw("revisions-chart", ...this.charts.revisions([...bars.values()], unit));
   },
 
+  /* ---- forecast against actual ---- */
+  async drawMonitoring() {
+    const words = this.words, forecast = this.forecasts[this.judged];
+    for (const id of ["monitoring-figures", "monitoring-pair", "monitoring-numbers"]) byId(id).hidden = !forecast;
+    byId("forecast-choice").hidden = this.forecasts.length < 2;
+    if (!forecast) {
+      say(byId("monitoring-lead"), words, FACTS.monitoring ? "monitoring.empty" : "monitoring.none", { command: FACTS.monitoring ? "esios extract --indicator 460 --indicator 1293" : BUILD });
+      return;
+    }
+    byId("forecast").replaceChildren(...this.forecasts.map((one, n) => make("option", { value: n, selected: n === this.judged ? "" : null }, `${one.forecast} – ${one.actual_id}`)));
+    const days = forecast.newest_days, newest = days[0], unit = forecast.unit;
+    const [before, after] = words.text("monitoring.lead", { forecast: forecast.forecast, id: String(forecast.actual_id), name: "\u0000", n: forecast.days.madrid_day.length, first: forecast.days.madrid_day[0], last: newest.madrid_day }).split("\u0000");
+    byId("monitoring-lead").replaceChildren(before, make("span", { lang: "es" }, forecast.actual_name), after);
+    const value = (number) => number === null ? "–" : `${words.number(number, 1)} ${unit}`;
+    const share = (number) => number === null ? "–" : `${words.number(100 * number, 1)} %`;
+    const level = (day) => words.has(`level.${day.alert_level}`) ? words.text(`level.${day.alert_level}`) : day.alert_level;
+    const figures = [
+      [words.text("column.state"), level(newest), newest.madrid_day], ["MAE", value(newest.mae), ""], ["MAPE", share(newest.mape), ""], [words.text("column.bias"), value(newest.bias), ""],
+      [words.text("column.skill"), newest.skill_28_days === null ? "–" : words.number(newest.skill_28_days, 2), words.text("monitoring.skill")],
+      [words.text("column.coverage"), share(newest.coverage), ""], [words.text("column.drift"), newest.input_psi === null ? "–" : words.number(newest.input_psi, 2), "PSI"],
+    ];
+    byId("monitoring-figures").replaceChildren(...figures.map(([name, text, more]) => make("div", {}, make("dt", {}, name), make("dd", {}, text, ...(more ? [" ", make("small", {}, more)] : [])))));
+    const columns = ["day", "state", "mae", "rmse", "mape", "smape", "bias", "coverage", "skill", "details"];
+    const numbers = new Set(["mae", "rmse", "mape", "smape", "bias", "coverage", "skill"]);
+    const reasons = (day) => (day.alerts || "").split("; ").filter(Boolean).map((text) => words.reason(text)).join(" · ");
+    show("monitoring-table", table(words.text("monitoring.caption", { n: days.length, unit }), columns.map((name) => [words.text(`column.${name}`), numbers.has(name) ? "number" : name === "details" ? "wide" : null]),
+      days.map((day) => [day.madrid_day, level(day), ...["mae", "rmse"].map((name) => day[name] === null ? "–" : words.number(day[name], 1)), share(day.mape), share(day.smape),
+        day.bias === null ? "–" : words.number(day.bias, 1), share(day.coverage), day.skill === null ? "–" : words.number(day.skill, 2), reasons(day)])));
+    await this.charts.draw("monitoring-chart", ...this.charts.accuracy(forecast));
+    await this.charts.draw("monitoring-hours-chart", ...this.charts.accuracyByHour(forecast));
+  },
+
   /* ---- tables ---- */
   fillFaults() {
     const words = this.words, faults = FACTS.faults;
@@ -510,7 +547,6 @@ const page = {
   },
 };
 
-async function drawMonitoring(page) { say(byId("monitoring-lead"), page.words, "demand.none", { command: BUILD }); }
 
 /* ---- the reader ---- */
 for (const button of document.querySelectorAll("[data-language]")) button.addEventListener("click", () => page.speak(button.dataset.language));
@@ -518,6 +554,8 @@ byId("day-input").addEventListener("change", (event) => { if (event.target.value
 byId("series").addEventListener("change", (event) => { page.chosen = Number(event.target.value); page.view = null; page.day = null; page.fill(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => page.fill());
 setInterval(() => { page.fillHead(); page.fillState(); }, 60000);
+
+byId("forecast").addEventListener("change", (event) => { page.judged = Number(event.target.value); page.fill(); });
 
 /* Paper has its own width and light colours; every table is open on it. */
 let opened = [];

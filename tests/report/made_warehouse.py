@@ -34,6 +34,13 @@ create table staging_esios.stg_esios__indicator_values (response_id bigint, indi
 create table quality_esios.dbt_results (invocation_id varchar, command varchar, run_started_at_utc timestamp,
     node_id varchar, resource_type varchar, name varchar, status varchar, failures integer, execution_seconds double,
     message varchar);
+create schema if not exists monitoring_esios;
+create table monitoring_esios.forecast_accuracy_daily (forecast varchar, actual_indicator_id integer, madrid_day date,
+    mae double, rmse double, mape double, smape double, bias double, persistence_mae double, coverage double,
+    skill double, skill_28_days double, input_psi double, alert_level varchar, alerts varchar);
+create table monitoring_esios.forecast_accuracy_by_hour (forecast varchar, actual_indicator_id integer,
+    month_start date, clock_hour integer, mae double, bias double);
+create table quality_esios.indicator_hours (indicator_id integer, period_start_utc timestamp, value double);
 create table quality_esios.daily_quality (indicator_id integer, madrid_day date, verdict varchar, reasons varchar);
 """
 
@@ -142,6 +149,31 @@ class MadeWarehouse:
     def judge(self, day: str, verdict: str, reasons: str | None, indicator: int = 460) -> None:
         """A judged Madrid day."""
         self.execute("insert into quality_esios.daily_quality values (?, ?, ?, ?)", indicator, day, verdict, reasons)
+
+    def score(self, day: str, mae: float | None, level: str = "ok", alerts: str | None = None) -> None:
+        """A Madrid day of the forecast `demand_forecast` against 1293, and the actual values of its hours."""
+        self.execute(
+            "insert into monitoring_esios.forecast_accuracy_daily"
+            " values ('demand_forecast', 1293, ?, ?, 310.5, 0.0125, 0.0124, -55.5, 900, 1, 0.6, 0.55, 0.02, ?, ?)",
+            day,
+            mae,
+            level,
+            alerts,
+        )
+        self.execute(
+            "insert into monitoring_esios.forecast_accuracy_by_hour"
+            " select 'demand_forecast', 1293, date_trunc('month', cast(? as date)), hour, 200 + hour, hour - 12"
+            " from (select unnest(range(24)) as hour) where not exists (select 1 from"
+            " monitoring_esios.forecast_accuracy_by_hour where month_start = date_trunc('month', cast(? as date)))",
+            day,
+            day,
+        )
+        self.execute(
+            "insert into quality_esios.indicator_hours select 1293, datetime, demand_forecast + 100.25"
+            " from demand_forecast_esios where datetime >= cast(? as date) and datetime < cast(? as date) + 1",
+            day,
+            day,
+        )
 
     def note_run(
         self, started: str, end: str | None = None, status: str = "succeeded", error: str | None = None, run: str = ""

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+INDICATORS = ("--indicator", "460", "--indicator", "1293")
 ESIOS = (sys.executable, "-m", "extract")
 
 
@@ -35,8 +36,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("job")
     done = run(
         folder,
-        *(sys.executable, "-m", "simulator", "--fault", "dropped_hours,at=2018-03-26T10:00:00Z,hours=2"),
-        *("--", *ESIOS, "run", "--start", "2018-03-19", "--end", "2018-04-02", "--out", str(folder / "out.csv")),
+        *(sys.executable, "-m", "simulator", "--fault", "dropped_hours,at=2018-03-26T10:00:00Z,hours=2,indicator=460"),
+        *(
+            "--",
+            *ESIOS,
+            "run",
+            *INDICATORS,
+            "--start",
+            "2018-03-19",
+            "--end",
+            "2018-04-02",
+            "--out",
+            str(folder / "out.csv"),
+        ),
     )
     assert done.returncode == 1, done.stderr
     return folder
@@ -76,9 +88,29 @@ def test_the_calendar_agrees_with_the_daily_quality(folder: Path) -> None:
             "select dayofyear(madrid_day), hours_there, missing_hours from quality_esios.daily_quality"
             " where indicator_id = 460 order by madrid_day"
         ).fetchall()
+        judged = connection.execute("select count(*) from quality_esios.daily_quality").fetchone()
     year = facts["calendar"][0]["years"][0]
-    assert len(daily) == facts["judged_days"] == 15
+    assert len(daily) == 15
+    assert (facts["judged_days"],) == judged
     assert [(day, year["there"][day - 1], year["missing"][day - 1]) for day, _, _ in daily] == daily
+
+
+def test_the_forecast_and_its_actual_are_those_of_the_monitoring_models(folder: Path) -> None:
+    run(folder, *ESIOS, "report", "--out", str(folder / "monitoring.html"))
+    monitoring = facts_of(folder / "monitoring.html")["monitoring"]
+    with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as connection:
+        daily = connection.execute(
+            "select forecast, actual_indicator_id, strftime(madrid_day, '%Y-%m-%d'), mae, bias"
+            " from monitoring_esios.forecast_accuracy_daily order by 1, 2, 3"
+        ).fetchall()
+    told = [
+        (one["forecast"], one["actual_id"], *day)
+        for one in monitoring["forecasts"]
+        for day in zip(one["days"]["madrid_day"], one["days"]["mae"], one["days"]["bias"], strict=True)
+    ]
+    assert len(told) >= 15
+    assert told == daily
+    assert sum(count for _, count in monitoring["actuals"][0]["hours"]["runs"]) == 15 * 24 - 1
 
 
 def test_without_a_warehouse_it_says_how_to_make_one(tmp_path: Path) -> None:

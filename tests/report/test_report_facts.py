@@ -259,6 +259,39 @@ def test_a_table_without_rows_makes_a_report(made: MadeWarehouse, facts: Callabl
     assert found["table"]["rows"] == 0
 
 
+def test_a_forecast_is_told_as_the_monitoring_models_judge_it(
+    made: MadeWarehouse, facts: Callable[..., dict[str, Any]]
+) -> None:
+    made.publish("2018-01-01 00:00", 24 * 60)
+    for day in range(40):
+        made.score(f"{at('2018-01-01') + timedelta(days=day):%Y-%m-%d}", None if day == 3 else 200.0 + day)
+    made.score("2018-02-10", 555.5, "alert", "MAPE 9.1 %, alert above 8.0 %")
+    monitoring = facts()["monitoring"]
+    (forecast,) = monitoring["forecasts"]
+    assert (forecast["forecast"], forecast["actual_id"], forecast["unit"]) == ("demand_forecast", 1293, "MW")
+    assert forecast["actual_name"] == "Demanda real"
+    assert forecast["days"]["mae"] == [*(None if day == 3 else 200.0 + day for day in range(40)), 555.5]
+    assert forecast["days"]["madrid_day"][0] == "2018-01-01"
+    assert len(forecast["newest_days"]) == 31
+    newest = forecast["newest_days"][0]
+    assert (newest["madrid_day"], newest["mae"], newest["alert_level"]) == ("2018-02-10", 555.5, "alert")
+    assert (newest["mape"], newest["skill_28_days"], newest["alerts"]) == (
+        0.0125,
+        0.55,
+        "MAPE 9.1 %, alert above 8.0 %",
+    )
+    assert forecast["month"] == "2018-02"
+    assert [row["mae"] for row in forecast["by_hour"]] == [200.0 + hour for hour in range(24)]
+    table = dict(made.rows("select period_start_utc, value from quality_esios.indicator_hours"))
+    assert decoded(monitoring["actuals"][0]["hours"]) == table
+
+
+def test_monitoring_that_is_not_built_is_none(made: MadeWarehouse, facts: Callable[..., dict[str, Any]]) -> None:
+    assert facts()["monitoring"] == {"forecasts": [], "actuals": []}
+    made.execute("drop table monitoring_esios.forecast_accuracy_daily")
+    assert facts()["monitoring"] is None
+
+
 def test_builds_are_summed_up_run_by_run(made: MadeWarehouse, facts: Callable[..., dict[str, Any]]) -> None:
     for run, name, kind, status in [
         ("a", "old", "model", "error"),

@@ -19,7 +19,14 @@ from tests.report.made_warehouse import MadeWarehouse, at
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH: apt-get install chromium")
 
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=alert(1)> & «ñ» \u2028 <b>460</b>"
-CHARTS = ("demand-chart", "completeness-chart", "week-chart", "revisions-chart")
+CHARTS = (
+    "demand-chart",
+    "completeness-chart",
+    "week-chart",
+    "revisions-chart",
+    "monitoring-chart",
+    "monitoring-hours-chart",
+)
 TWO_YEARS = 17520
 
 
@@ -42,6 +49,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> MadeWarehouse:
     made.quarantine("2018-12-21 05:00", HOSTILE, HOSTILE, HOSTILE)
     made.revise("2018-12-22 05:00", 30123.4, "2018-12-23 06:00", 2)
     made.judge("2018-12-24", "suspect", "3 values unlike last week")
+    for day in range(1, 31):
+        made.score(f"2018-12-{day:02d}", 200.0 + day)
+    made.score("2018-12-31", 1555.5, "alert", f"MAPE 9.1 %, alert above 8.0 %; {HOSTILE}")
     made.note_run("2018-12-31 07:00", end="2018-12-31", status="failed", error=HOSTILE)
     made.note_run("2018-12-30 07:00", end="2018-12-31")
     made.check("2018-12-31 07:00")
@@ -155,6 +165,25 @@ def test_one_day_is_told_hour_by_hour(show: Callable[..., Opened], made: MadeWar
     assert [row[3] for row in opened.table("#day-table")].count("missing") == 15
 
 
+def test_the_forecast_is_set_against_what_happened(english: Opened, made: MadeWarehouse) -> None:
+    figures = english.text("#monitoring-figures").split("\n")
+    assert figures[figures.index("State") + 1].startswith("✕ alert")
+    assert figures[figures.index("MAE") + 1] == "1,555.5 MW"
+    assert figures[figures.index("MAPE") + 1] == "1.3 %"
+    assert [row[:3] for row in english.table("#monitoring-table")[:2]] == [
+        ["2018-12-31", "✕ alert", "1,555.5"],
+        ["2018-12-30", "✓ ok", "230"],
+    ]
+    actual = next(trace for trace in english.chart("demand-chart")["traces"] if trace["name"] == "Actual demand")
+    drawn = dict(zip(actual["x"], actual["y"], strict=True))
+    rows = made.rows(
+        "select epoch_ms(period_start_utc), value from quality_esios.indicator_hours"
+        " where period_start_utc >= '2018-12-05' and period_start_utc < '2018-12-10'"
+    )
+    assert len(rows) == 120
+    assert {hour: drawn[hour] for hour, _ in rows} == dict(rows)
+
+
 def test_the_state_is_said_in_words_and_symbols(english: Opened) -> None:
     opened = english
     assert opened.text("#state-title") == "State: 2 of 3 answers need a look"
@@ -182,6 +211,7 @@ def test_the_language_changes_words_numbers_and_lang(show: Callable[..., Opened]
     assert "99,78" in opened.text("#completeness-lead")
     assert opened.table("#faults-table")[0][7] == "ningún valor en ninguna respuesta"
     assert "3 valores distintos de los de la semana anterior" in opened.text("#faults-table")
+    assert opened.table("#monitoring-table")[0][9].startswith("MAPE 9,1 %, alerta por encima de 8,0 % · ")
     names = [trace["name"] for trace in opened.chart("demand-chart")["traces"]]
     assert "Previsión" in names
     assert "dic" in opened.text("#completeness-chart")
@@ -232,7 +262,7 @@ def test_print_has_every_section_and_every_fault(show: Callable[..., Opened], ma
     opened = show(color_scheme="dark")
     pages = PdfReader(io.BytesIO(opened.page.pdf(prefer_css_page_size=True))).pages
     text = " ".join("\n".join(page.extract_text() for page in pages).split())
-    assert 2 <= len(pages) <= 5
+    assert 2 <= len(pages) <= 7
     for heading in ("State: 2 of 3", "Demand curve", "Completeness", "The week's pattern", "Revisions", "Last runs"):
         assert heading in text
     assert text.count("✕ missing") == 2
