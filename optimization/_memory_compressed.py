@@ -67,29 +67,28 @@ def squeeze(data: np.ndarray, width: int) -> Squeezed:
         for name in ("bytes", "bits", "none"):
             if name == "none" and width == 8:
                 continue
-            got = len(_pack(candidate, width, name, 5))
+            got = len(_pack(candidate, width, name))
             if got < best[0] * 0.98:
                 best = (got, name, step)
     _, name, step = best
-    level = 5
-    if best[0] > 0.97 * len(sample):
-        level = 1  # noise: nothing to gain by trying harder
+    noise = best[0] > 0.97 * len(sample)
     whole = _differences(raw, width) if step else raw
     piece = PIECE // width * width
     return Squeezed(
-        [b"\1" + _pack(whole[at : at + piece], width, name, level) for at in range(0, size, piece)], size, step
+        [b"\1" + _pack(whole[at : at + piece], width, name, noise) for at in range(0, size, piece)], size, step
     )
 
 
-def _pack(data: np.ndarray, width: int, name: str, level: int) -> bytes:
+def _pack(data: np.ndarray, width: int, name: str, noise: bool = False) -> bytes:
     packed: bytes = blosc2.compress2(
         np.ascontiguousarray(data),
         codec=blosc2.Codec.ZSTD,
-        clevel=level,
+        # Level 5 makes the mixed data set 1 % smaller and takes 7 times as long.
+        clevel=1,
         typesize=min(width, 255),
         nthreads=1,
         # One block a piece where it fits: a repetition is found however far back it lies.
-        blocksize=min(len(data), 8 << 20) if level > 1 else 0,
+        blocksize=0 if noise else min(len(data), 8 << 20),
         filters=[_FILTERS[name]],
         filters_meta=[0],
     )

@@ -50,8 +50,14 @@ def series_array(
         array = pa.Array.from_buffers(pa.bool_(), rows, [bits, pa.py_buffer(values)], nulls)
         return _arrow(array), replace(plan, type="bool[pyarrow]")
     if plan.kind == "int":
-        name = plan.type.removesuffix("[pyarrow]") if plan.type else int_type(int(plan.low), int(plan.high))
+        name = plan.type.removesuffix("[pyarrow]").lower() if plan.type else int_type(int(plan.low), int(plan.high))
         bits, nulls = validity(chunks, rows)
+        if name.endswith("64"):
+            # Nothing narrower to gain: pandas' own, since Arrow refuses to add 0.5 to a whole number beyond 2**53.
+            wide = whole_numbers(chunks, rows, np.dtype(name))
+            if not nulls:
+                return wide, replace(plan, type=name)
+            return _masked(wide, bits), replace(plan, type=name.replace("int", "Int").replace("u", "U"))
         # Arrow integers, not numpy's: 100 + 100 in numpy's int8 is silently -56, in arrow's it is 200 or an error.
         array = pa.Array.from_buffers(
             pa.type_for_alias(name), rows, [bits, pa.py_buffer(whole_numbers(chunks, rows, np.dtype(name)))], nulls
@@ -112,6 +118,12 @@ def series_of_values(plan: Plan, parts: list[pa.Array]) -> Any:
             .to_pandas()
             .array
         )
+    if plan.kind == "int" and int_type(int(plan.low), int(plan.high)).endswith("64"):
+        name = int_type(int(plan.low), int(plan.high))
+        wide = values.fill_null(0).to_numpy().astype(name)
+        if not values.null_count:
+            return wide
+        return _masked(wide, pa.py_buffer(np.packbits(values.is_valid().to_numpy(), bitorder="little")))
     if plan.kind == "int":
         return _arrow(values.cast(pa.type_for_alias(int_type(int(plan.low), int(plan.high)))))
     if plan.kind == "float":
@@ -138,6 +150,12 @@ def series_of_values(plan: Plan, parts: list[pa.Array]) -> Any:
         if len(set(map(type, parts))) and not pa.types.is_run_end_encoded(parts[0].type)
         else _recoded(values)
     )
+
+
+def _masked(wide: np.ndarray, bits: pa.Buffer | None) -> Any:
+    """Integers with gaps in pandas' own form: the numbers and a mask."""
+    valid = np.unpackbits(np.frombuffer(bits, np.uint8), count=len(wide), bitorder="little")
+    return pd.arrays.IntegerArray(wide, valid == 0)
 
 
 def _recoded(values: pa.ChunkedArray) -> Any:
@@ -200,6 +218,8 @@ def reader(series: pd.Series) -> Callable[[int, int], pa.Array]:
             )
 
         return sliced
+    if isinstance(array, pd.arrays.IntegerArray):
+        return lambda start, stop: pa.array(array[start:stop])
     numbers = series.to_numpy()
     if numbers.dtype.kind == "f":
         return lambda start, stop: pa.array(numbers[start:stop].astype(np.float64), from_pandas=True)

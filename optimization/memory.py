@@ -392,7 +392,7 @@ def write_schema(loaded: Loaded, out: str | Path) -> None:
         if plan.kind == "int":
             name = int_type(int(plan.low), int(plan.high))
             bounds = np.iinfo(name)
-            kept = replace(kept, low=int(bounds.min), high=int(bounds.max), type=f"{name}[pyarrow]")
+            kept = replace(kept, low=int(bounds.min), high=int(bounds.max), type=name)
         elif plan.kind == "float":
             kept = replace(kept, type=plan.type if plan.type in ("float32", "float64") else "")
         elif plan.kind in ("date", "timestamp"):

@@ -9,15 +9,14 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.optimization.memory_files import csv_text, differences, dtype_of, one_column
 
 from optimization.memory import LEVELS, load_csv
+from tests.optimization.memory_files import csv_text, differences, dtype_of, one_column
 
 numbers = st.integers(-(10**20), 10**20).map(str) | st.integers(-300, 300).map(str)
 decimals = st.decimals(-1000, 1000, places=3).map(str) | st.floats(allow_nan=False, allow_infinity=False).map(repr)
 odd = st.sampled_from(
-    ["NA", "null", "", "00501", "+1", "-0", "-0.0", "1e5", "1E-7", "0x1A", ".5", "5.", " 7", "7 ", "nan", "inf", "NaN", "true", "False"]
-    + ["2020-02-29", "2019-02-29", "29/02/2020", "02/29/2020", "2020-01-01 00:00:00", "2020-01-01T24:00:00", "1_000", "１２", "٣", "é", "\u2028", "a\nb", 'say "x"', "a,b"]
+    ["NA", "null", "", "00501", "+1", "-0", "-0.0", "1e5", "1E-7", "0x1A", ".5", "5.", " 7", "7 ", "nan", "inf", "NaN", "true", "False", "2020-02-29", "2019-02-29", "29/02/2020", "02/29/2020", "2020-01-01 00:00:00", "2020-01-01T24:00:00", "1_000", "１２", "٣", "é", "\u2028", "a\nb", 'say "x"', "a,b"]
 )  # fmt: skip
 dates = st.dates().map(str) | st.datetimes().map(lambda moment: str(moment.replace(microsecond=0)))
 words = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=6)
@@ -55,8 +54,8 @@ def test_every_field_of_a_table_comes_back_with_every_delimiter(rows: list[list[
         (["0", "255"], "uint8[pyarrow]"),
         (["-1", "255"], "int16[pyarrow]"),
         (["1", None, "3"], "int8[pyarrow]"),
-        (["9007199254740993", None], "int64[pyarrow]"),
-        (["18446744073709551615", "0"], "uint64[pyarrow]"),
+        (["9007199254740993", None], "Int64"),
+        (["18446744073709551615", "0"], "uint64"),
         (["18446744073709551616", "0"], "category"),
         (["-1", "18446744073709551615"], "category"),
         (["00501", "10001"], "category"),

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from tests.optimization.memory_files import csv_text, differences, written
 
 from optimization._files import BadInput
 from optimization._memory_source import Source, last_record_end, unique_names
 from optimization.memory import LEVELS, load_csv, load_file
+from tests.optimization.memory_files import csv_text, differences, written
 
 HEADER = ["name", "town", "price"]
 ROWS: list[list[str | None]] = [
