@@ -263,13 +263,14 @@ def _forecasts(warehouse: Warehouse) -> list[dict[str, Any]]:
     """The newest judged day of each forecast."""
     if not warehouse.exists(ACCURACY):
         return []
-    accuracy = warehouse.sql_name(ACCURACY)
-    return _records(
+    # One pass: the view is worked out anew each time it is read.
+    newest_first = "row_number() over (partition by forecast, actual_indicator_id order by madrid_day desc)"
+    rows = _records(
         warehouse,
-        f"select scored.* from {accuracy} as scored inner join (select forecast, max(madrid_day) as madrid_day"
-        f" from {accuracy} group by forecast) as newest on scored.forecast = newest.forecast"
-        " and scored.madrid_day = newest.madrid_day order by scored.forecast",
+        f"select * from (select *, {newest_first} as age from {warehouse.sql_name(ACCURACY)}) as aged where age = 1"
+        " order by forecast, actual_indicator_id",
     )
+    return [{name: value for name, value in row.items() if name != "age"} for row in rows]
 
 
 def _first_days(warehouse: Warehouse, days: int | None) -> dict[int, date]:

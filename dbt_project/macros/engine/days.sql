@@ -82,3 +82,13 @@
         print error_message();
     end catch
 {% endmacro %}
+
+{% macro natural_log(number) %}{{ return(adapter.dispatch('natural_log')(number)) }}{% endmacro %}
+{#- `log` is to the base of ten on DuckDB, and `ln` unknown to SQL Server. -#}
+{% macro duckdb__natural_log(number) %}ln({{ number }}){% endmacro %}
+{% macro sqlserver__natural_log(number) %}log({{ number }}){% endmacro %}
+
+{% macro percent_text(share) %}{{ return(adapter.dispatch('percent_text')(share)) }}{% endmacro %}
+{#- A share as percent with one decimal. -#}
+{% macro duckdb__percent_text(share) %}cast(cast(round(100 * ({{ share }}), 1) as decimal(38, 1)) as varchar){% endmacro %}
+{% macro sqlserver__percent_text(share) %}cast(cast(round(100 * ({{ share }}), 1) as decimal(38, 1)) as varchar(20)){% endmacro %}

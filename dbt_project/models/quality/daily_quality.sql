@@ -420,6 +420,7 @@ weekly_scales as (
         spreads.compared,
         spreads.four_times,
         days_to_judge.weekly_z_max,
+        days_to_judge.weekly_change_max,
         case
             when abs(spreads.total_a_week_ago) >= 1
                 then (spreads.value_total - spreads.total_a_week_ago) / abs(spreads.total_a_week_ago)
@@ -440,7 +441,14 @@ consistency as (
         max(scales.week_change) as week_change,
         max(deviations.deviation / scales.scale) as consistency_z,
         sum(case when deviations.deviation > scales.weekly_z_max * scales.scale then 1 else 0 end) as inconsistent_values,
-        max(case when 4 * scales.four_times >= 3 * scales.compared then scales.four_times else 0 end) as values_four_times_last_week
+        {#- Only where weeks are comparable: a price may well be four times last week's. #}
+        max(
+            case
+                when scales.weekly_change_max is not null and 4 * scales.four_times >= 3 * scales.compared
+                    then scales.four_times
+                else 0
+            end
+        ) as values_four_times_last_week
     from weekly_scales as scales
     inner join deviations
         on scales.indicator_id = deviations.indicator_id

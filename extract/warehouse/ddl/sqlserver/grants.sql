@@ -33,11 +33,13 @@ grant update on object::raw_esios.extract_runs to esios_extract;
 grant select on schema::[$(MARTS)] to esios_extract;
 grant select on schema::quality_esios to esios_extract;
 grant select on schema::staging_esios to esios_extract;
+grant select on schema::monitoring_esios to esios_extract;
 deny delete on schema::raw_esios to esios_extract;
 go
 
 -- Whoever loads files into published tables.
 grant select, insert, update on schema::[$(MARTS)] to esios_load;
+grant select, insert, update on object::raw_esios.predictions to esios_load;
 go
 
 -- dbt. CREATE TABLE and CREATE VIEW are rights on the database, but a table can only be made in a schema that one may
@@ -56,6 +58,7 @@ go
 -- Readers.
 grant select on schema::[$(MARTS)] to esios_read;
 grant select on schema::quality_esios to esios_read;
+grant select on schema::monitoring_esios to esios_read;
 go
 
 alter role esios_extract add member [$(EXTRACTOR)];

@@ -1,0 +1,144 @@
+{#- Four weeks against the same four weeks a year before (364 days: the same days of the week), counted back from the
+    newest day, so that the newest window is always whole. Ten bins of the reference's deciles. -#}
+{%- set window_days = 28 -%}
+{%- set windows_apart = 13 -%}
+
+with newest_days as (
+    select
+        indicator_id,
+        max(madrid_day) as newest_day
+    from {{ ref('indicator_hours') }}
+    group by indicator_id
+),
+
+windowed_values as (
+    select
+        landed.indicator_id,
+        landed.period_start_utc,
+        landed.value,
+        newest_days.newest_day,
+        cast(
+            floor({{ days_from_to('landed.madrid_day', 'newest_days.newest_day') }} / {{ window_days }}.0) as {{ type_whole() }}
+        ) as window_number
+    from {{ ref('indicator_hours') }} as landed
+    inner join newest_days
+        on landed.indicator_id = newest_days.indicator_id
+),
+
+ranked_values as (
+    select
+        indicator_id,
+        window_number,
+        value,
+        row_number() over (partition by indicator_id, window_number order by value, period_start_utc) as place,
+        count(*) over (partition by indicator_id, window_number) as values_there
+    from windowed_values
+),
+
+deciles as (
+    select digits.decile
+    from (values (1), (2), (3), (4), (5), (6), (7), (8), (9)) as digits (decile)
+),
+
+decile_parts as (
+    select
+        ranked_values.indicator_id,
+        ranked_values.window_number,
+        ranked_values.values_there,
+        deciles.decile,
+        {#- Linear interpolation between the two values around decile * (n - 1) / 10. #}
+        ranked_values.value * (
+            1 - abs(ranked_values.place - 1 - deciles.decile * (ranked_values.values_there - 1) / 10.0)
+        ) as part
+    from ranked_values
+    inner join deciles
+        on abs(ranked_values.place - 1 - deciles.decile * (ranked_values.values_there - 1) / 10.0) < 1
+),
+
+edges as (
+    select
+        indicator_id,
+        window_number,
+        max(values_there) as values_there,
+        {{ decile_edges() }}
+    from decile_parts
+    group by indicator_id, window_number
+),
+
+binned_values as (
+    select
+        windowed_values.indicator_id,
+        windowed_values.newest_day,
+        edges.window_number - {{ windows_apart }} as window_number,
+        case when windowed_values.window_number = edges.window_number then 1 else 0 end as is_reference,
+        {{ bin_of('windowed_values.value', 'edges') }} as bin
+    from windowed_values
+    inner join edges
+        on windowed_values.indicator_id = edges.indicator_id
+            and (
+                windowed_values.window_number = edges.window_number
+                or windowed_values.window_number = edges.window_number - {{ windows_apart }}
+            )
+    where edges.window_number >= {{ windows_apart }}
+),
+
+counted_bins as (
+    select
+        indicator_id,
+        window_number,
+        max(newest_day) as newest_day,
+        sum(1 - is_reference) as values_there,
+        sum(is_reference) as reference_values,
+        {{ bin_counts() }}
+    from binned_values
+    group by indicator_id, window_number
+),
+
+shares as (
+    select
+        indicator_id,
+        window_number,
+        newest_day,
+        values_there,
+        reference_values,
+        {{ bin_shares() }}
+    from counted_bins
+    {#- A quarter of a window is the least that has a distribution. #}
+    where values_there >= 168
+        and reference_values >= 168
+),
+
+indices as (
+    select
+        indicator_id,
+        window_number,
+        newest_day,
+        values_there,
+        reference_values,
+        {{ stability_index() }} as psi
+    from shares
+),
+
+numbered_days as (
+    select
+        indicator_id,
+        newest_day,
+        values_there,
+        reference_values,
+        psi,
+        {{ window_days }} * window_number as days_back,
+        {{ window_days }} * (window_number + {{ windows_apart }}) as reference_days_back
+    from indices
+)
+
+select
+    indicator_id,
+    cast({{ add_days('newest_day', '-days_back - ' ~ (window_days - 1)) }} as date) as window_first_day,
+    cast({{ add_days('newest_day', '-days_back') }} as date) as window_last_day,
+    cast({{ add_days('newest_day', '-reference_days_back - ' ~ (window_days - 1)) }} as date) as reference_first_day,
+    cast({{ add_days('newest_day', '-reference_days_back') }} as date) as reference_last_day,
+    cast(values_there as {{ type_whole() }}) as values_there,
+    cast(reference_values as {{ type_whole() }}) as reference_values,
+    cast(psi as {{ type_number() }}) as psi,
+    cast(case when psi > 0.25 then 'alert' when psi > 0.1 then 'warn' else 'ok' end as {{ type_code(10) }}) as drift_level
+from numbered_days
