@@ -28,7 +28,7 @@ class Proof:
 
 
 def proof_of(texts: pa.Array, chunk: Encoded) -> Proof:
-    """The proof of a chunk, from the texts as the file has them; numbers with a decimal point need only be the same float64."""
+    """The proof of a chunk, from the texts as the file has them; a number with a decimal point by its float64."""
     if chunk.kind not in ("decimal", "float"):
         return Proof(len(texts), text_digest(texts))
     dense = texts if chunk.valid is None else texts.filter(pa.array(chunk.valid))

@@ -162,7 +162,7 @@ def _recoded(values: pa.ChunkedArray) -> Any:
     found = values.combine_chunks().dictionary_encode()
     texts = found.dictionary
     order = pc.sort_indices(texts).to_numpy(zero_copy_only=False)
-    rank = np.empty(len(order), np.int64)
+    rank = np.zeros(max(len(order), 1), np.int64)
     rank[order] = np.arange(len(order))
     mask = null_mask(found.indices)
     return _category(rank[found.indices.fill_null(0).to_numpy(zero_copy_only=False)], mask, texts.take(pa.array(order)))
