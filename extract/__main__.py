@@ -284,6 +284,49 @@ def check(as_json: bool, days: int | None, metrics: Path | None, notify_url: str
     return report.exit_code
 
 
+@cli.command()
+@click.option(
+    "--indicator", "indicators", multiple=True, metavar="ID_OR_NAME", help="Repeat for several [default: 460]."
+)
+@click.option("--once", is_flag=True, help="One look, then exit with its code: for cron, systemd timers and CronJobs.")
+@click.option(
+    "--every", type=click.FloatRange(min=0, min_open=True), metavar="MINUTES", help="Instead of by the clock."
+)
+@click.option("--jitter", type=click.FloatRange(min=0), default=120.0, show_default=True, metavar="SECONDS")
+@click.option(
+    "--metrics", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Prometheus metrics too."
+)
+@click.option("--notify", "notify_url", metavar="URL", help="Tell this webhook of a change of state.")
+@_command
+def watch(
+    as_json: bool,
+    indicators: tuple[str, ...],
+    once: bool,
+    every: float | None,
+    jitter: float,
+    metrics: Path | None,
+    notify_url: str | None,
+) -> int:
+    """Extract, build and check at the hours ESIOS publishes, until stopped. One log line a step; --json: JSON lines."""
+    from datetime import timedelta
+
+    from extract.notify import checked_url
+    from extract.settings import configuration
+    from extract.watch import Watcher, line, print_line, schedule_of
+
+    wanted = _request(indicators, None, None, False).indicators
+    url = notify_url or configuration().get("ESIOS_NOTIFY_URL")
+    watcher = Watcher(
+        load_settings(),
+        wanted,
+        schedule_of(wanted, timedelta(minutes=every) if every else None, jitter),
+        lambda record: print_line(json.dumps(record, ensure_ascii=False) if as_json else line(record)),
+        metrics=metrics,
+        notify_url=checked_url(url) if url else None,
+    )
+    return watcher.watch(once=once)
+
+
 def main() -> None:
     """The console script. SIGTERM ends a run as cleanly as Ctrl-C does."""
     signal.signal(signal.SIGTERM, _interrupt)
