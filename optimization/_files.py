@@ -67,6 +67,8 @@ def check_paths(source: str, out: str) -> None:
         raise BadInput(f"{source}: permission denied")
     if wanted.exists() and given.samefile(wanted):
         raise BadInput(f"the output {out} would overwrite the input: give another --out")
+    if wanted.exists() and not wanted.is_file() and not wanted.is_dir():
+        raise BadInput(f"the output {out} is no file that can be replaced: give another --out")
     if not wanted.parent.is_dir():
         raise BadInput(f"the folder of the output does not exist: mkdir -p {wanted.parent}")
     if given.is_file() and wanted.is_dir():

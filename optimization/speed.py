@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 KERNELS = ("auto", "numpy", "compiled")
 # Machine code that is kept from an earlier run is always the faster way, whatever the size. Where there is none, making
-# it takes about as long as the numpy way needs for this much (`python benchmarks/speed.py --crossover` measures it).
+# it takes about as long as the numpy way needs for this much (`python benchmarks/speed.py crossover` measures it).
 COMPILE_FROM_BYTES = 50_000_000
 COMPILE_FROM_ROWS = 1_000_000
 THREADS_FROM_ROWS = 200_000  # starting and joining a thread takes some 0.1 ms
