@@ -230,3 +230,56 @@ VALUES = {
         "Its window is closed: `--refresh` fetches it, and the next build changes that hour alone",
     ),
 }  # fmt: skip
+
+UNTOUCHED = "Everything as it was; nothing was asked"
+
+INPUT = {
+    "no key": Fault("`ESIOS_API_KEY` missing or empty", 2, ("ESIOS_API_KEY is not set", "into .env"), UNTOUCHED),
+    "blank key": Fault("`ESIOS_API_KEY` blank", 2, ("ESIOS_API_KEY is not set", "into .env"), UNTOUCHED),
+    "key with a line break": Fault(
+        "A key with a line break", 2, ("ESIOS_API_KEY holds a character no token has", "copy it again"), UNTOUCHED
+    ),
+    "plain http": Fault(
+        "Plain http to another machine", 2, ("would send the key in plain text", "set it to https://"), UNTOUCHED
+    ),
+    "no address": Fault("An address without scheme", 2, ("no http(s) address", "set it to https://"), UNTOUCHED),
+    "credentials in the address": Fault(
+        "An address with a password in it", 2, ("holds more than an address", "set it to https://"), UNTOUCHED
+    ),
+    "port of the address": Fault(
+        "An address whose port is no number", 2, ("ESIOS_BASE_URL is no address", "set it to https://"), UNTOUCHED
+    ),
+    "port": Fault(
+        "`MSSQL_PORT` is no number", 2, ("MSSQL_PORT is 'abc'", "set it to a whole number from 1 to 65535"), UNTOUCHED
+    ),
+    "port out of range": Fault(
+        "`MSSQL_PORT` out of range", 2, ("MSSQL_PORT is '65536'", "set it to a whole number from 1 to 65535"), UNTOUCHED
+    ),
+    "no server": Fault("A variable missing or empty", 2, ("MSSQL_SERVER is not set", ".env.example"), UNTOUCHED),
+    "no password": Fault(
+        "Several variables missing", 2, ("MSSQL_USER, MSSQL_PASSWORD are not set", ".env.example"), UNTOUCHED
+    ),
+    "yes or no": Fault("Neither yes nor no", 2, ("MSSQL_ENCRYPT is 'perhaps'", "set it to yes or no"), UNTOUCHED),
+    "number": Fault(
+        "A setting that is no number", 2, ("ESIOS_CONCURRENCY is 'many'", "set it to a whole number"), UNTOUCHED
+    ),
+    "window": Fault("An unknown window", 2, ("ESIOS_WINDOW is 'decade'", "set it to day, month"), UNTOUCHED),
+    "target": Fault(
+        "An unknown target", 2, ("ESIOS_TARGET is 'oracle'", "set it to one of duckdb, sqlserver"), UNTOUCHED
+    ),
+    "indicator": Fault("An unknown indicator", 2, ("99999999", "esios_indicators.yml"), UNTOUCHED),
+    "indicator with quotes": Fault(
+        "An indicator with quotes and `;--`", 2, ("drop table x;--", "esios_indicators.yml"), UNTOUCHED
+    ),
+    "table": Fault("An unknown table", 2, ("no_such_table",), UNTOUCHED),
+    "table with quotes": Fault("A table with quotes and `;--`", 2, ("drop table",), UNTOUCHED),
+    "not a date": Fault("A day that the calendar lacks", 2, ("is no day of the calendar", "yyyy-mm-dd"), UNTOUCHED),
+    "dates out of order": Fault(
+        "Dates out of order", 2, ("--start 2018-01-02 lies after --end 2018-01-01", "swap them"), UNTOUCHED
+    ),
+    "start in the future": Fault("A start in the future", 2, ("lies in the future", "the last day"), UNTOUCHED),
+    "end in the future": Fault("An end in the future", 2, ("lies in the future", "the last day"), UNTOUCHED),
+    "unknown ending": Fault("A file of unknown kind", 2, ("x.docx", "end it in .csv or .parquet"), UNTOUCHED),
+    "no file": Fault("A file that is not there", 2, ("no-such.csv",), UNTOUCHED),
+    "key column": Fault("An unknown key column", 2, ("id;--",), UNTOUCHED),
+}  # fmt: skip

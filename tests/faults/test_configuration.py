@@ -1,0 +1,158 @@
+"""Configuration and input that make no sense are told before anything is touched; names may hold anything."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import simulator
+from simulator import faults
+from tests.faults.conftest import Built
+from tests.faults.machine import PASSWORD, Machine, Row
+from tests.faults.table import INPUT
+
+SQL_SERVER = {
+    "ESIOS_TARGET": "sqlserver",
+    "MSSQL_SERVER": "127.0.0.1",
+    "MSSQL_DATABASE": "mock_db",
+    "MSSQL_USER": "user1",
+    "MSSQL_PASSWORD": PASSWORD,
+}
+SPAN = ("--start", "2017-01-01", "--end", "2017-02-28")
+# What each fault is: the arguments of `esios`, and the variables that differ.
+WRONG: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "no key": (("extract", *SPAN), {"ESIOS_API_KEY": ""}),
+    "blank key": (("extract", *SPAN), {"ESIOS_API_KEY": "   "}),
+    "key with a line break": (("extract", *SPAN), {"ESIOS_API_KEY": "abc\ndef"}),
+    "plain http": (("extract", *SPAN), {"ESIOS_BASE_URL": "http://api.esios.ree.es"}),
+    "no address": (("extract", *SPAN), {"ESIOS_BASE_URL": "api.esios.ree.es"}),
+    "credentials in the address": (("extract", *SPAN), {"ESIOS_BASE_URL": f"https://u:{'x' * 8}@host"}),
+    "port of the address": (("extract", *SPAN), {"ESIOS_BASE_URL": "https://host:abc"}),
+    "port": (("status",), {**SQL_SERVER, "MSSQL_PORT": "abc"}),
+    "port out of range": (("status",), {**SQL_SERVER, "MSSQL_PORT": "65536"}),
+    "no server": (("status",), {**SQL_SERVER, "MSSQL_SERVER": ""}),
+    "no password": (("status",), {**SQL_SERVER, "MSSQL_PASSWORD": "", "MSSQL_USER": ""}),
+    "yes or no": (("status",), {**SQL_SERVER, "MSSQL_ENCRYPT": "perhaps"}),
+    "number": (("extract", *SPAN), {"ESIOS_CONCURRENCY": "many"}),
+    "window": (("extract", *SPAN), {"ESIOS_WINDOW": "decade"}),
+    "target": (("status",), {"ESIOS_TARGET": "oracle"}),
+    "indicator": (("extract", *SPAN, "--indicator", "99999999"), {}),
+    "indicator with quotes": (("extract", *SPAN, "--indicator", "460'; drop table x;--"), {}),
+    "table": (("export", "--table", "no_such_table"), {}),
+    "table with quotes": (("export", "--table", 'x"; drop table demand_forecast_esios;--'), {}),
+    "not a date": (("extract", "--start", "2017-02-29"), {}),
+    "dates out of order": (("extract", "--start", "2018-01-02", "--end", "2018-01-01"), {}),
+    "start in the future": (("extract", "--start", str(date.today() + timedelta(days=400))), {}),
+    "end in the future": (("extract", "--start", "2017-01-01", "--end", "2999-12-31"), {}),
+    "unknown ending": (("export", "--out", "x.docx"), {}),
+    "no file": (("load", "no-such.csv", "--table", "demand_forecast_esios"), {}),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_what_makes_no_sense_is_told_and_touches_nothing(
+    machine: Machine, server: simulator.Server, built: Built, fault: str
+) -> None:
+    machine.land(built.file)
+    arguments, variables = WRONG[fault]
+    before = machine.warehouse.read_bytes()
+    INPUT[fault].check(machine.esios(*arguments, **variables))
+    assert server.requests == []
+    assert machine.warehouse.read_bytes() == before
+
+
+def test_the_same_is_told_to_programs(machine: Machine) -> None:
+    finished = machine.esios("status", "--json", ESIOS_TARGET="oracle")
+    document = json.loads(finished.out)
+    assert (finished.code, document["exit_code"]) == (2, 2)
+    assert document["error"].endswith("set it to one of duckdb, sqlserver")
+
+
+@pytest.mark.parametrize("command", [("make", "extract", "START=2017-02-29"), ("make", "extract", "END=2999-01-01")])
+def test_make_passes_the_failure_on(machine: Machine, command: tuple[str, ...]) -> None:
+    finished = machine(*command)
+    assert finished.code == 2
+    assert "Error" in finished.err
+    assert "Traceback" not in finished.err
+
+
+def test_dbt_refuses_the_same_configuration(machine: Machine) -> None:
+    INPUT["target"].check(machine("dbt", "run", ESIOS_TARGET="oracle"))
+    INPUT["port"].check(machine("dbt", "run", **{**SQL_SERVER, "MSSQL_PORT": "abc"}))
+
+
+ODD_NAME = "Previsión \"diaria\"; drop table demand_forecast_esios;-- 'x' {{ 1 }} 日本 \U0001f50c"
+ODD_FOLDER = "a b'c;--\"ñ{{x}} 日本"
+
+
+def test_names_with_quotes_and_semicolons_go_through_as_they_are(
+    machine: Machine, server: simulator.Server, undisturbed: list[Row]
+) -> None:
+    folder = machine.folder / ODD_FOLDER
+    machine.settings["ESIOS_DUCKDB_PATH"] = str(folder / "we'ird;--ñ 日本.duckdb")
+    assert machine.extract().code == 0
+    assert machine.landing() == undisturbed
+    assert "windows" in machine.esios("status").out
+    found = machine.esios("find", "x'; drop table y;-- 日本")
+    assert found.code == 1
+    assert found.out == ""
+
+
+def test_dbt_builds_in_a_file_with_an_odd_name(
+    bench: Machine, server: simulator.Server, landed_warehouse: Machine, built: Built
+) -> None:
+    folder = bench.folder / ODD_FOLDER.replace("{{x}}", "")
+    folder.mkdir()
+    bench.settings["ESIOS_DUCKDB_PATH"] = str(folder / "we'ird;--ñ 日本.duckdb")
+    try:
+        bench.land(landed_warehouse.warehouse)
+        server.add(faults.edit(renamed))
+        assert bench.extract("--refresh").code == 0
+        finished = bench.dbt()
+        assert finished.code == 0, finished.out
+        assert [row[1:] for row in bench.mart()] == [row[1:] for row in built.mart]
+        assert {row[0] for row in bench.mart()} == {ODD_NAME}
+        out = folder / "ou't;--.csv"
+        assert bench.esios("export", "--out", str(out)).code == 0
+        assert len(out.read_text("utf-8").splitlines()) == 1 + len(built.mart)
+    finally:
+        bench.settings.clear()
+
+
+def renamed(document: dict) -> dict:
+    """The answer under an odd name."""
+    document["indicator"]["name"] = ODD_NAME
+    return document
+
+
+def test_a_table_and_columns_with_odd_names_are_loaded_and_exported(machine: Machine) -> None:
+    table, column = "od\"d;--' Tabelle ñ", "va\"l;--'ue 日本"
+    quoted_table, quoted_column = (name.replace('"', '""') for name in (table, column))
+    with duckdb.connect(str(machine.warehouse)) as connection:
+        connection.execute(f'create table "{quoted_table}" (id integer primary key, "{quoted_column}" varchar)')
+    file = machine.folder / "in;--'.csv"
+    escaped = column.replace('"', '""')
+    file.write_text(f'id,"{escaped}"\n1,"x\'); drop table t;--"\n2,ñ日本\n', encoding="utf-8")
+    loaded = machine.esios("load", str(file), "--table", table, "--mode", "upsert", "--key", "id")
+    assert loaded.code == 0, loaded.err
+    assert machine.rows(f'select * from "{quoted_table}" order by id') == [(1, "x'); drop table t;--"), (2, "ñ日本")]
+    out = machine.folder / "out.csv"
+    assert machine.esios("export", "--table", table, "--out", str(out)).code == 0
+    assert out.read_text("utf-8") == f'id,"{escaped}"\n1,x\'); drop table t;--\n2,ñ日本\n'
+    INPUT["key column"].check(machine.esios("load", str(file), "--table", table, "--mode", "upsert", "--key", "id;--"))
+
+
+def test_settings_from_a_file_with_anything_in_it(machine: Machine) -> None:
+    from extract.errors import UsageError
+    from extract.settings import configuration
+
+    file = Path(machine.folder / ".env")
+    file.write_text("MSSQL_PASSWORD='a#b;$x\"{{y}} ñ'\nESIOS_API_KEY=\n", encoding="utf-8")
+    assert configuration({"PATH": "x"}, file)["MSSQL_PASSWORD"] == 'a#b;$x"{{y}} ñ'
+    file.write_bytes(b"MSSQL_USER=\xff\xfe\n")
+    with pytest.raises(UsageError, match="make it a readable UTF-8 file"):
+        configuration({"PATH": "x"}, file)
