@@ -369,7 +369,7 @@ class SqlServer(Warehouse):
         race = self._race(staged.columns)
         for piece in pieces:
             small = piece is head and piece.num_rows < bulk.FEW_ROWS
-            if small or bulk.has_nul(piece) or not self._takes_json(staged, race):
+            if small or not self._takes_json(staged, race, piece):
                 self._send_arrays(staged, piece)
                 continue
             way = race.pick(("json", "arrays"))
@@ -452,11 +452,24 @@ class SqlServer(Warehouse):
 
         return self._proven("bulkcopy", stage, send, shared=True)
 
-    def _takes_json(self, stage: _Stage, race: Race) -> bool:
-        return "json" not in race.refused and self._proven("json", stage, self._send_json)
+    def _takes_json(self, stage: _Stage, race: Race, piece: pa.RecordBatch) -> bool:
+        """Whether this server reads such columns out of JSON without altering a value."""
+        from extract.warehouse import sqlserver_bulk as bulk
+
+        if "json" in race.refused or bulk.holds(piece, bulk.NUL):
+            return False
+        if self._proven("json with escapes", stage, self._send_json):
+            return True
+        plain = self._proven("json", stage, self._send_json, escapes=False)
+        return plain and not bulk.holds(piece, bulk.ESCAPED)
 
     def _proven(
-        self, way: str, stage: _Stage, send: Callable[[_Stage, pa.RecordBatch], None], shared: bool = False
+        self,
+        way: str,
+        stage: _Stage,
+        send: Callable[[_Stage, pa.RecordBatch], None],
+        shared: bool = False,
+        escapes: bool = True,
     ) -> bool:
         """Try `way` once on a table of the same columns with the values that are altered most easily."""
         from extract.warehouse import sqlserver_bulk as bulk
@@ -465,7 +478,7 @@ class SqlServer(Warehouse):
         if way in race.proven or way in race.refused or self.in_transaction:  # a failure would end the transaction
             return way in race.proven
         probe = _Stage(stage.columns, stage.collations, shared=shared)
-        batch = bulk.probe_batch(stage.columns)
+        batch = bulk.probe_batch(stage.columns, escapes)
         tally = bulk.Tally(stage.columns, self._all_utf8)
         try:
             with self._made(probe):

@@ -271,10 +271,16 @@ def _json_cells(array: pa.Array) -> Any:
     return array.to_pylist()
 
 
-def has_nul(piece: pa.RecordBatch) -> bool:
-    """Whether a text holds U+0000, which JSON readers treat each in their own way."""
+def holds(piece: pa.RecordBatch, pattern: str) -> bool:
+    """Whether a text of the piece matches `pattern`."""
     texts = (c for c in piece.columns if pa.types.is_large_string(c.type))
-    return any(pc.any(pc.match_substring(c, "\0"), min_count=0).as_py() for c in texts)
+    return any(pc.any(pc.match_substring_regex(c, pattern), min_count=0).as_py() for c in texts)
+
+
+# JSON readers treat U+0000 each in their own way.
+NUL = r"\x00"
+# What JSON must write as an escape sequence.
+ESCAPED = r'["\\\x00-\x1f]'
 
 
 # -------------------------------------------------------------------- way 2: arrays of parameters
@@ -346,8 +352,9 @@ class Race:
             self.seconds_a_row[way] = min(pace, self.seconds_a_row.get(way, math.inf))
 
 
-def probe_batch(columns: Sequence[Column]) -> pa.RecordBatch:
+def probe_batch(columns: Sequence[Column], escapes: bool = True) -> pa.RecordBatch:
     """A few rows of the values that a wrong way is most likely to alter, in `columns` and a row number."""
+    from extract.warehouse.base import ROW_NUMBER
     from extract.warehouse.columns import arrow_type
 
     hard: dict[Kind, list[Any]] = {
@@ -359,7 +366,7 @@ def probe_batch(columns: Sequence[Column]) -> pa.RecordBatch:
         Kind.TIMESTAMP: [dt.datetime(1900, 1, 1), dt.datetime(2018, 10, 28, 2, 30), None],
         Kind.INSTANT: [dt.datetime(1900, 1, 1, tzinfo=dt.UTC), dt.datetime(2018, 10, 28, 2, 30, tzinfo=dt.UTC), None],
         Kind.TIME: [dt.time(0), dt.time(23, 59, 59), None],
-        Kind.TEXT: ["", " ", "a", None, "'", '"', "\\", "7", "\n"],
+        Kind.TEXT: ["", " ", "a", None, "'", "7", *(['"', "\\", "\n"] if escapes else [])],
         Kind.BINARY: [b"\x00", b"\xff", None],
         Kind.UUID: ["00112233-4455-6677-8899-aabbccddeeff", None],
     }
@@ -377,7 +384,7 @@ def probe_batch(columns: Sequence[Column]) -> pa.RecordBatch:
         kind = arrow_type(column) or pa.string()
         arrays.append(pa.array(list(itertools.islice(itertools.cycle(values), size)), kind))
     arrays.append(pa.array(range(1, size + 1), pa.int64()))
-    return pa.RecordBatch.from_arrays(arrays, names=[*(column.name for column in columns), "_row_number"])
+    return pa.RecordBatch.from_arrays(arrays, names=[*(column.name for column in columns), ROW_NUMBER])
 
 
 def bulk_copy(cursor: Any, stage: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], timeout_s: int) -> None:
