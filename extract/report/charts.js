@@ -207,7 +207,7 @@ class Charts {
   }
 
   /** Day by day: error and bias; that of taking last week's value (often far larger) by a click on its name. The last half
-   *  year, the rest by dragging. */
+   *  year (on a phone six weeks), the rest by dragging. */
   accuracy(forecast) {
     const words = this.words, days = forecast.days, unit = forecast.unit, x = days.madrid_day;
     const line = (name, key, style) => ({
@@ -216,7 +216,7 @@ class Charts {
       hovertemplate: `%{customdata}<extra>${plain(words.text(name))}</extra>`,
     });
     const odd = days.alert_level.map((level, n) => level === "ok" || days.mae[n] === null ? -1 : n).filter((n) => n >= 0);
-    const last = Date.parse(x[x.length - 1]), first = Math.max(Date.parse(x[0]), last - 180 * 24 * HOUR);
+    const last = Date.parse(x[x.length - 1]), first = Math.max(Date.parse(x[0]), last - (this.compact ? 45 : 180) * 24 * HOUR);
     return [[
       line("monitoring.mae", "mae", { color: colour("curve"), width: 2 }),
       { ...line("monitoring.persistence", "persistence_mae", { color: colour("soft"), width: 1.25, dash: "dot" }), visible: "legendonly" },

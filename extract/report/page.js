@@ -128,7 +128,7 @@ function hoursOfDay(day) {
 let drawnAfter = 0; // ms from opening the file to the last chart
 
 const page = {
-  words: null, charts: null, series: FACTS.series.map((facts) => new Series(facts)), chosen: 0, judged: 0, actualSeries: new Map(), view: null, range: "30", day: null, busy: false,
+  words: null, charts: null, series: FACTS.series.map((facts) => new Series(facts)), chosen: 0, judged: 0, actualSeries: new Map(), view: null, range: document.documentElement.clientWidth < 600 ? "7" : "30", day: null, busy: false,
 
   get one() { return this.series[this.chosen] || null; },
   get forecasts() { return FACTS.monitoring ? FACTS.monitoring.forecasts : []; },
@@ -387,7 +387,7 @@ const page = {
     const sum = (list) => list.reduce((total, n) => total + n, 0);
     const there = sum(years.map((year) => sum(year.there))), due = there + sum(years.map((year) => sum(year.missing)));
     byId("completeness-lead").textContent = words.text("calendar.lead", { there, due, percent: words.percent(there / due) });
-    const box = (tone, symbol, key) => make("li", {}, make("span", { class: "box", "aria-hidden": "true", style: `background:var(--${tone})` }, symbol), words.text(key));
+    const box = (tone, symbol, key) => make("li", {}, make("span", { class: `box ${tone}`, "aria-hidden": "true" }, symbol), words.text(key));
     const legend = [box("complete", "", "calendar.complete"), box("partial", "×", "calendar.partial"), box("absent", "×", "calendar.absent"), box("paper", "", "calendar.blank")];
     if (FACTS.judged_days !== null) legend.push(box("complete", "◆", "calendar.suspect"), box("complete", "●", "calendar.bad"));
     byId("completeness-legend").replaceChildren(...legend);

@@ -230,6 +230,7 @@ def test_axe_finds_nothing_serious_in_both_languages_by_day_and_by_night(show: C
     opened = show("en", color_scheme="light")
     opened.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     assert opened.serious_findings() == []
+    opened.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = false; })")
     opened.page.emulate_media(color_scheme="dark")
     opened.page.get_by_role("button", name="Español").click()
     opened.wait_until_drawn("es")
