@@ -100,10 +100,10 @@ def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path | N
     target = env.get("ESIOS_TARGET", "duckdb").strip()
     if target not in TARGETS:
         raise UsageError(f"ESIOS_TARGET is {target!r}", f"set it to one of {', '.join(TARGETS)}")
-    duckdb_path = Path(env.get("ESIOS_DUCKDB_PATH", "warehouse/esios.duckdb")).expanduser()
+    duckdb_path = _duckdb_path(env.get("ESIOS_DUCKDB_PATH", "warehouse/esios.duckdb"))
     settings = Settings(
         target=target,
-        duckdb_path=duckdb_path if duckdb_path.is_absolute() else ROOT / duckdb_path,
+        duckdb_path=duckdb_path,
         warehouse_wait_s=_number(env, "ESIOS_WAREHOUSE_WAIT_S", 60.0, low=0),
         api=_api(env),
         mssql=_mssql(env),
@@ -111,6 +111,17 @@ def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path | N
     if target == "sqlserver":
         _require_mssql(settings.mssql)
     return settings
+
+
+def _duckdb_path(text: str) -> Path:
+    """The file's absolute path. dbt-duckdb reads it as a URL and puts the file's name into its SQL unescaped."""
+    path = ROOT / Path(text).expanduser()
+    if set(";?#") & set(str(path)) or set("'\"") & set(path.name):
+        raise UsageError(
+            f"ESIOS_DUCKDB_PATH is {text!r}, and dbt cannot build there",
+            "choose a path without ; ? # and a file name without quotes",
+        )
+    return path
 
 
 def require_api_key(settings: Settings) -> None:

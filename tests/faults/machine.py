@@ -205,7 +205,8 @@ def tables_with_secrets(path: Path) -> list[str]:
         ).fetchall()
         found = []
         for schema, table, column in columns:
-            sql = f'select 1 from "{schema}"."{table}" where contains(cast("{column}" as varchar), ?) limit 1'
+            schema_name, table_name, name = (part.replace('"', '""') for part in (schema, table, column))
+            sql = f'select 1 from "{schema_name}"."{table_name}" where contains(cast("{name}" as varchar), ?) limit 1'
             if any(connection.execute(sql, [secret]).fetchall() for secret in SECRETS):
                 found.append(f"{path}: {schema}.{table}.{column}")
         return found

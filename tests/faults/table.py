@@ -1,15 +1,16 @@
 """The table of faults: what goes wrong, what the user sees, what remains. The tests assert its rows, docs/ shows it.
 
-`python -m tests.faults.table > docs/faults.md` writes the page anew.
+`python -m tests.faults.table` writes docs/faults.md anew.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.end_to_end.conftest import Finished
 
-UNDISTURBED = "exactly the rows of an undisturbed run"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 
 
 @dataclass(frozen=True)
@@ -281,5 +282,68 @@ INPUT = {
     "end in the future": Fault("An end in the future", 2, ("lies in the future", "the last day"), UNTOUCHED),
     "unknown ending": Fault("A file of unknown kind", 2, ("x.docx", "end it in .csv or .parquet"), UNTOUCHED),
     "no file": Fault("A file that is not there", 2, ("no-such.csv",), UNTOUCHED),
+    "path": Fault(
+        "A DuckDB path with `;`, `?`, `#`, or quotes in the file's name", 2,
+        ("dbt cannot build there", "choose a path without ; ? #"), UNTOUCHED,
+    ),
+    "find": Fault(
+        "A text to find with quotes and `;--`", 1, ("no indicator of the catalogue has", "try a shorter part"),
+        "Everything as it was",
+    ),
     "key column": Fault("An unknown key column", 2, ("id;--",), UNTOUCHED),
 }  # fmt: skip
+
+SECRET = {
+    "asked": Fault("A key that the API refuses", 3, ("ESIOS refused the key",), "Nowhere the key"),
+    "unreachable": Fault("A SQL Server that cannot be reached", 5, (), "Nowhere the password"),
+}
+
+PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
+    "The API": (
+        "Unless the code is 0 or the key is refused, each window is tried again before it is given up (10 times or 300 s; "
+        "JSON of another shape 3 times; what cannot mend itself, once). One window that fails does not stop the others.",
+        API,
+    ),
+    "Values": (
+        "`esios run` publishes what is there, names the rest to the hour and ends with 1. Once a good answer has come, "
+        "the next run is complete and ends with 0.",
+        VALUES,
+    ),
+    "Processes": ("Killed, interrupted, or in each other's way.", PROCESS),
+    "The disk and the file": ("Nothing half-done is ever kept.", DISK),
+    "Configuration and input": ("Told before anything is asked or written.", INPUT),
+}
+
+
+def page() -> str:
+    """docs/faults.md."""
+    lines = [
+        "# What goes wrong, what you see, what remains",
+        "",
+        "Each row is run by `make test` (`tests/faults/`) with the real command against a server that misbehaves or a "
+        "process that is killed: the exit code, the message, what is left, and that the next plain run completes to "
+        "exactly the rows of an undisturbed one. This page is made from the rows that those tests assert "
+        "(`python -m tests.faults.table`); `make soak` kills and interrupts many times over.",
+        "",
+        "Never a traceback, and never the key or a password: after each case the test searches what the commands said, "
+        "every file, table and log for them.",
+    ]
+    for title, (remark, faults) in PARTS.items():
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            remark,
+            "",
+            "| fault | exit code | the user sees | what remains |",
+            "|---|---|---|---|",
+        ]
+        for fault in faults.values():
+            code = "killed" if fault.code < 0 else str(fault.code)
+            seen = " … ".join(part.replace("|", "\\|") for part in fault.says) or "–"
+            lines.append(f"| {fault.what} | {code} | {seen} | {fault.remains} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")

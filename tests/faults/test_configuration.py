@@ -12,7 +12,7 @@ import pytest
 import simulator
 from simulator import faults
 from tests.faults.conftest import Built
-from tests.faults.machine import PASSWORD, Machine, Row
+from tests.faults.machine import PASSWORD, Machine
 from tests.faults.table import INPUT
 
 SQL_SERVER = {
@@ -86,28 +86,30 @@ def test_dbt_refuses_the_same_configuration(machine: Machine) -> None:
 
 
 ODD_NAME = "Previsión \"diaria\"; drop table demand_forecast_esios;-- 'x' {{ 1 }} 日本 \U0001f50c"
-ODD_FOLDER = "a b'c;--\"ñ{{x}} 日本"
+ODD_FOLDER = "a b'c--\"ñ{{x}} 日本"
+ODD_FILE = "we ird--ñ{{x}} 日本.duckdb"
 
 
-def test_names_with_quotes_and_semicolons_go_through_as_they_are(
-    machine: Machine, server: simulator.Server, undisturbed: list[Row]
+@pytest.mark.parametrize("path", ["a;--.duckdb", "we'ird.duckdb", 'we"ird.duckdb', "a#b/x.duckdb", "a?b/x.duckdb"])
+def test_a_path_that_dbt_could_not_build_in_is_refused_from_the_start(
+    machine: Machine, server: simulator.Server, path: str
 ) -> None:
-    folder = machine.folder / ODD_FOLDER
-    machine.settings["ESIOS_DUCKDB_PATH"] = str(folder / "we'ird;--ñ 日本.duckdb")
-    assert machine.extract().code == 0
-    assert machine.landing() == undisturbed
-    assert "windows" in machine.esios("status").out
-    found = machine.esios("find", "x'; drop table y;-- 日本")
-    assert found.code == 1
-    assert found.out == ""
+    INPUT["path"].check(machine.extract(ESIOS_DUCKDB_PATH=str(machine.folder / path)))
+    INPUT["path"].check(machine("dbt", "run", ESIOS_DUCKDB_PATH=str(machine.folder / path)))
+    assert server.requests == []
+    assert not (machine.folder / path).exists()
+
+
+def test_a_name_to_find_may_hold_quotes_and_semicolons(machine: Machine) -> None:
+    INPUT["find"].check(machine.esios("find", "x'; drop table y;-- 日本"))
 
 
 def test_dbt_builds_in_a_file_with_an_odd_name(
     bench: Machine, server: simulator.Server, landed_warehouse: Machine, built: Built
 ) -> None:
-    folder = bench.folder / ODD_FOLDER.replace("{{x}}", "")
+    folder = bench.folder / ODD_FOLDER
     folder.mkdir()
-    bench.settings["ESIOS_DUCKDB_PATH"] = str(folder / "we'ird;--ñ 日本.duckdb")
+    bench.settings["ESIOS_DUCKDB_PATH"] = str(folder / ODD_FILE)
     try:
         bench.land(landed_warehouse.warehouse)
         server.add(faults.edit(renamed))
