@@ -616,10 +616,10 @@ faults_of_days as (
     select
         *,
         case when hours_there < hours_due then concat(hours_due - hours_there, ' of ', hours_due, ' hours missing') end as is_incomplete,
-        case when sums_of_four > 0 then concat(sums_of_four, ' values four times too high') end as is_summed,
-        case when out_of_range_values > 0 then concat(out_of_range_values, ' values out of range') end as is_out_of_range,
-        case when large_steps > 0 then concat(large_steps, ' steps too large') end as is_jumping,
-        case when inconsistent_values > 0 then concat(inconsistent_values, ' values unlike last week') end as is_unlike,
+        case when sums_of_four > 0 then concat('values four times too high: ', sums_of_four) end as is_summed,
+        case when out_of_range_values > 0 then concat('values out of range: ', out_of_range_values) end as is_out_of_range,
+        case when large_steps > 0 then concat('steps too large: ', large_steps) end as is_jumping,
+        case when inconsistent_values > 0 then concat('values unlike last week: ', inconsistent_values) end as is_unlike,
         case
             when abs(week_change) > weekly_change_max
                 then concat('mean ', {{ whole_text('100 * week_change') }}, ' % from last week')
@@ -628,9 +628,9 @@ faults_of_days as (
             when longest_flat_hours > flat_hours_max
                 then concat('the same value for ', {{ whole_text('longest_flat_hours') }}, ' hours')
         end as is_flat,
-        case when quarantined_now > 0 then concat(quarantined_now, ' entries put aside') end as is_quarantined,
-        case when conflicting_hours > 0 then concat('two values for ', conflicting_hours, ' hours') end as is_conflicting,
-        case when withdrawn_values > 0 then concat(withdrawn_values, ' values withdrawn') end as is_withdrawn,
+        case when quarantined_now > 0 then concat('entries put aside: ', quarantined_now) end as is_quarantined,
+        case when conflicting_hours > 0 then concat('hours with two values: ', conflicting_hours) end as is_conflicting,
+        case when withdrawn_values > 0 then concat('values withdrawn: ', withdrawn_values) end as is_withdrawn,
         case
             when largest_revision > revision_max
                 then concat('revised by up to ', {{ whole_text('largest_revision') }})
