@@ -14,7 +14,7 @@ go
 
 -- For the tests: they make databases of their own.
 if $(FOR_TESTS) = 1
-    alter server role dbcreator add member [$(LOGIN)];
+    exec (N'alter server role dbcreator add member [$(LOGIN)]');
 go
 
 use [$(DATABASE)];
