@@ -15,7 +15,14 @@ from extract.windows import DAY, midnight_utc
 SHOWN = 1_000
 _HOUR = timedelta(hours=1)
 # Reasons of a day whose hours are rows of their own.
-_NAMED_BY_HOUR = ("hours missing", "values out of range", "steps too large", "entries put aside", "values withdrawn")
+_NAMED_BY_HOUR = (
+    "hours missing",
+    "values out of range",
+    "steps too large",
+    "entries put aside",
+    "hours with two values",
+    "values withdrawn",
+)
 
 
 def list_faults(status: Status, judgement: Judgement | None, published: Set[int]) -> dict[str, Any]:
@@ -81,8 +88,12 @@ def _quarantined(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _day(odd: OddDay, named_by_hour: bool) -> dict[str, Any] | None:
-    reasons = [reason for reason in odd.reasons if not (named_by_hour and reason.endswith(_NAMED_BY_HOUR))]
+    reasons = [reason for reason in odd.reasons if not (named_by_hour and _is_named_by_hour(reason))]
     if not reasons:
         return None
     start, end = midnight_utc(odd.day), midnight_utc(odd.day + DAY)
     return _span("day", odd.id, start, end - _HOUR, int((end - start) / _HOUR)) | {"reasons": reasons}
+
+
+def _is_named_by_hour(reason: str) -> bool:
+    return any(words in reason for words in _NAMED_BY_HOUR)

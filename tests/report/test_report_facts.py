@@ -141,7 +141,7 @@ def test_faults_are_named_with_their_hours_in_utc_and_madrid(
     made.suspect("2018-01-02 11:00", 9500.5, "out of range")
     made.suspect("2018-01-02 12:00", 43000.0, "step too large")
     made.quarantine(None, "yesterday", None, "the time cannot be read")
-    made.judge("2018-01-05", "suspect", "2 values unlike last week; 3 values out of range")
+    made.judge("2018-01-05", "suspect", "values out of range: 3; values unlike last week: 2")
     made.judge("2018-01-03", "bad", "1 of 24 hours missing")
     faults = facts()["faults"]
     assert faults["count"] == 5
@@ -157,7 +157,7 @@ def test_faults_are_named_with_their_hours_in_utc_and_madrid(
     ]
     missing = faults["rows"][1]
     assert (missing["first_madrid"], missing["last_madrid"]) == ("2018-01-03 23:00 +01:00", "2018-01-04 01:00 +01:00")
-    assert faults["rows"][0]["reasons"] == ["2 values unlike last week"]
+    assert faults["rows"][0]["reasons"] == ["values unlike last week: 2"]
     assert faults["rows"][4]["text"] == "yesterday = null"
 
 
@@ -234,9 +234,9 @@ def test_missing_hours_make_it_incomplete_but_not_bad(
 
 def test_a_bad_day_and_a_suspect_day_are_told_apart(made: MadeWarehouse, facts: Callable[..., dict[str, Any]]) -> None:
     made.publish("2018-01-01 00:00", 72)
-    made.judge("2018-01-01", "suspect", "1 values unlike last week")
+    made.judge("2018-01-01", "suspect", "values unlike last week: 1")
     assert facts()["state"]["good"]["verdict"] == "attention"
-    made.judge("2018-01-02", "bad", "24 values four times too high")
+    made.judge("2018-01-02", "bad", "values four times too high: 24")
     good = facts()["state"]["good"]
     assert (good["verdict"], good["bad_days"], good["suspect_days"]) == ("no", 1, 1)
 

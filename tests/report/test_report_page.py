@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> MadeWarehouse:
     made.suspect("2018-12-20 03:00", 9000.0, "out of range")
     made.quarantine("2018-12-21 05:00", HOSTILE, HOSTILE, HOSTILE)
     made.revise("2018-12-22 05:00", 30123.4, "2018-12-23 06:00", 2)
-    made.judge("2018-12-24", "suspect", "3 values unlike last week")
+    made.judge("2018-12-24", "suspect", "values unlike last week: 3")
     for day in range(1, 31):
         made.score(f"2018-12-{day:02d}", 200.0 + day)
     made.score("2018-12-31", 1555.5, "alert", f"MAPE 9.1 %, alert above 8.0 %; {HOSTILE}")
@@ -210,7 +211,7 @@ def test_the_language_changes_words_numbers_and_lang(show: Callable[..., Opened]
     assert "17.481 horas" in opened.text("#demand-lead")
     assert "99,78" in opened.text("#completeness-lead")
     assert opened.table("#faults-table")[0][7] == "ningún valor en ninguna respuesta"
-    assert "3 valores distintos de los de la semana anterior" in opened.text("#faults-table")
+    assert "valores distintos de los de la semana anterior: 3" in opened.text("#faults-table")
     assert opened.table("#monitoring-table")[0][9].startswith("MAPE 9,1 %, alerta por encima de 8,0 % · ")
     names = [trace["name"] for trace in opened.chart("demand-chart")["traces"]]
     assert "Previsión" in names
@@ -224,6 +225,34 @@ def test_every_text_is_in_both_languages_with_the_same_places() -> None:
     for key, english in texts["en"].items():
         places = {part.partition("}")[0] for part in english.split("{")[1:]}
         assert {part.partition("}")[0] for part in texts["es"][key].split("{")[1:]} == places, key
+
+
+def reasons_in_the_models() -> list[str]:
+    """Every reason that a model can give, as the page looks it up: numbers as `#`."""
+    models = Path(__file__).resolve().parents[2] / "dbt_project"
+    found = set()
+    for name in ("models/quality/daily_quality.sql", "models/monitoring/forecast_accuracy_daily.sql"):
+        text = (models / name).read_text("utf-8")
+        for call in re.findall(r"then concat\((.+)\)(?: end)?(?: as is_\w+,?)?$", text, re.MULTILINE):
+            joined = re.sub(r"\{\{ percent_text.*?\}\}", "'#.#'", call)
+            joined = re.sub(r"\{\{.*?\}\}", "'#'", joined)
+            pieces = [piece.strip() for piece in re.split(r",(?=(?:[^']*'[^']*')*[^']*$)", joined)]
+            found.add("".join(piece[1:-1] if piece.startswith("'") else "#" for piece in pieces))
+        found.update(re.findall(r"then '([a-z]+ [a-z ]+)' end", text))
+    text = (models / "models/quality/demand_forecast_suspect_values.sql").read_text("utf-8")
+    found.update(re.findall(r"(?:then|else) '([a-z ]+)'", text))
+    for name in ("macros/rejection.sql", "models/staging/esios/stg_esios__response_values.sql"):
+        found.update(re.findall(r"then '([A-Za-z/ ]+)'", (models / name).read_text("utf-8")))
+    return sorted(found)
+
+
+def test_every_reason_of_the_models_is_translated() -> None:
+    texts = json.loads((Path(write_report.__code__.co_filename).parent / "texts.json").read_text("utf-8"))
+    reasons = reasons_in_the_models()
+    assert len(reasons) > 20
+    assert "values out of range: #" in reasons
+    assert "MAPE #.# %, alert above #.# %" in reasons
+    assert [reason for reason in reasons if f"reason.{reason}" not in texts["es"]] == []
 
 
 def test_axe_finds_nothing_serious_in_both_languages_by_day_and_by_night(show: Callable[..., Opened]) -> None:
