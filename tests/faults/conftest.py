@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import simulator
-from tests.faults.machine import Machine, Row
+from tests.end_to_end.conftest import ROOT
+from tests.faults.machine import Machine, Row, files_with_secrets
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +19,14 @@ def worker_server() -> Iterator[simulator.Server]:
     """One simulated ESIOS for a worker."""
     with simulator.serve() as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_places_stay_clean() -> Iterator[None]:
+    """After a worker's tests: what the commands may have written outside of the tests' folders holds no secret."""
+    yield
+    places = ("dbt_project/logs", "dbt_project/target", "logs", "exports", "warehouse")
+    assert files_with_secrets(ROOT / place for place in places) == []
 
 
 @pytest.fixture

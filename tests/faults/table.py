@@ -300,8 +300,8 @@ SECRET = {
 
 PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
     "The API": (
-        "Unless the code is 0 or the key is refused, each window is tried again before it is given up (10 times or 300 s; "
-        "JSON of another shape 3 times; what cannot mend itself, once). One window that fails does not stop the others.",
+        "Each window is tried again before it is given up: 10 times or 300 s (4 times in these tests), JSON of another "
+        "shape 3 times, what cannot mend itself and a refused key once. A window that fails does not stop the others.",
         API,
     ),
     "Values": (
