@@ -154,6 +154,7 @@ def series_of_values(plan: Plan, parts: list[pa.Array]) -> Any:
 
 def _masked(wide: np.ndarray, bits: pa.Buffer | None) -> Any:
     """Integers with gaps in pandas' own form: the numbers and a mask."""
+    assert bits is not None
     valid = np.unpackbits(np.frombuffer(bits, np.uint8), count=len(wide), bitorder="little")
     return pd.arrays.IntegerArray(wide, valid == 0)
 
