@@ -239,10 +239,9 @@ class MssqlPython(Backend):
         return (self.module.exceptions.Exception, self.module.ConnectionStringParseError)
 
     def connect(self) -> Any:
-        provider = None
         way = self.way
-        if way in ("cli", "environment"):
-            provider = _credential(way)
+        provider = _credential(way) if way in ("cli", "environment") else None
+        self.module.pooling(enabled=False)  # one connection for the life of a command: closed is closed
         connection = self.module.connect(
             connection_string(self.mssql, way),
             autocommit=True,
@@ -330,6 +329,7 @@ class Pyodbc(Backend):
             token = _token(_credential(way)).encode(_UTF16)
             before = {_SQL_COPT_SS_ACCESS_TOKEN: struct.pack("<i", len(token)) + token}
         driver = odbc_driver(self.module.drivers(), self.mssql.driver)
+        self.module.pooling = False
         text = f"DRIVER={quoted(driver)};APP=esios-elt;" + connection_string(self.mssql, "token" if before else way)
         connection = self.module.connect(
             text, autocommit=True, timeout=self.mssql.login_timeout_s, attrs_before=dict(before)
