@@ -13,7 +13,7 @@ import pytest
 from optimization.generate_mixed import write_csv
 from optimization.memory import LEVELS, load_csv, load_file, nbytes
 
-ROWS = 40_000
+ROWS = 20_000
 HOTELS = os.environ.get("ESIOS_TEST_HOTELS", "")
 
 
