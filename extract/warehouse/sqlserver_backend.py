@@ -227,7 +227,7 @@ class MssqlPython(Backend):
     def __init__(self, mssql: MssqlSettings) -> None:
         super().__init__(mssql)
         try:
-            self.module = importlib.import_module("mssql_python")
+            self.module: Any = importlib.import_module("mssql_python")
         except ImportError as error:  # a system library is missing
             raise WarehouseError(
                 f"mssql-python cannot be loaded ({error})",
@@ -312,7 +312,7 @@ class Pyodbc(Backend):
     def __init__(self, mssql: MssqlSettings) -> None:
         super().__init__(mssql)
         try:
-            self.module = importlib.import_module("pyodbc")
+            self.module: Any = importlib.import_module("pyodbc")
         except ImportError as error:
             raise WarehouseError(
                 f"pyodbc cannot be loaded ({error})", "set MSSQL_BACKEND=mssql-python, or install unixODBC (libodbc2)"
