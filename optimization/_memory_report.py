@@ -124,7 +124,7 @@ def picture(columns: list[ColumnReport], rows: int, path: str | Path, title: str
     axes.set_title(f"{title}: {before / 1e6:,.1f} MB → {after / 1e6:,.1f} MB", fontsize=10, loc="left")
     for place, column in zip(places, shown, strict=True):
         axes.text(
-            column.before / per,
+            max(column.before, column.after) / per,
             place,
             f" {column.before / per:.1f} → {column.after / per:.2f}",
             va="center",
