@@ -43,11 +43,13 @@ forecast_values as (
     where preference = 1
 ),
 
-first_forecast_days as (
+forecast_spans as (
     select
         forecast,
         actual_indicator_id,
-        min(madrid_day) as first_day
+        min(madrid_day) as first_day,
+        {#- One that was ever ahead of its hour is at work, and its silence counts; a back-test ends where it ends. #}
+        case when max(is_known_ahead) = 0 then max(madrid_day) end as last_day
     from forecast_values
     group by forecast, actual_indicator_id
 ),
@@ -74,12 +76,14 @@ due_hours as (
         {{ day_start_utc('actuals.madrid_day') }} as day_start_utc,
         {{ add_hours(day_start_utc('actuals.madrid_day'), '-pairs.deadline_hours') }} as deadline_utc
     from {{ ref('forecast_pairs') }} as pairs
-    inner join first_forecast_days
-        on pairs.forecast = first_forecast_days.forecast
-            and pairs.actual_indicator_id = first_forecast_days.actual_indicator_id
+    inner join forecast_spans
+        on pairs.forecast = forecast_spans.forecast
+            and pairs.actual_indicator_id = forecast_spans.actual_indicator_id
     inner join {{ ref('indicator_hours') }} as actuals
         on pairs.actual_indicator_id = actuals.indicator_id
-            and first_forecast_days.first_day <= actuals.madrid_day
+            and forecast_spans.first_day <= actuals.madrid_day
+    where forecast_spans.last_day is null
+        or forecast_spans.last_day >= actuals.madrid_day
 )
 
 select

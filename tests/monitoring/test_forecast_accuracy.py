@@ -1,0 +1,275 @@
+"""Forecasts against what happened: each formula against scikit-learn's, the drift against numpy's, the alerts."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import judged_warehouse as made
+import numpy as np
+import pandas as pd
+import pytest
+from landed_warehouse import Warehouse
+from sklearn.metrics import (
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+)
+
+from extract.errors import UsageError
+from extract.load import load_file
+from extract.settings import load_settings
+from extract.warehouse import connect
+
+pytestmark = pytest.mark.xdist_group("quality")
+
+NAME = "my_model"
+MADRID = "Europe/Madrid"
+
+
+def actuals(warehouse: Warehouse, indicator: int = 1293) -> pd.DataFrame:
+    """period (aware UTC), local (naive Madrid), day, value."""
+    rows = warehouse.rows(
+        "select period_start_utc, value from quality_esios.indicator_hours where indicator_id = ? order by 1", indicator
+    )
+    table = pd.DataFrame(rows, columns=["period", "actual"])
+    table["local"] = table["period"].dt.tz_localize("UTC").dt.tz_convert(MADRID).dt.tz_localize(None)
+    table["day"] = table["local"].dt.date
+    return table
+
+
+def predict(warehouse: Warehouse, rows: pd.DataFrame, name: str = NAME, indicator: int = 1293) -> None:
+    """Load period, predicted, made_at into raw_esios.predictions, as `esios load` does."""
+    table = pd.DataFrame(
+        {
+            "forecast": name,
+            "indicator_id": indicator,
+            "period_start_utc": rows["period"].astype("datetime64[us]"),
+            "predicted_value": rows["predicted"],
+            "predicted_at_utc": rows["made_at"].astype("datetime64[us]"),
+        }
+    )
+    settings = load_settings({"ESIOS_DUCKDB_PATH": str(warehouse.path)}, Path("/nonexistent/.env"))
+    with connect(settings) as connection:
+        connection.bulk_load(table, "raw_esios.predictions")
+
+
+def frame(warehouse: Warehouse, model: str, name: str = NAME) -> pd.DataFrame:
+    """A monitoring model's rows of one forecast."""
+    import duckdb
+
+    with duckdb.connect(str(warehouse.path)) as connection:
+        found: pd.DataFrame = connection.execute(
+            f"select * from monitoring_esios.{model} where forecast = ? order by all", [name]
+        ).df()
+    return found
+
+
+@pytest.fixture(scope="module")
+def random_forecast(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, pd.DataFrame]:
+    """Random predictions for 1293 over 40 days with the change of clocks, every tenth missing; and the truth beside."""
+    warehouse = made.judged(tmp_path_factory.mktemp("random"))
+    table = actuals(warehouse)
+    by_local = table.groupby("local")["actual"].mean()
+    table["persistence"] = by_local.reindex(table["local"] - pd.Timedelta(days=7)).to_numpy()
+    table = table[(table["local"] >= "2020-10-01") & (table["local"] < "2020-11-10")].reset_index(drop=True)
+    random = np.random.default_rng(460)
+    table["predicted"] = table["actual"] * random.uniform(0.8, 1.25, len(table))
+    table.loc[random.choice(len(table), len(table) // 10, replace=False), "predicted"] = np.nan
+    table["made_at"] = table["period"] - pd.Timedelta(days=2)
+    predict(warehouse, table.dropna(subset="predicted"))
+    return warehouse, table
+
+
+def expected(group: pd.DataFrame) -> dict[str, float]:
+    """The measures of scikit-learn (and for those it lacks, the definition in numpy) over the rows that have both."""
+    there = group.dropna(subset="predicted")
+    actual, predicted, persistence = there["actual"], there["predicted"], there["persistence"]
+    error = (predicted - actual).to_numpy()
+    return {
+        "hours_due": len(group),
+        "predictions_there": len(there),
+        "coverage": len(there) / len(group),
+        "mae": mean_absolute_error(actual, predicted),
+        "rmse": mean_squared_error(actual, predicted) ** 0.5,
+        "mape": mean_absolute_percentage_error(actual, predicted),
+        "smape": float(np.mean(2 * np.abs(error) / (np.abs(actual) + np.abs(predicted)))),
+        "bias": float(np.mean(error)),
+        "persistence_mae": mean_absolute_error(actual, persistence),
+        "skill": 1 - mean_absolute_error(actual, predicted) / mean_absolute_error(actual, persistence),
+    }
+
+
+def test_the_measures_of_each_day_are_those_of_scikit_learn(
+    random_forecast: tuple[Warehouse, pd.DataFrame],
+) -> None:
+    warehouse, table = random_forecast
+    found = frame(warehouse, "forecast_accuracy_daily").set_index("madrid_day")
+    days = 0
+    for day, group in table.groupby("day"):
+        row = found.loc[pd.Timestamp(day)]
+        for measure, value in expected(group).items():
+            assert row[measure] == pytest.approx(value, rel=1e-9), (day, measure)
+        days += 1
+    assert days == 40
+    assert int(found.loc[pd.Timestamp("2020-10-25"), "hours_due"]) == 25
+
+
+def test_the_measures_of_each_hour_of_the_day_are_those_of_scikit_learn(
+    random_forecast: tuple[Warehouse, pd.DataFrame],
+) -> None:
+    warehouse, table = random_forecast
+    found = frame(warehouse, "forecast_accuracy_by_hour").set_index(["month_start", "clock_hour"])
+    october = table[table["local"] < "2020-11-01"]
+    for clock_hour, group in october.groupby(october["local"].dt.hour):
+        row = found.loc[(pd.Timestamp("2020-10-01"), clock_hour)]
+        for measure, value in expected(group).items():
+            assert row[measure] == pytest.approx(value, rel=1e-9), (clock_hour, measure)
+    assert int(found.loc[(pd.Timestamp("2020-10-01"), 2), "hours_due"]) == 32
+
+
+def test_the_skill_of_four_weeks_weighs_each_hour_alike(random_forecast: tuple[Warehouse, pd.DataFrame]) -> None:
+    warehouse, table = random_forecast
+    found = frame(warehouse, "forecast_accuracy_daily").set_index("madrid_day")
+    weeks = table[(table["local"] >= "2020-10-10") & (table["local"] < "2020-11-07")]
+    value = expected(weeks)["skill"]
+    assert found.loc[pd.Timestamp("2020-11-06"), "skill_28_days"] == pytest.approx(value, rel=1e-9)
+
+
+def test_a_value_of_nought_is_left_out_of_mape_and_is_nothing_to_smape(tmp_path: Path) -> None:
+    warehouse = made.judged(tmp_path)
+    warehouse.execute(
+        "update quality_esios.indicator_hours set value = 0 where indicator_id = 1293 and madrid_day = '2020-11-02'"
+        " and hour(datetime_local) < 2"
+    )
+    table = actuals(warehouse)
+    table = table[table["local"].dt.date.astype(str) == "2020-11-02"]
+    table["predicted"] = table["actual"] * 1.1
+    table["made_at"] = table["period"] - pd.Timedelta(days=1)
+    predict(warehouse, table)
+    [row] = frame(warehouse, "forecast_accuracy_daily").head(1).to_dict("records")
+    assert row["mape"] == pytest.approx(0.1)
+    assert row["smape"] == pytest.approx((0.2 / 2.1) * 22 / 24)
+
+
+def test_drift_is_the_stability_index_over_the_reference_deciles(warehouse: Warehouse) -> None:
+    windows = warehouse.rows("from monitoring_esios.input_drift order by all")
+    assert {row[0] for row in windows} == {460, 1293, 1775}
+    for indicator, first, last, before, until, there, reference_there, psi, level in windows:
+        assert first - before == last - until == timedelta(days=364)
+        here, reference = (
+            np.array(
+                [
+                    value
+                    for (value,) in warehouse.rows(
+                        """select value from quality_esios.indicator_hours
+                        where indicator_id = ? and madrid_day between ? and ?""",
+                        indicator,
+                        *span,
+                    )
+                ]
+            )
+            for span in ((first, last), (before, until))
+        )
+        assert (len(here), len(reference)) == (there, reference_there)
+        edges = np.quantile(reference, np.arange(1, 10) / 10)
+        shares = [
+            np.maximum(np.bincount(np.searchsorted(edges, values), minlength=10) / len(values), 0.0001)
+            for values in (here, reference)
+        ]
+        value = float(((shares[0] - shares[1]) * np.log(shares[0] / shares[1])).sum())
+        assert psi == pytest.approx(value, abs=1e-9)
+        assert level == ("alert" if value > 0.25 else "warn" if value > 0.1 else "ok")
+    assert windows[-1][2] == datetime(2020, 12, 31).date()
+
+
+def two_days(warehouse: Warehouse, factor: float) -> pd.DataFrame:
+    """Predictions for the first two days of December 2020, all too high by a factor, made two days ahead."""
+    table = actuals(warehouse)
+    table = table[table["local"].dt.date.astype(str).isin(["2020-12-01", "2020-12-02"])].reset_index(drop=True)
+    table["predicted"] = table["actual"] * factor
+    table["made_at"] = table["period"] - pd.Timedelta(days=2)
+    return table
+
+
+def test_alerts_say_why(tmp_path: Path) -> None:
+    warehouse = made.judged(tmp_path)
+    table = two_days(warehouse, 1.2)
+    predict(warehouse, table, "too_high")
+    predict(warehouse, two_days(warehouse, 1.07), "rather_high")
+    predict(warehouse, two_days(warehouse, 1.001), "good")
+    predict(warehouse, two_days(warehouse, 1.001).drop(index=[3, 4, 5]), "gappy")
+    late = two_days(warehouse, 1.001)
+    late["made_at"] = pd.Timestamp("2020-12-01 05:00")
+    predict(warehouse, late, "late")
+
+    def told(name: str, column: str = "alerts") -> Any:
+        return frame(warehouse, "forecast_accuracy_daily", name)[column].iloc[0]
+
+    drift = "the input has drifted"
+    without_drift = {
+        name: "; ".join(part for part in str(told(name)).split("; ") if part not in (drift, "None", "nan"))
+        for name in ("too_high", "rather_high", "good", "gappy", "late")
+    }
+    assert without_drift["too_high"].startswith("MAPE 20.0 %, alert above 10.0 %; bias 20.0 % of the mean")
+    assert without_drift["rather_high"].startswith("MAPE 7.0 %, warning above 5.0 %; bias 7.0 % of the mean")
+    assert without_drift["good"] == ""
+    assert without_drift["gappy"] == "3 of 24 predictions missing"
+    assert without_drift["late"] == "24 predictions late"
+    assert told("too_high", "alert_level") == "alert"
+    assert told("rather_high", "alert_level") == "warn"
+    assert told("gappy", "alert_level") == "alert"  # 21 of 24 is less than nine tenths
+    assert told("late", "lateness_hours") == pytest.approx(6.0)
+    assert told("good", "lateness_hours") == 0.0
+
+
+def test_the_last_prediction_from_before_the_hour_counts_and_a_back_test_is_not_late(tmp_path: Path) -> None:
+    warehouse = made.judged(tmp_path)
+    early, better = two_days(warehouse, 2.0), two_days(warehouse, 1.0)
+    better["made_at"] = better["period"] - pd.Timedelta(hours=1)
+    afterwards = two_days(warehouse, 3.0)
+    afterwards["made_at"] = afterwards["period"] + pd.Timedelta(hours=1)
+    for table in (early, better, afterwards):
+        predict(warehouse, table)
+    hours = frame(warehouse, "forecast_hours")
+    assert hours["error"].abs().max() == 0.0
+    assert set(hours["is_known_ahead"].dropna()) == {1}
+    assert len(hours) == 31 * 24  # it was at work, so the days without a prediction count
+    back_test = two_days(warehouse, 1.0)
+    back_test["made_at"] = pd.Timestamp("2021-05-01")
+    predict(warehouse, back_test, "back_test")
+    tested = frame(warehouse, "forecast_hours", "back_test")
+    assert set(tested["is_known_ahead"]) == {0}
+    assert len(tested) == 48
+    assert tested["lateness_hours"].isna().all()
+
+
+def test_the_registered_pairs_are_judged_from_the_landed_indicators(warehouse: Warehouse) -> None:
+    days = frame(warehouse, "forecast_accuracy_daily", "demand_forecast_d1")
+    assert len(days) == 427
+    assert (days["coverage"] == 1.0).all()
+    assert days["mape"].between(0.001, 0.04).all()
+    assert (days["skill_28_days"].iloc[35:] > 0).all()
+    assert set(days["alert_level"]) <= {"ok", "warn"}
+    assert len(frame(warehouse, "forecast_accuracy_by_hour", "demand_forecast_d1")) == 14 * 24
+
+
+def test_predictions_are_loaded_by_the_load_verb_and_once_only(tmp_path: Path) -> None:
+    warehouse = made.judged(tmp_path)
+    file = tmp_path / "predictions.csv"
+    file.write_text(
+        "forecast,indicator_id,period_start_utc,predicted_value,predicted_at_utc\n"
+        "mine,1293,2020-12-01 00:00:00,25000.5,2020-11-30 12:00:00\n"
+        "mine,1293,2020-12-01 01:00:00,24000,2020-11-30 12:00:00\n",
+        "utf-8",
+    )
+    settings = load_settings({"ESIOS_DUCKDB_PATH": str(warehouse.path)}, Path("/nonexistent/.env"))
+    with connect(settings) as connection:
+        done = load_file(connection, file, "raw_esios.predictions", mode="append", key=None)
+        assert (done.inserted, done.updated) == (2, 0)
+        again = load_file(connection, file, "raw_esios.predictions", mode="upsert", key=None)
+        assert (again.inserted, again.updated) == (0, 2)
+        with pytest.raises(UsageError):
+            load_file(connection, file, "raw_esios.predictions", mode="append", key=None)
+    assert frame(warehouse, "forecast_hours", "mine")["predicted"].dropna().tolist() == [25000.5, 24000.0]
