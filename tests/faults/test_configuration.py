@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -125,7 +126,7 @@ def test_dbt_builds_in_a_file_with_an_odd_name(
         bench.settings.clear()
 
 
-def renamed(document: dict) -> dict:
+def renamed(document: dict[str, Any]) -> dict[str, Any]:
     """The answer under an odd name."""
     document["indicator"]["name"] = ODD_NAME
     return document
