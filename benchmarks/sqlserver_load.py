@@ -345,9 +345,8 @@ def report(seen: dict[str, list[dict[str, Any]]], flat: dict[str, list[dict[str,
             print(f"{name}: {pace / best:.2f} × the best peer that loads correctly")
     for name, (small, large) in flat.items():
         if "refused" not in small and "refused" not in large:
-            print(
-                f"{name}: peak {small['peak_mb']:.0f} MB streaming {rows:,} rows, {large['peak_mb']:.0f} MB four times as many"
-            )
+            peaks = f"{small['peak_mb']:.0f} MB streaming {rows:,} rows, {large['peak_mb']:.0f} MB four times as many"
+            print(f"{name}: peak {peaks}")
 
 
 if __name__ == "__main__":

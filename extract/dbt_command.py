@@ -36,6 +36,10 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
             "DBT_ENV_SECRET_AZURE_CLIENT_SECRET": configuration().get("AZURE_CLIENT_SECRET", ""),
         }
     )
+    if settings.target == "sqlserver":
+        from extract.warehouse import sqlserver_backend
+
+        environment.update(sqlserver_backend.dbt_environment(mssql))
     environment.setdefault("DBT_PROJECT_DIR", str(PROJECT))
     environment.setdefault("DBT_PROFILES_DIR", str(PROFILES))
     # No news about ourselves to anybody, and no look-up of newer versions: the machine may be closed to the outside.

@@ -174,6 +174,16 @@ def odbc_driver(installed: Sequence[str], chosen: str = "") -> str:
     )
 
 
+def dbt_environment(mssql: MssqlSettings) -> dict[str, str]:
+    """What dbt's profile needs to connect as this connector does: pyodbc's driver, Windows authentication."""
+    found = {"MSSQL_WINDOWS_LOGIN": "no"}
+    if authentication(mssql) == "windows":  # its own setting there, besides which there is no other
+        found = {"MSSQL_WINDOWS_LOGIN": "yes", "MSSQL_AUTHENTICATION": "sql"}
+    if mssql.backend == "pyodbc":
+        found["MSSQL_DRIVER"] = odbc_driver(importlib.import_module("pyodbc").drivers(), mssql.driver)
+    return found
+
+
 # -------------------------------------------------------------------- the two drivers
 class Backend(ABC):
     """A DB-API driver. Connections are in autocommit; transactions are the statements BEGIN, COMMIT, ROLLBACK."""

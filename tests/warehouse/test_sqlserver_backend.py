@@ -137,3 +137,13 @@ def test_an_untrusted_certificate_names_both_remedies() -> None:
     assert found.exit_code == 5
     assert "certificate of SQL Server server.database.com:1433 cannot be verified" in found.message
     assert "MSSQL_TRUST_SERVER_CERTIFICATE=yes" in found.remedy
+
+
+def test_dbt_is_given_the_driver_and_the_windows_login() -> None:
+    assert driver.dbt_environment(MSSQL) == {"MSSQL_WINDOWS_LOGIN": "no"}
+    assert driver.dbt_environment(replace(MSSQL, authentication="windows")) == {
+        "MSSQL_WINDOWS_LOGIN": "yes",
+        "MSSQL_AUTHENTICATION": "sql",
+    }
+    given_driver = replace(MSSQL, backend="pyodbc", driver="/my/driver.so")
+    assert driver.dbt_environment(given_driver)["MSSQL_DRIVER"] == "/my/driver.so"
