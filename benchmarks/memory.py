@@ -84,7 +84,7 @@ def loaders(path: str, encoding: str) -> dict[str, Callable[[], Any]]:
         import polars as pl
 
         source: Any = path if encoding == "utf-8" else Path(path).read_bytes().decode(encoding).encode()
-        return pl.read_csv(source, try_parse_dates=True, null_values=["NULL"], infer_schema_length=None)
+        return pl.read_csv(source, try_parse_dates=True, null_values=["NULL"], infer_schema_length=10_000)
 
     def polars_shrunk() -> Any:
         import polars as pl
