@@ -61,6 +61,16 @@ def test_the_folder_is_made_and_the_file_reopened_with_its_rows(path: Path) -> N
         assert list(warehouse.rows("select source from raw_esios.source")) == [("simulated",)]
 
 
+def test_a_commit_does_not_write_again_what_was_landed_before(path: Path) -> None:
+    for number in range(3):
+        with DuckDB(path) as warehouse:
+            warehouse.execute("create table if not exists landed (number int, payload varchar)")
+            warehouse.execute("insert into landed values (?, ?)", (number, str(number) * 100_000))
+    with DuckDB(path) as warehouse:
+        groups = warehouse.value("select count(distinct row_group_id) from pragma_storage_info('landed')")
+        assert groups == 3, "merging row groups writes all payloads again"
+
+
 def test_reading_or_loading_makes_no_new_file(path: Path) -> None:
     assert "make run" in failed(UsageError, lambda: DuckDB(path, read_only=True))
     assert str(path) in failed(UsageError, lambda: DuckDB(path, create=False))
