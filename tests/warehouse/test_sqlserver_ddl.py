@@ -76,5 +76,4 @@ def test_nobody_is_granted_the_deletion_of_raw_rows() -> None:
     granted = re.findall(r"grant ([\w\s,]+) on schema::raw_esios", text)
     assert granted
     assert not any("delete" in rights or "control" in rights or "alter" in rights for rights in granted)
-    assert "deny delete on schema::raw_esios to esios_extract" in text
-    assert "deny insert, update, delete, alter on schema::raw_esios to esios_dbt" in text
+    assert "deny" not in text  # it would hold for whoever has several of the roles, too

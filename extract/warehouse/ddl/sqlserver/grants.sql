@@ -12,7 +12,8 @@
 -- esios_dbt       read raw rows; own the models' schemas and build in them        change raw rows
 -- esios_read      read marts and the quality views                                anything else
 --
--- Temporary staging tables need no grant: everyone may create them in tempdb.
+-- Temporary staging tables need no grant: everyone may create them in tempdb. There is no DENY: what is not granted is
+-- refused, and a DENY of one role would also hold for a user who is in another one.
 
 if schema_id(N'raw_esios') is null exec (N'create schema raw_esios');
 if schema_id(N'staging_esios') is null exec (N'create schema staging_esios');
@@ -34,7 +35,6 @@ grant select on schema::[$(MARTS)] to esios_extract;
 grant select on schema::quality_esios to esios_extract;
 grant select on schema::staging_esios to esios_extract;
 grant select on schema::monitoring_esios to esios_extract;
-deny delete on schema::raw_esios to esios_extract;
 go
 
 -- Whoever loads files into published tables.
@@ -52,7 +52,6 @@ grant control on schema::quality_esios to esios_dbt;
 grant control on schema::monitoring_esios to esios_dbt;
 grant select, insert, update, delete, alter, references on schema::[$(MARTS)] to esios_dbt;
 grant view definition on schema::[$(MARTS)] to esios_dbt;
-deny insert, update, delete, alter on schema::raw_esios to esios_dbt;
 go
 
 -- Readers.

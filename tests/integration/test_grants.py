@@ -1,0 +1,102 @@
+"""The grants, as a DBA runs them: each role can do its work and nothing else. On a live server."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from extract.errors import EsiosError, WarehouseError
+from extract.settings import Settings, load_settings
+from extract.warehouse import Warehouse, connect
+
+from .conftest import NO_SERVER, ROOT, database_of_its_own
+
+pytestmark = pytest.mark.skipif("not os.environ.get('MSSQL_SERVER')", reason=NO_SERVER)
+DDL = ROOT / "extract" / "warehouse" / "ddl" / "sqlserver"
+PASSWORD = "Long-enough-1"
+
+
+@dataclass(frozen=True)
+class Granted:
+    """A database after the DBA's work, and one login for each role."""
+
+    settings: Settings
+    logins: dict[str, str]
+
+    @contextmanager
+    def user(self, role: str) -> Iterator[Warehouse]:
+        mssql = replace(self.settings.mssql, user=self.logins[role], password=PASSWORD)
+        with connect(replace(self.settings, mssql=mssql)) as warehouse:
+            yield warehouse
+
+
+@pytest.fixture(scope="module")
+def granted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Granted]:
+    logins = {role: f"{role}_{uuid.uuid4().hex[:8]}" for role in ("EXTRACTOR", "DBT", "READER")}
+    folder: Path = tmp_path_factory.mktemp("grants")
+    with database_of_its_own(folder) as variables:
+        settings = load_settings(variables, dotenv=folder / "no.env")
+        with connect(settings) as dba:
+            try:
+                for login in logins.values():
+                    dba.run_script(f"create login {login} with password = N'{PASSWORD}'")
+                    dba.run_script(f"create user {login} for login {login}")
+                for file in [DDL / "raw_esios.sql", *DDL.glob("raw_esios.*.sql")]:
+                    dba.run_script(file.read_text("utf-8"))
+                dba.run_script("create table dbo.demand_forecast_esios (id int not null primary key)")
+                names = {**logins, "MARTS": "dbo"}
+                grants = re.sub(r"\$\((\w+)\)", lambda found: names[found[1]], (DDL / "grants.sql").read_text("utf-8"))
+                dba.run_script(grants)
+                dba.run_script(grants)
+            except EsiosError as error:
+                drop(dba, logins)
+                pytest.skip(f"this server or user cannot carry out the grants ({error})")
+        yield Granted(settings, logins)
+        with connect(settings) as dba:
+            drop(dba, logins)
+
+
+def drop(dba: Warehouse, logins: dict[str, str]) -> None:
+    for login in logins.values():
+        for statement in (f"drop user {login}", f"drop login {login}"):
+            with suppress(EsiosError):
+                dba.run_script(statement)
+
+
+def test_the_extractor_lands_without_any_ddl_right(granted: Granted) -> None:
+    with granted.user("EXTRACTOR") as warehouse:
+        warehouse.ensure_schema()  # finds every table, so it makes none
+        assert warehouse.append("raw_esios.source", [{"source": "https://api.esios.ree.es"}]) == 1
+        with pytest.raises(WarehouseError, match="permit"):
+            warehouse.execute("create table raw_esios.mine (a int)")
+
+
+def test_the_extractor_deletes_and_changes_no_answer(granted: Granted) -> None:
+    with granted.user("EXTRACTOR") as warehouse:
+        with pytest.raises(WarehouseError, match="permit") as refused:
+            warehouse.execute("delete from raw_esios.indicator_responses")
+        assert "grants.sql" in refused.value.remedy
+        with pytest.raises(WarehouseError, match="permit"):
+            warehouse.execute("update raw_esios.indicator_responses set run_id = 'x'")
+
+
+def test_dbt_builds_in_its_schemas_and_leaves_raw_rows_alone(granted: Granted) -> None:
+    with granted.user("DBT") as warehouse:
+        warehouse.execute("create table staging_esios.t (a int)")
+        warehouse.execute("drop table staging_esios.t")
+        assert list(warehouse.rows("select count(*) from raw_esios.source")) in ([(0,)], [(1,)])
+        with pytest.raises(WarehouseError, match="permit"):
+            warehouse.execute("insert into raw_esios.source values ('x')")
+
+
+def test_a_reader_reads_the_mart_and_no_raw_row(granted: Granted) -> None:
+    with granted.user("READER") as warehouse:
+        assert list(warehouse.rows("select count(*) from dbo.demand_forecast_esios")) == [(0,)]
+        with pytest.raises(WarehouseError, match="permit"):
+            list(warehouse.rows("select count(*) from raw_esios.source"))
