@@ -230,8 +230,8 @@ def line(record: dict[str, Any]) -> str:
 
 
 def _quoted(value: Any) -> str:
-    text = str(value).lower() if isinstance(value, bool) else " ".join(str(value).split())
-    return f'"{text}"' if not text or " " in text or "=" in text else text.replace('"', "'")
+    text = str(value).lower() if isinstance(value, bool) else " ".join(str(value).split()).replace('"', "'")
+    return f'"{text}"' if not text or " " in text or "=" in text else text
 
 
 def print_line(text: str) -> None:
