@@ -125,7 +125,7 @@ class DuckDB(Warehouse):
         self._connection.execute("set enable_progress_bar = false")  # it would write into the results on stdout
         self._connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
         # DuckDB would merge small row groups whenever the file is closed: all payloads ever landed, read, compressed
-        # and written again for each commit (160 of them: 0.8 s and 150 MB, and growing). profiles.yml says the same to dbt.
+        # and written again for each commit (160 of them: 0.8 s and 150 MB, growing). profiles.yml says so to dbt too.
         self._connection.execute("set max_vacuum_tasks = 0")
         # What is committed stays in memory until it is written into the file: little at a time.
         self._connection.execute("set checkpoint_threshold = '4MB'")
