@@ -1,0 +1,32 @@
+# Benchmarks: both sides of each ratio in the same run, interleaved, medians. Never part of `make test`.
+PEERS := .venv-peers
+
+$(VENV)/.bench: requirements-bench.lock $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock --requirement requirements-bench.lock
+	@touch $@
+
+# python-esios brings a command `esios` of its own: it lives apart.
+$(PEERS)/.ready: Makefile
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check python-esios==2.4.2
+	@touch $@
+
+.PHONY: bench
+bench: bench-job bench-speed bench-memory bench-sqlserver ## Every benchmark (about half an hour)
+
+.PHONY: bench-job
+bench-job: $(READY) $(PEERS)/.ready ## The main job: against python-esios, a bare dbt build, and ten years of history
+	$(BIN)/python benchmarks/main_job.py
+
+.PHONY: bench-speed
+bench-speed: $(VENV)/.bench ## The running time against numpy and the other ways
+	$(BIN)/python benchmarks/speed.py
+
+.PHONY: bench-memory
+bench-memory: $(VENV)/.bench ## The memory against pandas, polars and the other loaders
+	$(BIN)/python benchmarks/memory.py
+
+.PHONY: bench-sqlserver
+bench-sqlserver: $(VENV)/.bench ## Loading into SQL Server (the one of MSSQL_SERVER) against the other ways
+	@if [ -n "$$MSSQL_SERVER" ]; then $(BIN)/python benchmarks/sqlserver_load.py; \
+	else echo "bench-sqlserver: skipped, MSSQL_SERVER is not set (see docs/sqlserver.md)"; fi
