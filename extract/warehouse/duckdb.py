@@ -117,6 +117,10 @@ class DuckDB(Warehouse):
                     "set ESIOS_DUCKDB_PATH to a place where you may write",
                 ) from None
         self._connection = self._open(read_only, wait_s, sleep, clock)
+        with _translating():
+            self._set_up()
+
+    def _set_up(self) -> None:
         # Set afterwards, not on opening: two connections of one process must agree on what they open with.
         # Never reach for the network: json, icu and parquet are built in, other extensions are not used.
         self._connection.execute("set autoinstall_known_extensions = false")
