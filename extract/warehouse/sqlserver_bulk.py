@@ -27,6 +27,7 @@ ROWS_A_SEND = 10_000
 BYTES_A_SEND = 8 * 1024 * 1024
 # A few rows are not worth a probe, nor the second connection of a bulk copy.
 FEW_ROWS = 2_000
+TRIALS = 2
 _EPOCH_DAY = dt.date(1970, 1, 1).toordinal() - 1  # days from 0001-01-01 to Arrow's day 0
 _EPOCH_US = _EPOCH_DAY * 86_400_000_000
 _LOW_DIGITS = 18
@@ -207,11 +208,15 @@ def pieces(batches: Iterable[pa.RecordBatch], tally: Tally) -> Iterator[pa.Recor
     """The stream in pieces bounded in rows and bytes, each counted into `tally`; -0.0 goes as 0.0."""
     for batch in batches:
         clean = _without_negative_zero(batch)
-        rows = max(1, min(ROWS_A_SEND, int(clean.num_rows * BYTES_A_SEND / max(clean.nbytes, 1))))
-        for start in range(0, clean.num_rows, rows):
+        most = max(1, min(ROWS_A_SEND, int(clean.num_rows * BYTES_A_SEND / max(clean.nbytes, 1))))
+        start = 0
+        while start < clean.num_rows:
+            # The first pieces are for finding the fastest way: small, so that a slow one costs little.
+            rows = most if tally.rows >= TRIALS * FEW_ROWS else min(most, FEW_ROWS)
             piece = clean.slice(start, rows)
             tally.add(piece)
             yield piece
+            start += rows
 
 
 def _without_negative_zero(batch: pa.RecordBatch) -> pa.RecordBatch:
