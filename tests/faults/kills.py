@@ -33,6 +33,18 @@ def kill_extract(machine: Machine, server: simulator.Server, chance: Random) -> 
     return machine.end(running)
 
 
+def interrupt_extract(machine: Machine, server: simulator.Server, chance: Random) -> tuple[str, Finished]:
+    """Send SIGINT or SIGTERM to an extract of a window a day at some moment after its first request; gives which."""
+    name = chance.choice(["SIGINT", "SIGTERM"])
+    server.latency_ms = 10
+    enough = len(server.requests) + chance.randrange(1, DAYS)
+    running = machine.start("esios", "extract", "--start", FIRST, "--end", LAST, ESIOS_WINDOW="day")
+    running.wait_until(lambda: len(server.requests) >= enough)
+    time.sleep(chance.uniform(0, 0.03))
+    running.process.send_signal(getattr(signal, name))
+    return name, machine.end(running)
+
+
 def kill_build(machine: Machine, chance: Random) -> Finished:
     """Kill a build shortly after one of its models began."""
     running = machine.start("dbt", "--no-use-colors", "build", "--exclude-resource-type", "test", "unit_test")

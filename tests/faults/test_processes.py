@@ -16,7 +16,7 @@ import pytest
 import simulator
 from simulator import faults
 from tests.faults.conftest import Built
-from tests.faults.kills import kill_build, kill_export, kill_extract, make_long_mart
+from tests.faults.kills import interrupt_extract, kill_build, kill_export, kill_extract, make_long_mart
 from tests.faults.machine import Machine, Row
 from tests.faults.table import PROCESS
 
@@ -83,6 +83,21 @@ def test_an_interrupted_extract_ends_cleanly_and_goes_on(
     server.clear_faults()
     assert machine.extract().code == 0
     assert machine.landing() == undisturbed
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_extract_that_is_interrupted_at_any_moment_ends_as_cleanly(
+    machine: Machine, server: simulator.Server, undisturbed_days: list[Row], seed: int
+) -> None:
+    name, finished = interrupt_extract(machine, server, random.Random(f"interrupt {seed}"))
+    if finished.code:  # otherwise all was landed by the time the signal came
+        PROCESS[name].check(finished)
+    assert "Traceback" not in finished.out
+    assert machine.run_states() == (["interrupted"] if finished.code else ["succeeded"])
+    assert set(machine.landing()) <= set(undisturbed_days)
+    server.latency_ms = 0
+    assert machine.extract(ESIOS_WINDOW="day").code == 0
+    assert machine.landing() == undisturbed_days
 
 
 def test_ctrl_c_during_the_main_jobs_build_ends_cleanly_and_goes_on(bench: Machine, built: Built) -> None:

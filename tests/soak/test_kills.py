@@ -12,7 +12,7 @@ import pytest
 
 import simulator
 from tests.faults.conftest import Built
-from tests.faults.kills import LONG_ROWS, kill_build, kill_export, kill_extract, make_long_mart
+from tests.faults.kills import LONG_ROWS, interrupt_extract, kill_build, kill_export, kill_extract, make_long_mart
 from tests.faults.machine import Machine, Row
 
 pytestmark = pytest.mark.soak
@@ -65,16 +65,7 @@ def test_extracts_interrupted_at_random_moments_end_cleanly(
     codes: Counter[int] = Counter()
     for seed in seeds("SOAK_EXTRACTS", 60):
         machine.empty()
-        chance = random.Random(f"interrupt {seed}")
-        number = chance.choice([signal.SIGINT, signal.SIGTERM])
-        server.latency_ms = 10
-        before = len(server.requests)
-        running = machine.start("esios", "extract", *SPAN, ESIOS_WINDOW="day")
-        asked = chance.randrange(1, 59)
-        running.wait_until(lambda before=before, asked=asked: len(server.requests) >= before + asked)
-        time.sleep(chance.uniform(0, 0.03))
-        running.process.send_signal(number)
-        finished = machine.end(running)
+        _, finished = interrupt_extract(machine, server, random.Random(f"interrupt {seed}"))
         codes[finished.code] += 1
         # All may be landed by the time the signal comes.
         assert finished.code in (130, 0), f"seed {seed}: {finished.out}"
