@@ -8,6 +8,7 @@ optimize: $(READY) ## Generate both data sets, run both optimizations; results a
 	$(BIN)/python optimization/generate_hotels.py dataset_memory_optimization.csv
 	$(BIN)/python optimization/speed.py dataset_speed_optimization.csv --out $(OPTIMIZED)/dataset_speed_optimization_distance.csv
 	$(BIN)/python optimization/speed.py dataset_speed_optimization.csv --compare --chart $(OPTIMIZED)/speed_ladder.png | tee $(OPTIMIZED)/speed_ladder.txt
+	@rm -f $(OPTIMIZED)/schema.json # one that is there would be followed
 	$(BIN)/python optimization/memory.py dataset_memory_optimization.csv --out $(OPTIMIZED)/optimized.parquet \
 		--picture $(OPTIMIZED)/memory_columns.png --schema $(OPTIMIZED)/schema.json | tee $(OPTIMIZED)/memory_usable.txt
 	$(BIN)/python optimization/memory.py dataset_memory_optimization.csv --level packed | tee $(OPTIMIZED)/memory_packed.txt
