@@ -1,5 +1,6 @@
 # Everything a person or CI does here. `make help` lists it.
 SHELL := /bin/bash
+.SHELLFLAGS := -eo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
