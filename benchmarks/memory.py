@@ -94,17 +94,17 @@ def loaders(path: str, encoding: str) -> dict[str, Callable[[], Any]]:
         return df.with_columns(pl.col(pl.String).cast(pl.Categorical))
 
     def klib() -> Any:
-        import klib as library  # type: ignore[import-untyped]
+        import klib as library
 
         return library.convert_datatypes(pandas_default())
 
     def df_compress() -> Any:
-        import df_compress as library  # type: ignore[import-untyped]
+        import df_compress as library
 
         return library.compress(pandas_default())
 
     def diet() -> Any:
-        import dietpandas as library  # type: ignore[import-untyped]
+        import dietpandas as library
 
         return library.diet(pandas_objects())  # it does not know the str dtype of pandas 3
 
