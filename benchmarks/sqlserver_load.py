@@ -109,7 +109,7 @@ def pyodbc_connection(settings: Settings) -> Any:
 
 
 def to_sql(settings: Settings, rows: int) -> float:
-    import sqlalchemy
+    sqlalchemy = importlib.import_module("sqlalchemy")
 
     # Whole numbers with nulls as such: as floats, which pandas makes of them by itself, they would lose digits.
     frame = source(rows).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)

@@ -187,6 +187,7 @@ def test_a_series_kept_up_to_date_must_reach_the_present(
         (ago(days=800), "2018-02-01", "pass"),
         (None, None, "pass"),
     ],
+    ids=["fresh", "late", "stale", "historical", "nothing landed"],
 )
 def test_source_freshness_judges_only_series_kept_up_to_date(
     warehouse: Warehouse, checked: str | None, end: str | None, status: str
