@@ -203,6 +203,8 @@ def _indicators(warehouse: Warehouse, runs: list[dict[str, Any]]) -> list[dict[s
     answered: dict[int, datetime] = dict(
         warehouse.rows(f"select indicator_id, max(checked_at_utc) from {landing.CHECKS} group by indicator_id")
     )
+    # Once asked for without an end, as dbt's freshness has it: a later run for a past span must not silence the alarm.
+    kept = {row[0] for row in warehouse.rows(f"select indicator_id from {landing.RUNS} where requested_end is null")}
     newest: dict[int, datetime] = {}
     if warehouse.exists(PERIODS):
         sql = f"select indicator_id, max(period_start_utc) from {warehouse.sql_name(PERIODS)} group by indicator_id"
@@ -221,7 +223,7 @@ def _indicators(warehouse: Warehouse, runs: list[dict[str, Any]]) -> list[dict[s
         {
             "id": run["indicator_id"],
             "name": names.get(run["indicator_id"], "not registered"),
-            "kept_up_to_date": run["requested_end"] is None,
+            "kept_up_to_date": run["indicator_id"] in kept,
             "last_run_status": run["status"],
             "last_run_started_at_utc": run["started_at_utc"],
             "last_answer_at_utc": answered.get(run["indicator_id"]),
@@ -244,9 +246,8 @@ def _last_build(warehouse: Warehouse) -> dict[str, Any] | None:
     )
     if last is None:
         return None
-    broken = warehouse.rows(
-        f"select name from {results} where invocation_id = ? and status in ('error', 'fail') order by name", (last[0],)
-    )
+    failed = f"select name from {results} where invocation_id = ? and status in ('error', 'fail') order by name"
+    broken = list(warehouse.rows(failed, (last[0],)))
     published = warehouse.value(
         f"select max(run_started_at_utc) from {results} where name = ? and status = 'success'", (MART_MODEL,)
     )
