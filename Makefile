@@ -60,11 +60,11 @@ lint: $(READY) ## ruff, mypy, sqlfluff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/analyses
+	ESIOS_TARGET=duckdb ESIOS_DUCKDB_PATH=:memory: $(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/analyses
 
 .PHONY: test
 test: lint ## Lint, then every test
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 .PHONY: lock
 lock: $(READY) ## Renew requirements.lock from pyproject.toml

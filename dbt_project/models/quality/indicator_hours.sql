@@ -19,7 +19,7 @@ with last_judged as (
         id as indicator_id,
         0 as response_id
     from {{ ref('esios_indicators') }}
-{% endif %}
+    {% endif %}
 ),
 
 touched_hours as (

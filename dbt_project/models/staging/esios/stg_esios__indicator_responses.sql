@@ -66,7 +66,7 @@ staged_before as (
     {% if is_incremental() %}
     select coalesce(max(response_id), 0) as last_response_id from {{ this }}
     {% else %}
-        select 0 as last_response_id
+    select 0 as last_response_id
     {% endif %}
 )
 
