@@ -200,13 +200,16 @@ def tables_with_secrets(path: Path) -> list[str]:
     except duckdb.Error:  # damaged on purpose: its bytes are searched all the same
         return []
     with connection:
-        columns = connection.execute(
-            "select schema_name, table_name, column_name from duckdb_columns() where not internal"
+        texts = connection.execute(
+            "select schema_name, table_name, list(column_name) from duckdb_columns() where not internal"
+            " and (data_type like '%VARCHAR%' or data_type in ('JSON', 'BLOB')) group by all"
         ).fetchall()
         found = []
-        for schema, table, column in columns:
-            schema_name, table_name, name = (part.replace('"', '""') for part in (schema, table, column))
-            sql = f'select 1 from "{schema_name}"."{table_name}" where contains(cast("{name}" as varchar), ?) limit 1'
-            if any(connection.execute(sql, [secret]).fetchall() for secret in SECRETS):
-                found.append(f"{path}: {schema}.{table}.{column}")
+        for schema, table, columns in texts:
+            schema_name, table_name, *names = (part.replace('"', '""') for part in (schema, table, *columns))
+            words = ", ".join(f'cast("{name}" as varchar)' for name in names)
+            secret_in = " or ".join(f"contains(concat_ws(' ', {words}), ?)" for _ in SECRETS)
+            sql = f'select 1 from "{schema_name}"."{table_name}" where {secret_in} limit 1'
+            if connection.execute(sql, SECRETS).fetchall():
+                found.append(f"{path}: {schema}.{table}")
         return found

@@ -38,7 +38,7 @@ def test_the_search_finds_a_secret_in_words_bytes_names_and_compressed_tables(tm
     found = here.found_secrets()
     assert found[0] == "what a command said"
     names = {Path(place).name for place in found}
-    assert {"dbt.log", "utf-16.log", f"{KEY}.txt", "esios.duckdb: main.noted.words"} <= names
+    assert {"dbt.log", "utf-16.log", f"{KEY}.txt", "esios.duckdb: main.noted"} <= names
 
 
 def process_list() -> list[str]:
