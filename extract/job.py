@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -75,7 +76,7 @@ def build(settings: Settings, *, quiet: bool = False) -> list[str]:
     command = [sys.executable, "-m", "extract.dbt_command", *options, "build", "--exclude-resource-type", "unit_test"]
     results = Path(environment.get("DBT_TARGET_PATH", PROJECT / "target")) / "run_results.json"
     results.unlink(missing_ok=True)
-    code = subprocess.run(command, env=environment, stdout=sys.stderr, check=False).returncode
+    code = _run_uninterrupted(command, environment)
     if not results.is_file():
         raise WarehouseError("dbt could not begin", "read its message above; nothing was built")
     # The hook that keeps the results is no part of the build: that it failed is told by dbt, and stops nothing.
@@ -91,6 +92,24 @@ def build(settings: Settings, *, quiet: bool = False) -> list[str]:
     if code and not failed and all(node["status"] != "error" for node in everything):
         raise WarehouseError(f"dbt ended with {code}", "read its message above")
     return failed
+
+
+def _run_uninterrupted(command: list[str], environment: dict[str, str]) -> int:
+    """Run dbt with its output on stderr, deaf to Ctrl-C, which reaches it as well as us: it would print tracebacks.
+
+    An interrupt ends it by SIGTERM, without a word; the warehouse rolls back what was open.
+    """
+
+    def ignore_interrupts() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    # No other thread of ours runs by now, so that code between fork and exec is safe.
+    with subprocess.Popen(command, env=environment, stdout=sys.stderr, preexec_fn=ignore_interrupts) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            raise
 
 
 def _name(node: dict[str, Any]) -> str:
