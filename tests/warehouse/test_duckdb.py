@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import duckdb
@@ -123,7 +124,14 @@ def test_the_longest_wait_is_a_setting(path: Path) -> None:
     connect(settings).close()
 
 
-@pytest.mark.parametrize("content", [b"", b"hello\n" * 3000, os.urandom(300_000)])
+def test_an_empty_file_was_cut_off_while_it_was_made_and_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    path.touch()
+    with DuckDB(path) as warehouse:
+        assert warehouse.value("select 1") == 1
+
+
+@pytest.mark.parametrize("content", [b"hello\n" * 3000, Random(1).randbytes(300_000)], ids=["text", "noise"])
 def test_a_file_that_is_no_database_is_told_so(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "w.duckdb"
     path.write_bytes(content)
