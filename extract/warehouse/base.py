@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar
 
 from extract.errors import UsageError, WarehouseError
-from extract.warehouse.tables import Column, Key, Rows, TableName, Upserted, missing_table
+from extract.warehouse.tables import ROW_NUMBER, Column, Key, Rows, TableName, Upserted, missing_table
 
 if TYPE_CHECKING:  # heavy: a command that moves no frames must not pay for them
     import pandas as pd
@@ -25,8 +25,6 @@ if TYPE_CHECKING:  # heavy: a command that moves no frames must not pay for them
 T = TypeVar("T")
 Data: TypeAlias = "pd.DataFrame | pa.Table | pa.RecordBatchReader | Iterable[pa.RecordBatch] | Source"
 RAW_SCHEMA = "raw_esios"
-# Added to every staging table: the 1-based number of the data row, so that a fault found by SQL can name it.
-ROW_NUMBER = "_esios_row_number"
 
 
 class Warehouse(ABC):

@@ -18,7 +18,7 @@ from decimal import Decimal, InvalidOperation, localcontext
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from extract.errors import UsageError
-from extract.warehouse.tables import Column, Kind
+from extract.warehouse.tables import ROW_NUMBER, Column, Kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -574,8 +574,6 @@ class Plan:
         `required`: columns that must not be null although the table would take it (an upsert's key).
         """
         import pyarrow as pa
-
-        from extract.warehouse.base import ROW_NUMBER
 
         start = 1
         names = [*(column.name for column in self.columns), ROW_NUMBER]

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import duckdb
 
 from extract.errors import EsiosError, UsageError, WarehouseError
-from extract.warehouse.base import RAW_SCHEMA, ROW_NUMBER, Warehouse
-from extract.warehouse.tables import Column, Key, Kind, Rows, TableName
+from extract.warehouse.base import RAW_SCHEMA, Warehouse
+from extract.warehouse.tables import ROW_NUMBER, Column, Key, Kind, Rows, TableName
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -19,8 +19,8 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from extract.errors import EsiosError, WarehouseError
 from extract.warehouse import sqlserver_backend as driver
-from extract.warehouse.base import ROW_NUMBER, Warehouse
-from extract.warehouse.tables import Column, Key, Kind, Rows, TableName, Upserted
+from extract.warehouse.base import Warehouse
+from extract.warehouse.tables import ROW_NUMBER, Column, Key, Kind, Rows, TableName, Upserted
 
 if TYPE_CHECKING:
     import pandas as pd

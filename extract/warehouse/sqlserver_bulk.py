@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extract.warehouse.tables import Column, Kind
+from extract.warehouse.tables import ROW_NUMBER, Column, Kind
 
 ROWS_A_SEND = 10_000
 BYTES_A_SEND = 8 * 1024 * 1024
@@ -359,7 +359,6 @@ class Race:
 
 def probe_batch(columns: Sequence[Column], escapes: bool = True) -> pa.RecordBatch:
     """A few rows of the values that a wrong way is most likely to alter, in `columns` and a row number."""
-    from extract.warehouse.base import ROW_NUMBER
     from extract.warehouse.columns import arrow_type
 
     hard: dict[Kind, list[Any]] = {

@@ -10,6 +10,8 @@ from typing import Any
 
 from extract.errors import UsageError
 
+# Added to every staging table: the 1-based number of the data row, so that a fault found by SQL can name it.
+ROW_NUMBER = "_esios_row_number"
 _CLOSING = {'"': '"', "[": "]"}
 
 
