@@ -20,12 +20,7 @@ with new_answers as (
     where not exists (
             select 1
             from {{ this }} as staged
-            where staged.extracted_at_utc = landed.extracted_at_utc
-                and staged.indicator_id = landed.indicator_id
-                and staged.window_start_utc = landed.window_start_utc
-                and staged.window_end_utc = landed.window_end_utc
-                and staged.payload_sha256 = landed.payload_sha256
-                and staged.run_id = landed.run_id
+            where {{ same_answer('staged', 'landed') }}
         )
     {% endif %}
 ),
@@ -41,12 +36,7 @@ new_payloads as (
         {{ readable_json('landed.payload') }} as payload
     from new_answers
     inner join {{ source('raw_esios', 'indicator_responses') }} as landed
-        on new_answers.extracted_at_utc = landed.extracted_at_utc
-            and new_answers.indicator_id = landed.indicator_id
-            and new_answers.window_start_utc = landed.window_start_utc
-            and new_answers.window_end_utc = landed.window_end_utc
-            and new_answers.payload_sha256 = landed.payload_sha256
-            and new_answers.run_id = landed.run_id
+        on {{ same_answer('new_answers', 'landed') }}
 ),
 
 described as (

@@ -27,12 +27,7 @@ payloads as (
         coalesce({{ readable_json('landed.payload') }}, '{"indicator":{"values":[{}]}}') as payload
     from new_answers
     inner join {{ source('raw_esios', 'indicator_responses') }} as landed
-        on new_answers.extracted_at_utc = landed.extracted_at_utc
-            and new_answers.indicator_id = landed.indicator_id
-            and new_answers.window_start_utc = landed.window_start_utc
-            and new_answers.window_end_utc = landed.window_end_utc
-            and new_answers.payload_sha256 = landed.payload_sha256
-            and new_answers.run_id = landed.run_id
+        on {{ same_answer('new_answers', 'landed') }}
 ),
 
 entries as (
