@@ -33,6 +33,7 @@ class Status:
     rejected: list[dict[str, Any]] = field(default_factory=list)
     withdrawn: list[dict[str, Any]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
+    judged: bool = False  # whether dbt has built what names gaps and bad values
 
     @property
     def missing_hours(self) -> int:
@@ -63,9 +64,12 @@ class Status:
             lines.append(f"table      {MART} is not built yet (dbt build)")
         else:
             lines.append(table_text(self.table))
-        lines += [f"  {line}" for line in self.complaints()] or [
-            "complete   no hour that is due is missing, no value is bad"
-        ]
+        whole = (
+            "no hour that is due is missing, no value is bad"
+            if self.judged
+            else "not judged before the first dbt build"
+        )
+        lines += [f"  {line}" for line in self.complaints()] or [f"complete   {whole}"]
         for run in self.runs:
             lines.append(
                 f"run        {run['started_at_utc']:{_SECOND}} UTC {run['indicator_id']} {run['status']}: "
@@ -80,6 +84,7 @@ class Status:
             "source": self.source,
             "landed": self.landed,
             "table": self.table,
+            "judged": self.judged,
             "missing_hours": self.missing_hours,
             "gaps": self.gaps,
             "suspect": self.suspect,
@@ -101,6 +106,7 @@ def read_status(warehouse: Warehouse) -> Status:
         )[:LAST_RUNS]
     if warehouse.exists(MART):
         status.table = _table(warehouse)
+    status.judged = warehouse.exists(GAPS)
     status.gaps = _view(warehouse, GAPS, "id, gap_start_utc")
     status.suspect = _view(warehouse, SUSPECT, "id, datetime")
     # What a later answer has replaced is history: an alarm that never ends is none.

@@ -93,6 +93,9 @@ def test_status_tells_the_same_to_people_and_to_programs(done: tuple[Shell, Fini
 
 def test_extract_and_dbt_run_work_as_two_commands(shell: Shell) -> None:
     assert shell("make", "extract", "END=2017-01-31", "START=2017-01-01").code == 0
+    landed = shell.esios("status").out
+    assert "not judged before the first dbt build" in landed
+    assert "no hour that is due is missing" not in landed
     built = shell("dbt", "run")
     assert built.code == 0, built.out
     assert "744 rows" in shell.esios("status").out
