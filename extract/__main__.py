@@ -59,18 +59,9 @@ def _command(function: Callable[..., int | None]) -> Callable[..., None]:
             if as_json:
                 click.echo(json.dumps({"error": str(error), "exit_code": code}, ensure_ascii=False))
             click.echo(f"Error: {error}", err=True)
-        _leave(code)
+        sys.exit(code)
 
     return wrapped
-
-
-def _leave(code: int) -> None:
-    """Exit, without waiting for requests that are still under way: their answers are not wanted any more."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if any(thread.name.startswith("esios") for thread in threading.enumerate()):
-        os._exit(code)
-    sys.exit(code)
 
 
 def _print_json(document: Any) -> None:
@@ -330,7 +321,16 @@ def watch(
 def main() -> None:
     """The console script. SIGTERM ends a run as cleanly as Ctrl-C does."""
     signal.signal(signal.SIGTERM, _interrupt)
-    cli(prog_name="esios")
+    try:
+        cli(prog_name="esios")
+    except SystemExit as leaving:
+        # Here and not in a verb: only the process that is the command may end without waiting for requests that are
+        # still under way, whose answers are not wanted any more.
+        if any(thread.name.startswith("esios") for thread in threading.enumerate()):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(leaving.code if isinstance(leaving.code, int) else bool(leaving.code))
+        raise
 
 
 def _interrupt(*_: object) -> None:

@@ -99,6 +99,15 @@ def test_the_apis_failures_have_their_codes(shell: Shell, api: Api, fault: fault
     assert "sesame" not in finished.err + debug.err + as_json.out + as_json.err
 
 
+def test_a_verb_that_runs_inside_another_program_leaves_that_program_alone(shell: Shell) -> None:
+    script = (
+        "import threading, click.testing; from extract.__main__ import cli;"
+        "threading.Thread(target=threading.Event().wait, name='esios_0', daemon=True).start();"
+        "print('still here after', click.testing.CliRunner().invoke(cli, ['status']).exit_code)"
+    )
+    assert shell("python", "-c", script).out == "still here after 2\n"
+
+
 def test_a_damaged_warehouse_is_told_and_left_alone(shell: Shell, api: Api) -> None:
     file = shell.folder / "esios.duckdb"
     file.write_bytes(b"this is no database" * 1000)
