@@ -57,9 +57,11 @@ def run_job(settings: Settings, request: Request, out: Path, say: Callable[[str]
         say(f"── export: {MART} → {out}")
         export_table(warehouse, MART, out)
     outcome.exported = out
-    complaints = [*outcome.status.complaints(), *outcome.dbt_failures]
-    if complaints:
-        outcome.errors.append(DataIncomplete(f"{len(complaints)} faults in the data, each named above", ""))
+    # A test that found something says how often; the complaints say what. They are the same faults.
+    faults = outcome.status.complaints() or outcome.dbt_failures
+    if faults:
+        told = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        outcome.errors.append(DataIncomplete(f"{told} in the data, named above", ""))
     return outcome
 
 
