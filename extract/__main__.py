@@ -37,6 +37,20 @@ class _Day(click.ParamType[date]):
 DAY = _Day()
 
 
+class _Span(click.FloatRange):
+    """A length of time that a clock can count: FloatRange alone lets NaN through."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        span: float = super().convert(value, param, ctx)
+        if span != span:
+            self.fail(f"{value!r} is no length of time", param, ctx)
+        return span
+
+
+A_MONTH_OF_MINUTES = 31 * 24 * 60
+A_DAY_OF_SECONDS = 24 * 60 * 60
+
+
 def _command(function: Callable[..., int | None]) -> Callable[..., None]:
     """Give a verb `--json` and `--debug`, and turn the errors that a user can meet into a message and an exit code."""
 
@@ -59,18 +73,11 @@ def _command(function: Callable[..., int | None]) -> Callable[..., None]:
             if as_json:
                 click.echo(json.dumps({"error": str(error), "exit_code": code}, ensure_ascii=False))
             click.echo(f"Error: {error}", err=True)
-        _leave(code)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        sys.exit(code)
 
     return wrapped
-
-
-def _leave(code: int) -> None:
-    """Exit, without waiting for requests that are still under way: their answers are not wanted any more."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if any(thread.name.startswith("esios") for thread in threading.enumerate()):
-        os._exit(code)
-    sys.exit(code)
 
 
 def _print_json(document: Any) -> None:
@@ -290,9 +297,14 @@ def check(as_json: bool, days: int | None, metrics: Path | None, notify_url: str
 )
 @click.option("--once", is_flag=True, help="One look, then exit with its code: for cron, systemd timers and CronJobs.")
 @click.option(
-    "--every", type=click.FloatRange(min=0, min_open=True), metavar="MINUTES", help="Instead of by the clock."
+    "--every",
+    type=_Span(min=0, min_open=True, max=A_MONTH_OF_MINUTES),
+    metavar="MINUTES",
+    help="Instead of by the clock.",
 )
-@click.option("--jitter", type=click.FloatRange(min=0), default=120.0, show_default=True, metavar="SECONDS")
+@click.option(
+    "--jitter", type=_Span(min=0, max=A_DAY_OF_SECONDS), default=120.0, show_default=True, metavar="SECONDS"
+)
 @click.option(
     "--metrics", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Prometheus metrics too."
 )
@@ -330,7 +342,14 @@ def watch(
 def main() -> None:
     """The console script. SIGTERM ends a run as cleanly as Ctrl-C does."""
     signal.signal(signal.SIGTERM, _interrupt)
-    cli(prog_name="esios")
+    try:
+        cli(prog_name="esios")
+    except SystemExit as end:
+        # Requests that are still under way are not waited for: their answers are not wanted any more. Only here, where
+        # the process is our own: who calls `cli` from another program goes on.
+        if any(thread.name.startswith("esios") for thread in threading.enumerate()):
+            os._exit(end.code if isinstance(end.code, int) else bool(end.code))
+        raise
 
 
 def _interrupt(*_: object) -> None:
