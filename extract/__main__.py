@@ -37,6 +37,20 @@ class _Day(click.ParamType[date]):
 DAY = _Day()
 
 
+class _Span(click.FloatRange):
+    """A length of time that a clock can count: FloatRange alone lets NaN through."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        span: float = super().convert(value, param, ctx)
+        if span != span:
+            self.fail(f"{value!r} is no length of time", param, ctx)
+        return span
+
+
+A_MONTH_OF_MINUTES = 31 * 24 * 60
+A_DAY_OF_SECONDS = 24 * 60 * 60
+
+
 def _command(function: Callable[..., int | None]) -> Callable[..., None]:
     """Give a verb `--json` and `--debug`, and turn the errors that a user can meet into a message and an exit code."""
 
@@ -59,6 +73,8 @@ def _command(function: Callable[..., int | None]) -> Callable[..., None]:
             if as_json:
                 click.echo(json.dumps({"error": str(error), "exit_code": code}, ensure_ascii=False))
             click.echo(f"Error: {error}", err=True)
+        sys.stdout.flush()
+        sys.stderr.flush()
         sys.exit(code)
 
     return wrapped
@@ -281,9 +297,14 @@ def check(as_json: bool, days: int | None, metrics: Path | None, notify_url: str
 )
 @click.option("--once", is_flag=True, help="One look, then exit with its code: for cron, systemd timers and CronJobs.")
 @click.option(
-    "--every", type=click.FloatRange(min=0, min_open=True), metavar="MINUTES", help="Instead of by the clock."
+    "--every",
+    type=_Span(min=0, min_open=True, max=A_MONTH_OF_MINUTES),
+    metavar="MINUTES",
+    help="Instead of by the clock.",
 )
-@click.option("--jitter", type=click.FloatRange(min=0), default=120.0, show_default=True, metavar="SECONDS")
+@click.option(
+    "--jitter", type=_Span(min=0, max=A_DAY_OF_SECONDS), default=120.0, show_default=True, metavar="SECONDS"
+)
 @click.option(
     "--metrics", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Prometheus metrics too."
 )
@@ -323,13 +344,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         cli(prog_name="esios")
-    except SystemExit as leaving:
-        # Here and not in a verb: only the process that is the command may end without waiting for requests that are
-        # still under way, whose answers are not wanted any more.
+    except SystemExit as end:
+        # Requests that are still under way are not waited for: their answers are not wanted any more. Only here, where
+        # the process is our own: who calls `cli` from another program goes on.
         if any(thread.name.startswith("esios") for thread in threading.enumerate()):
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(leaving.code if isinstance(leaving.code, int) else bool(leaving.code))
+            os._exit(end.code if isinstance(end.code, int) else bool(end.code))
         raise
 
 

@@ -235,6 +235,8 @@ class EsiosClient:
             raise _Transient(f"the body came cut or broken ({_cause(error)})") from None
         except requests.exceptions.RequestException as error:
             raise ApiUnavailable(f"the request cannot be made ({_cause(error)})", "check ESIOS_BASE_URL") from None
+        except ValueError:  # requests looks at where a redirect leads, even where it does not follow
+            raise _Transient("it redirects to what is no address") from None
         self._count(label, bytes_received=size)
         return response, b"".join(chunks)
 
@@ -246,6 +248,8 @@ class EsiosClient:
             raise _Transient("the firewall in front of ESIOS blocks us (403 in HTML); the key is fine")
         if status in (408, 425, 429) or status >= 500:
             raise _Transient(f"it answers {status}", wait_s=retry_after_s(response.headers.get("Retry-After")))
+        if 200 < status < 300:
+            raise _Transient(f"it answers {status} in place of 200")
         if status != 200:
             raise ApiUnavailable(
                 f"ESIOS answered {status} for {urlsplit(url).path}", "check ESIOS_BASE_URL and the indicator"
@@ -299,20 +303,32 @@ def retry_after_s(header: str | None, now: datetime | None = None) -> float | No
 
 
 def parse(body: bytes) -> dict[str, Any] | None:
-    """A JSON object, or None. Strict: UTF-8, no NaN or Infinity (SQL engines refuse them too)."""
+    """A JSON object, or None. Strict: UTF-8, no NaN or Infinity (SQL engines refuse them), no key with two values."""
+    document = _json_value(body)
+    return document if isinstance(document, dict) else None
+
+
+def _json_value(body: bytes) -> Any:
     try:
-        document = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        return json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_unambiguous)
     except (ValueError, RecursionError):
         return None
-    return document if isinstance(document, dict) else None
 
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; `ValueError` where a key has two values: one engine would believe the first, another the last."""
+    found = dict(pairs)
+    if len(found) != len(pairs) and any(found[key] != value for key, value in pairs):
+        raise ValueError("a key has two values")
+    return found
+
+
 def _is_json(body: bytes) -> bool:
-    return parse(body) is not None
+    return _json_value(body) is not None
 
 
 def _values_shape(document: dict[str, Any], indicator_id: int) -> str | None:

@@ -23,6 +23,8 @@ TARGETS = ("duckdb", "sqlserver")
 MSSQL_BACKENDS = ("mssql-python", "pyodbc")
 # mssql-python carries Microsoft's driver in its wheel: no ODBC set-up on the machine.
 DEFAULT_MSSQL_BACKEND = "mssql-python"
+# What waits cannot wait for longer (sockets and events overflow), and nothing else is counted so high.
+_NO_NUMBER_BEYOND = 1e9
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class Settings:
 def configuration(environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> dict[str, str]:
     """The variables in force: `.env` below, the environment above; empty ones left out."""
     path = ROOT / ".env" if dotenv is None else dotenv
+    if path.is_dir():  # what a container makes of a mount whose source is missing
+        raise UsageError(f"{path} is a folder", "make it a readable UTF-8 file, or remove it")
     try:
         from_file = dotenv_values(path, interpolate=False) if path.is_file() else {}
     except (OSError, UnicodeDecodeError) as error:
@@ -115,7 +119,10 @@ def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path | N
 
 def _duckdb_path(text: str) -> Path:
     """The file's absolute path. dbt-duckdb reads it as a URL and puts the file's name into its SQL unescaped."""
-    path = ROOT / Path(text).expanduser()
+    try:
+        path = ROOT / Path(text).expanduser()
+    except RuntimeError:  # ~ or ~name, and nobody of that name has a home here
+        raise UsageError(f"ESIOS_DUCKDB_PATH is {text!r}, and there is no such home", "write the path out") from None
     if set(";?#") & set(str(path)) or set("'\"") & set(path.name):
         raise UsageError(
             f"ESIOS_DUCKDB_PATH is {text!r}, and dbt cannot build there",
@@ -231,9 +238,9 @@ def _number(
     bounds = f"from {low:g} to {high:g}" if high != float("inf") else f"of at least {low:g}"
     try:
         value = float(int(text)) if whole else float(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         value = float("nan")
-    if not low <= value <= high:
+    if not low <= value <= min(high, _NO_NUMBER_BEYOND):
         raise UsageError(f"{name} is {text!r}", f"set it to {kind} {bounds}")
     return value
 

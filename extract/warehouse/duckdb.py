@@ -163,12 +163,14 @@ class DuckDB(Warehouse):
 
     def _is_half_made(self) -> bool:
         """Whether the file ends within the headers: a process ended, or the disk was full, while it was made."""
+        if not self.path.is_file():  # a device or a pipe is never ours to remove
+            return False
         try:
             with self.path.open("rb") as file:
                 start = file.read(_HEADERS_BYTES)
         except OSError:
             return False
-        return len(start) < _HEADERS_BYTES and start[8:12] in (b"DUCK", b"")
+        return len(start) < _HEADERS_BYTES and (not start or start[8:12] == b"DUCK")
 
     def _cannot_open(self, error: duckdb.Error) -> WarehouseError:
         text = str(error)

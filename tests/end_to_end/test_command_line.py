@@ -122,3 +122,13 @@ def test_dbt_sees_the_settings_of_the_env_file(tmp_path: Path, shell: Shell) -> 
     finished = shell("dbt", "parse", ESIOS_TARGET="nonsense")
     assert finished.code == 2
     assert "ESIOS_TARGET is 'nonsense'" in finished.err
+
+
+def test_called_from_another_program_it_never_ends_that_program(shell: Shell) -> None:
+    # A thread of the caller's may have any name; only `main` owns the process, and only it may leave in a hurry.
+    script = (
+        "import simulator; from click.testing import CliRunner; from extract.__main__ import cli\n"
+        "with simulator.serve(): print('ended with', CliRunner().invoke(cli, ['status']).exit_code)"
+    )
+    finished = shell("python", "-c", script)
+    assert finished.out == "ended with 2\n"

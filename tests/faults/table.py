@@ -52,6 +52,7 @@ API = {
     "429 for too long": Fault(
         "429, `Retry-After` beyond our patience", 4, ("asked us to wait 7200 s", "it answers 429", AGAIN), NEXT_FILLS
     ),
+    "429 in the past": Fault("429, `Retry-After` as a date that is past", 0, ("windows answered",), PASSED),
     "refused": Fault("Connection refused", 4, ("no connection", "Connection refused", AGAIN), NOTHING),
     "no such host": Fault("The host's name is not known (DNS)", 4, ("no connection", AGAIN), NOTHING),
     "certificate": Fault(
@@ -64,10 +65,19 @@ API = {
     "cut": Fault("A body cut in half", 4, ("the body came cut or broken", AGAIN), NEXT_FILLS),
     "chunk": Fault("A chunked body cut within a chunk", 4, ("the body came cut or broken", AGAIN), NEXT_FILLS),
     "gzip": Fault("A broken gzip body", 4, ("the body came cut or broken", AGAIN), NEXT_FILLS),
+    "gzip cut": Fault("A gzip body cut in half", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
+    "204": Fault("204 or another 2xx", 4, ("it answers 204 in place of 200", AGAIN), NEXT_FILLS),
     "html": Fault("200 with HTML", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
     "nothing": Fault("200 with nothing in it", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
     "half JSON": Fault("200 with half a JSON", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
     "NaN": Fault("A bare NaN in the body", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
+    "nested": Fault("JSON nested too deep", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
+    "key twice": Fault(
+        "A key with two values in one object", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS
+    ),
+    "byte order mark": Fault(
+        "A byte order mark before the JSON", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS
+    ),
     "not UTF-8": Fault("A body that is not UTF-8", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
     "firewall": Fault("403 in HTML: the firewall", 4, ("firewall", "the key is fine", AGAIN), NEXT_FILLS),
     "key": Fault(
@@ -82,6 +92,11 @@ API = {
         "307 to another host", 4, ("redirects to another host", "the key was not sent there"),
         NEXT_FILLS + "; the other host is never asked",
     ),
+    "downgrade": Fault(
+        "A redirect from https to http", 4, ("redirects to another host", "the key was not sent there"),
+        NEXT_FILLS + "; the other address is never asked",
+    ),
+    "nowhere": Fault("A redirect to what is no address", 4, ("redirects to what is no address", AGAIN), NEXT_FILLS),
     "circle": Fault("A redirect in a circle", 4, ("redirects in a circle", AGAIN), NEXT_FILLS),
     "404": Fault("404", 4, ("ESIOS answered 404", "check ESIOS_BASE_URL and the indicator"), NEXT_FILLS),
     "no indicator": Fault("JSON without `indicator`", 4, ("after 3 tries", "no `indicator`"), NEXT_FILLS),
@@ -90,6 +105,10 @@ API = {
     "other id": Fault("The answer of another indicator", 4, ("indicator 461 instead of 460",), NEXT_FILLS),
     "no datetime": Fault("A value without `datetime`", 4, ("has no `datetime`",), NEXT_FILLS),
     "huge": Fault("A body of 200 MB", 4, ("larger than 64 MB and was not landed", "ESIOS_WINDOW=month"), NEXT_FILLS),
+    "gzip bomb": Fault(
+        "A small gzip body that unfolds to 200 MB", 4,
+        ("larger than 64 MB and was not landed", "ESIOS_WINDOW=month"), NEXT_FILLS,
+    ),
     "empty": Fault(
         "An empty answer", 0, ("windows answered",),
         "It is landed as it came; its hours are told as missing by the main job, and a later answer fills them",

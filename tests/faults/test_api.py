@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -47,15 +49,18 @@ def test_a_status_now_and_then_is_overcome(
 
 @pytest.mark.parametrize(
     ("fault", "wait_s"),
-    [("429 in seconds", 1.0), ("429 as a date", 1.0)],
+    [("429 in seconds", 1.0), ("429 as a date", 1.0), ("429 in the past", 0.0)],
 )
 def test_429_is_asked_again_when_the_server_says(
     machine: Machine, server: simulator.Server, undisturbed: list[Row], fault: str, wait_s: float
 ) -> None:
     # An HTTP date has whole seconds: two seconds ahead is one at least.
-    server.add(
-        faults.status(429, retry_after=1, times=1) if "seconds" in fault else faults.status(429, retry_date=2, times=1)
-    )
+    says = {
+        "429 in seconds": {"retry_after": 1},
+        "429 as a date": {"retry_date": 2},
+        "429 in the past": {"retry_date": -9},
+    }
+    server.add(faults.status(429, **says[fault], times=1))
     API[fault].check(machine.extract(ESIOS_CONCURRENCY="1"))
     first, second = server.requests[:2]
     assert (first.status, second.status) == (429, 200)
@@ -63,6 +68,15 @@ def test_429_is_asked_again_when_the_server_says(
     assert machine.landing() == undisturbed
 
 
+def body(content: bytes, *, gzipped: bool = False, **which: object) -> faults.Fault:
+    """200 with exactly these bytes, as a gzip body where they are one."""
+    headers = (("Content-Encoding", "gzip"),) if gzipped else ()
+    rule = faults.text(content, **which)
+    rule.reply = faults.Reply(200, content, headers=headers)
+    return rule
+
+
+ANSWER = b'{"indicator":{"id":460,"values":[]}}'
 STRIKES: dict[str, tuple[Make, dict[str, object]]] = {
     "500 for good": (faults.status, {"code": 500}),
     "502 for good": (faults.status, {"code": 502}),
@@ -74,10 +88,16 @@ STRIKES: dict[str, tuple[Make, dict[str, object]]] = {
     "cut": (faults.cut_body, {}),
     "chunk": (faults.broken_chunked, {}),
     "gzip": (faults.broken_gzip, {}),
+    "gzip cut": (body, {"content": gzip.compress(ANSWER * 1000)[:-60], "gzipped": True}),
+    "204": (faults.status, {"code": 204, "body": ""}),
     "html": (faults.html, {}),
     "nothing": (faults.text, {"body": ""}),
     "half JSON": (faults.text, {"body": '{"indicator": {"id": 460, "values": ['}),
     "NaN": (faults.nan, {}),
+    "nested": (faults.text, {"body": '{"indicator":' + "[" * 100_000 + "]" * 100_000 + "}"}),
+    "key twice": (faults.text, {"body": ANSWER[:-1] + b',"indicator":{"id":460,"values":[{}]}}'}),
+    "byte order mark": (faults.text, {"body": b"\xef\xbb\xbf" + ANSWER}),
+    "nowhere": (faults.redirect, {"url": "http://[::1"}),
     "not UTF-8": (faults.text, {"body": b'{"indicator": "\xff"}'}),
     "a list": (faults.text, {"body": "[]"}),
     "firewall": (faults.firewall, {}),
@@ -87,6 +107,7 @@ STRIKES: dict[str, tuple[Make, dict[str, object]]] = {
     "other id": (faults.other_id, {"id": 461}),
     "no datetime": (faults.missing_datetime, {}),
     "huge": (faults.huge_body, {"megabytes": 200}),
+    "gzip bomb": (body, {"content": gzip.compress(bytes(2**20)) * 200, "gzipped": True}),
 }
 
 
@@ -126,6 +147,17 @@ def test_the_key_does_not_follow_a_redirect_to_another_host(
         API["307"].check(machine.extract(ESIOS_CONCURRENCY="1"))
         assert other.requests == []
     assert machine.landing() == undisturbed[:1]
+    then_plain(machine, server, undisturbed)
+
+
+def test_the_key_does_not_follow_a_redirect_from_https_to_http(
+    machine: Machine, server: simulator.Server, certified: Certified, undisturbed: list[Row]
+) -> None:
+    certified.server.add(faults.redirect(f"{server.url}/indicators/460", covering=SECOND))
+    trusting = {"ESIOS_BASE_URL": certified.server.url, "REQUESTS_CA_BUNDLE": str(certified.authority)}
+    API["downgrade"].check(machine.extract(ESIOS_CONCURRENCY="1", **trusting))
+    assert server.requests == []
+    assert machine.landing() == undisturbed[:1], "a certificate that is vouched for is trusted"
     then_plain(machine, server, undisturbed)
 
 
@@ -186,15 +218,31 @@ def dripping() -> Iterator[str]:
         thread.join()
 
 
+@dataclass(frozen=True)
+class Certified:
+    """A server that speaks TLS, and the file of the authority that vouches for it."""
+
+    server: simulator.Server
+    authority: Path
+
+
 @pytest.fixture
-def untrusted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[simulator.Server]:
-    """A server whose certificate nobody vouches for."""
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certified]:
+    """A server whose certificate somebody vouches for."""
     folder: Path = tmp_path_factory.mktemp("certificate")
-    issued = trustme.CA().issue_cert("127.0.0.1")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    issued = authority.issue_cert("127.0.0.1")
     issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")
     issued.private_key_pem.write_to_path(folder / "key.pem")
     with simulator.serve(tls=(folder / "cert.pem", folder / "key.pem")) as server:
-        yield server
+        yield Certified(server, folder / "authority.pem")
+
+
+@pytest.fixture
+def untrusted(certified: Certified) -> simulator.Server:
+    """The same, where nobody here knows who vouches for it."""
+    return certified.server
 
 
 @pytest.mark.parametrize("fault", ["refused", "no such host", "certificate", "connect time-out", "trickle"])

@@ -62,6 +62,9 @@ def test_secrets_do_not_show_in_repr() -> None:
         ("ESIOS_CONCURRENCY", "0"),
         ("ESIOS_CONCURRENCY", "four"),
         ("ESIOS_REQUESTS_PER_SECOND", "nan"),
+        ("ESIOS_READ_TIMEOUT_S", "inf"),
+        ("ESIOS_BURST", "9" * 400),
+        ("ESIOS_DUCKDB_PATH", "~nobody-of-this-name/x.duckdb"),
         ("ESIOS_WINDOW", "decade"),
         ("MSSQL_PORT", "abc"),
         ("MSSQL_PORT", "70000"),
@@ -95,3 +98,8 @@ def test_sql_server_needs_to_know_where_and_who() -> None:
 def test_a_missing_key_is_told_with_both_ways_out() -> None:
     with pytest.raises(UsageError, match=r"ESIOS_API_KEY.*\.env.*make run"):
         require_api_key(load_settings({}, NOWHERE))
+
+
+def test_a_folder_in_place_of_the_file_of_settings_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder: make it a readable UTF-8 file, or remove it"):
+        load_settings({}, tmp_path)

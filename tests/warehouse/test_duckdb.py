@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import struct
 import subprocess
 import sys
@@ -131,7 +132,19 @@ def test_an_empty_file_was_cut_off_while_it_was_made_and_is_made_anew(tmp_path: 
         assert warehouse.value("select 1") == 1
 
 
-@pytest.mark.parametrize("content", [b"hello\n" * 3000, Random(1).randbytes(300_000)], ids=["text", "noise"])
+def test_a_device_in_place_of_the_file_is_told_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o666, Path(os.devnull).stat().st_rdev)
+    except OSError:
+        pytest.skip("only root may make a device")
+    assert "set ESIOS_DUCKDB_PATH" in failed(WarehouseError, lambda: DuckDB(path))
+    assert path.is_char_device()
+
+
+@pytest.mark.parametrize(
+    "content", [b"hello", b"hello\n" * 3000, Random(1).randbytes(300_000)], ids=["a word", "text", "noise"]
+)
 def test_a_file_that_is_no_database_is_told_so(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "w.duckdb"
     path.write_bytes(content)
