@@ -399,7 +399,10 @@ def _odd_days(warehouse: Warehouse, condition: str, since: dict[int, date]) -> l
 def _check_forecasts(forecasts: list[dict[str, Any]]) -> Check:
     """Only the newest judged day, and only its alerts: a warning is for the report."""
     problems = [
-        Problem(f"forecast {row['forecast']}", f"{row['forecast']} on {_day(row['madrid_day'])}: {row['alerts']}")
+        Problem(
+            f"forecast {row['forecast']} {row['actual_indicator_id']}",
+            f"{row['forecast']} on {_day(row['madrid_day'])}: {row['alerts']}",
+        )
         for row in forecasts
         if row["alert_level"] == "alert"
     ]

@@ -190,7 +190,7 @@ def test_a_forecast_that_alerts_fails_the_check_and_a_warning_does_not(tmp_path:
         " from quality_esios.indicator_hours where indicator_id = 1293 and madrid_day = '2020-12-31'"
     )
     told = {one.name: one for one in check(copy).checks}["forecasts"]
-    assert [problem.key for problem in told.problems] == ["forecast mine"]
+    assert [problem.key for problem in told.problems] == ["forecast mine 1293"]
     assert told.problems[0].text.startswith("mine on 2020-12-31: MAPE 100.0 %, alert above 10.0 %")
 
 
