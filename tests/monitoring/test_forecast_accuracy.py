@@ -193,6 +193,17 @@ def two_days(warehouse: Warehouse, factor: float) -> pd.DataFrame:
     return table
 
 
+def test_a_prediction_of_a_days_average_is_judged_by_the_bias_of_its_day(tmp_path: Path) -> None:
+    warehouse = made.judged(tmp_path)
+    table = two_days(warehouse, 1.0)
+    table["predicted"] = 27_000.0
+    predict(warehouse, table)
+    found = frame(warehouse, "forecast_accuracy_daily").set_index("madrid_day")
+    for day, group in table.groupby("day"):
+        error_of_the_average = 27_000.0 - group["actual"].mean()
+        assert found.loc[pd.Timestamp(day), "bias"] == pytest.approx(error_of_the_average, rel=1e-12)
+
+
 def test_alerts_say_why(tmp_path: Path) -> None:
     warehouse = made.judged(tmp_path)
     table = two_days(warehouse, 1.2)
