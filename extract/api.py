@@ -310,9 +310,13 @@ def parse(body: bytes) -> dict[str, Any] | None:
 
 def _json_value(body: bytes) -> Any:
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_unambiguous)
+        value = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_unambiguous)
+        if b"\\ud" in body.lower():
+            # Half a surrogate pair is no text: DuckDB would not read a word of the whole body.
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         return None
+    return value
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -515,7 +515,7 @@ const page = {
       return [values(row), reasons(row), row.text || ""].filter(Boolean).join(" · ");
     };
     const columns = ["kind", "indicator", "first_utc", "last_utc", "first_madrid", "last_madrid", "hours", "detail"];
-    const kinds = { hours: "number", detail: "wide" };
+    const kinds = { first_utc: "time", last_utc: "time", first_madrid: "time", last_madrid: "time", hours: "number", detail: "wide" };
     return show("faults-table", table(words.text("faults.caption"), columns.map((name) => [words.text(`column.${name}`), kinds[name]]),
       faults.rows.map((row) => [words.text(`kind.${row.kind}`), String(row.id), utc(row.first_utc), utc(row.last_utc), row.first_madrid || "", row.last_madrid || "", words.number(row.hours), detail(row)])));
   },
