@@ -23,6 +23,7 @@ import tenacity
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from extract.errors import ApiUnavailable, KeyRefused
+from extract.prompt_adapter import PromptAdapter
 from extract.settings import ApiSettings, is_loopback
 
 ACCEPT = "application/json; application/vnd.esios-api-v1+json"
@@ -121,7 +122,7 @@ class EsiosClient:
         self._session.headers.update(
             {"Accept": ACCEPT, "Content-Type": "application/json", "User-Agent": USER_AGENT, "x-api-key": settings.key}
         )
-        adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=settings.concurrency)
+        adapter = PromptAdapter(settings.read_timeout_s, pool_connections=1, pool_maxsize=settings.concurrency)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         # Without an auth of our own, requests would look one up in ~/.netrc and add it.

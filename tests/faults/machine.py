@@ -124,6 +124,11 @@ class Machine(Shell):
         """`dbt run`, or another verb."""
         return self("dbt", "--no-use-colors", verb, **more)
 
+    def build_mart(self) -> None:
+        """Bring the published table up to date, and what it is made of: half the time of a whole `dbt run`."""
+        finished = self("dbt", "--no-use-colors", "run", "--select", "+demand_forecast_esios")
+        assert finished.code == 0, finished.out
+
     def rows(self, sql: str) -> list[Row]:
         """What the warehouse answers; an empty list while there is none."""
         if not self.warehouse.exists():

@@ -61,6 +61,9 @@ API = {
     "connect time-out": Fault("No connection in time", 4, ("no connection or no answer in time", AGAIN), NOTHING),
     "read time-out": Fault("No answer in time", 4, ("no connection or no answer in time", AGAIN), NEXT_FILLS),
     "trickle": Fault("An answer that drips in", 4, ("trickles in too slowly", AGAIN), NOTHING),
+    "dripping head": Fault(
+        "Headers that drip in", 4, ("no connection or no answer in time", AGAIN), NOTHING
+    ),
     "reset": Fault("Connection reset", 4, ("no connection or no answer in time", AGAIN), NEXT_FILLS),
     "cut": Fault("A body cut in half", 4, ("the body came cut or broken", AGAIN), NEXT_FILLS),
     "chunk": Fault("A chunked body cut within a chunk", 4, ("the body came cut or broken", AGAIN), NEXT_FILLS),
@@ -354,9 +357,9 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
      "4, what it answered, after how many tries, and which windows are missing",
      "the windows that answered; the next run fetches the others; the key went nowhere else",
      "500 for good, 502 for good, 503 for good, 504 for good, 429 for too long, refused, no such host, certificate,"
-     " connect time-out, read time-out, trickle, reset, cut, chunk, gzip, gzip cut, 204, html, nothing, half JSON, NaN,"
-     " nested, key twice, byte order mark, not UTF-8, firewall, 307, downgrade, nowhere, circle, 404, no indicator,"
-     " a list, values, other id, no datetime, huge, gzip bomb"),
+     " connect time-out, read time-out, trickle, dripping head, reset, cut, chunk, gzip, gzip cut, 204, html, nothing,"
+     " half JSON, NaN, nested, key twice, byte order mark, not UTF-8, firewall, 307, downgrade, nowhere, circle,"
+     " 404, no indicator, a list, values, other id, no datetime, huge, gzip bomb"),
     ("the key is refused (401, 403 in JSON)", "3 at the first answer: set ESIOS_API_KEY in .env",
      "what was landed before", "key, 401"),
     ("an empty answer", "the hours named as missing, 1 by the main job", "it is landed; a later answer fills the hours",
