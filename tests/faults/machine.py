@@ -182,7 +182,7 @@ class Machine(Shell):
 class ProcessList:
     """The command lines of every process while the tests run, as anybody on the machine may read them."""
 
-    def __init__(self, pause_s: float = 0.1, secrets: Sequence[str] = SECRETS) -> None:
+    def __init__(self, pause_s: float = 0.2, secrets: Sequence[str] = SECRETS) -> None:
         self.seen: set[bytes] = set()
         self._pause_s, self._secrets = pause_s, secrets
         self._ended = threading.Event()
