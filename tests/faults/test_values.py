@@ -158,9 +158,6 @@ def story(workplace: Machine, worker_server: simulator.Server) -> Iterator[Story
     assert workplace.found_secrets() == []
 
 
-pytestmark = pytest.mark.xdist_group("values")
-
-
 @pytest.mark.parametrize("fault", KEPT_OUT)
 def test_what_cannot_be_used_is_kept_out_named_and_replaced_by_the_next_good_answer(story: Story, fault: str) -> None:
     VALUES[fault].check(story.stages["spoilt"])

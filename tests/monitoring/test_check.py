@@ -22,8 +22,6 @@ from extract.check import Report, run_check
 from extract.errors import UsageError
 from extract.settings import Settings, load_settings
 
-pytestmark = pytest.mark.xdist_group("quality")
-
 NOW = datetime(2021, 6, 5, 12, 0)
 SECRET = "T0PSECRET"
 

@@ -22,8 +22,6 @@ from extract.load import load_file
 from extract.settings import load_settings
 from extract.warehouse import connect
 
-pytestmark = pytest.mark.xdist_group("quality")
-
 NAME = "my_model"
 MADRID = "Europe/Madrid"
 
