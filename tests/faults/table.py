@@ -341,7 +341,12 @@ PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
         "the next run is complete and ends with 0.",
         VALUES,
     ),
-    "Processes": ("Killed, interrupted, or in each other's way.", PROCESS),
+    "Processes": (
+        "Killed, interrupted, or in each other's way. DuckDB 2.0 rewrites its first block in place whenever the file "
+        "is closed: a `SIGKILL` within that write (one of some 280 that were tried) leaves a damaged file, which the "
+        "next command names (5). Keep a backup of a DuckDB file that matters, or use SQL Server.",
+        PROCESS,
+    ),
     "The disk and the file": ("Nothing half-done is ever kept.", DISK),
     "Configuration and input": ("Told before anything is asked or written.", INPUT),
 }
