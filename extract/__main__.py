@@ -302,9 +302,7 @@ def check(as_json: bool, days: int | None, metrics: Path | None, notify_url: str
     metavar="MINUTES",
     help="Instead of by the clock.",
 )
-@click.option(
-    "--jitter", type=_Span(min=0, max=A_DAY_OF_SECONDS), default=120.0, show_default=True, metavar="SECONDS"
-)
+@click.option("--jitter", type=_Span(min=0, max=A_DAY_OF_SECONDS), default=120.0, show_default=True, metavar="SECONDS")
 @click.option(
     "--metrics", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Prometheus metrics too."
 )

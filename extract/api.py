@@ -23,6 +23,7 @@ import tenacity
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from extract.errors import ApiUnavailable, KeyRefused
+from extract.prompt_adapter import PromptAdapter
 from extract.settings import ApiSettings, is_loopback
 
 ACCEPT = "application/json; application/vnd.esios-api-v1+json"
@@ -121,7 +122,7 @@ class EsiosClient:
         self._session.headers.update(
             {"Accept": ACCEPT, "Content-Type": "application/json", "User-Agent": USER_AGENT, "x-api-key": settings.key}
         )
-        adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=settings.concurrency)
+        adapter = PromptAdapter(settings.read_timeout_s, pool_connections=1, pool_maxsize=settings.concurrency)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         # Without an auth of our own, requests would look one up in ~/.netrc and add it.
@@ -310,9 +311,13 @@ def parse(body: bytes) -> dict[str, Any] | None:
 
 def _json_value(body: bytes) -> Any:
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_unambiguous)
+        value = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_unambiguous)
+        if b"\\ud" in body.lower():
+            # Half a surrogate pair is no text: DuckDB would not read a word of the whole body.
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         return None
+    return value
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -352,14 +352,34 @@ def _check_completeness(warehouse: Warehouse, since: dict[int, date]) -> Check:
                 continue
             hours += gap["hours"]
             problems.append(Problem(f"gap {gap['id']} {gap['gap_start_utc']:{_HOUR}}", f"missing: {gap_text(gap)}"))
-    for row in _odd_days(warehouse, "missing_hours > 0", since):
-        if row["indicator_id"] not in named:
-            hours += row["missing_hours"]
-            of_due = f"{row['missing_hours']} of {row['hours_due']} hours"
-            text = f"missing: {row['indicator_id']} {row['madrid_day']} (Madrid), {of_due}"
-            problems.append(Problem(f"gap {row['indicator_id']} {row['madrid_day']}", text))
+    unnamed = [row for row in _odd_days(warehouse, "missing_hours > 0", since) if row["indicator_id"] not in named]
+    for days in _spans_of_nothing(unnamed):
+        first, last = days[0], days[-1]
+        missing = sum(row["missing_hours"] for row in days)
+        hours += missing
+        when = f"{first['madrid_day']}" + (f" … {last['madrid_day']}" if len(days) > 1 else "")
+        of_due = f"{missing} of {sum(row['hours_due'] for row in days)} hours"
+        text = f"missing: {first['indicator_id']} {when} (Madrid), {of_due}"
+        problems.append(Problem(f"gap {first['indicator_id']} {first['madrid_day']}", text))
     told = f"{hours} hours are missing" if problems else "no hour that is due is missing"
     return Check("completeness", told, tuple(problems))
+
+
+def _spans_of_nothing(days: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The days in order, those in a row of which nothing is there together: an indicator may begin years later."""
+    spans: list[list[dict[str, Any]]] = []
+    for row in days:
+        before = spans[-1][-1] if spans else None
+        if (
+            before is not None
+            and before["indicator_id"] == row["indicator_id"]
+            and before["madrid_day"] + timedelta(days=1) == row["madrid_day"]
+            and all(one["missing_hours"] == one["hours_due"] for one in (before, row))
+        ):
+            spans[-1].append(row)
+        else:
+            spans.append([row])
+    return spans
 
 
 def _check_quality(warehouse: Warehouse, since: dict[int, date]) -> Check:
@@ -399,7 +419,10 @@ def _odd_days(warehouse: Warehouse, condition: str, since: dict[int, date]) -> l
 def _check_forecasts(forecasts: list[dict[str, Any]]) -> Check:
     """Only the newest judged day, and only its alerts: a warning is for the report."""
     problems = [
-        Problem(f"forecast {row['forecast']}", f"{row['forecast']} on {_day(row['madrid_day'])}: {row['alerts']}")
+        Problem(
+            f"forecast {row['forecast']} {row['actual_indicator_id']}",
+            f"{row['forecast']} on {_day(row['madrid_day'])}: {row['alerts']}",
+        )
         for row in forecasts
         if row["alert_level"] == "alert"
     ]

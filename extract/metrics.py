@@ -71,11 +71,11 @@ def gauges(report: Report) -> CollectorRegistry:
         began = _seconds(report.build["started_at_utc"])
         gauge("esios_last_build_timestamp_seconds", "When the last run of dbt began").set(began)
     for measure, text in _OF_FORECASTS.items():
-        known = {row["forecast"]: row[measure] for row in report.forecasts if row.get(measure) is not None}
-        if known:
-            one = gauge(f"esios_forecast_{measure}", text, ("forecast",))
-            for forecast, value in known.items():
-                one.labels(forecast).set(value)
+        judged = [row for row in report.forecasts if row.get(measure) is not None]
+        if judged:
+            one = gauge(f"esios_forecast_{measure}", text, ("forecast", "actual"))
+            for row in judged:
+                one.labels(row["forecast"], str(row["actual_indicator_id"])).set(row[measure])
     return registry
 
 

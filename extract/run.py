@@ -107,8 +107,12 @@ def extract(
             summary.runs.append(run)
             jobs += [_Job(indicator, run, window) for window in windows]
         session.release()
-        if jobs:
-            _work_through(settings, session, jobs, summary, now, quiet)
+        try:
+            if jobs:
+                _work_through(settings, session, jobs, summary, now, quiet)
+        except KeyboardInterrupt:  # after the last answer
+            summary.interrupted = True
+            session.renew()
         _close_runs(session, summary, now)
     return summary
 
@@ -192,8 +196,18 @@ def _record(summary: Summary, run: Run, error: EsiosError) -> None:
 
 
 def _close_runs(session: _Session, summary: Summary, now: Callable[[], datetime]) -> None:
+    """Write into the run log how the runs ended; an interrupt may come even now, and then it says so."""
+    try:
+        _write_ends(session, summary, now)
+    except KeyboardInterrupt:
+        summary.interrupted = True
+        session.renew()
+        _write_ends(session, summary, now)
+
+
+def _write_ends(session: _Session, summary: Summary, now: Callable[[], datetime]) -> None:
     for run in summary.runs:
-        if run.status == "running":
+        if run.status != "failed":
             run.status = "interrupted" if summary.interrupted else "succeeded"
         run.finished_at_utc = now()
     try:

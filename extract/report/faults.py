@@ -40,7 +40,7 @@ def list_faults(status: Status, judgement: Judgement | None, published: Set[int]
         "withdrawn", ((row["id"], row["datetime"], None, row["demand_forecast"]) for row in status.withdrawn)
     )
     rows += [_quarantined(row) for row in status.rejected]
-    rows += [row for day in (judgement.odd if judgement else ()) if (row := _day(day, day.id in published))]
+    rows += _days(judgement.odd if judgement else (), published)
     rows.sort(key=lambda row: (row["first_utc"] or "", row["kind"], row["id"]), reverse=True)
     return {"count": len(rows), "rows": rows[:SHOWN]}
 
@@ -85,6 +85,26 @@ def _quarantined(row: dict[str, Any]) -> dict[str, Any]:
     found = _span("quarantined", row["indicator_id"], at, at, 1)
     value = "null" if row["value_text"] is None else row["value_text"]
     return found | {"reasons": [row["rejected_because"]], "text": f"{row['datetime_text']} = {value}"}
+
+
+def _days(odd: Iterable[OddDay], published: Set[int]) -> list[dict[str, Any]]:
+    """A row an odd day; days in a row of which nothing is there are one row: an indicator may begin years later."""
+    rows: list[dict[str, Any]] = []
+    whole_until: tuple[int, datetime] | None = None
+    for day in sorted(odd, key=lambda day: (day.id, day.day)):
+        row = _day(day, day.id in published)
+        if row is None:
+            continue
+        start, end = midnight_utc(day.day), midnight_utc(day.day + DAY)
+        is_whole = row["reasons"] == [f"{row['hours']} of {row['hours']} hours missing"]
+        if is_whole and whole_until == (day.id, start):
+            before = rows.pop()
+            hours = before["hours"] + row["hours"]
+            row |= {name: before[name] for name in ("first_utc", "first_madrid")}
+            row |= {"hours": hours, "reasons": [f"{hours} of {hours} hours missing"]}
+        whole_until = (day.id, end) if is_whole else None
+        rows.append(row)
+    return rows
 
 
 def _day(odd: OddDay, named_by_hour: bool) -> dict[str, Any] | None:

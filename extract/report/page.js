@@ -124,11 +124,14 @@ function hoursOfDay(day) {
   return hours;
 }
 
+/** Let the browser show what is there already: the state before the first chart, each chart before the next. */
+const pause = () => new Promise((resolve) => setTimeout(resolve));
+
 /* ---- the page ---- */
 let drawnAfter = 0; // ms from opening the file to the last chart
 
 const page = {
-  words: null, charts: null, series: FACTS.series.map((facts) => new Series(facts)), chosen: 0, judged: 0, actualSeries: new Map(), view: null, range: document.documentElement.clientWidth < 600 ? "7" : "30", day: null, busy: false,
+  words: null, charts: null, series: FACTS.series.map((facts) => new Series(facts)), chosen: 0, judged: 0, actualSeries: new Map(), view: null, turn: 0, range: document.documentElement.clientWidth < 600 ? "7" : "30", day: null, busy: false,
 
   get one() { return this.series[this.chosen] || null; },
   get forecasts() { return FACTS.monitoring ? FACTS.monitoring.forecasts : []; },
@@ -155,6 +158,7 @@ const page = {
   },
 
   async fill() {
+    const turn = this.turn += 1;
     delete document.documentElement.dataset.drawn;
     this.fillHead();
     this.fillState();
@@ -163,11 +167,11 @@ const page = {
     this.fillRuns();
     this.fillBuilds();
     this.fillDay();
-    await this.drawDemand();
-    await this.drawCalendar();
-    await this.drawWeek();
-    await this.drawRevisions();
-    await this.drawMonitoring();
+    for (const draw of ["drawDemand", "drawCalendar", "drawWeek", "drawRevisions", "drawMonitoring"]) {
+      await pause();
+      if (turn !== this.turn) return; // another language was chosen meanwhile
+      await this[draw]();
+    }
     document.documentElement.dataset.drawn = this.words.language;
     drawnAfter = drawnAfter || performance.now();
   },
@@ -515,7 +519,7 @@ const page = {
       return [values(row), reasons(row), row.text || ""].filter(Boolean).join(" · ");
     };
     const columns = ["kind", "indicator", "first_utc", "last_utc", "first_madrid", "last_madrid", "hours", "detail"];
-    const kinds = { hours: "number", detail: "wide" };
+    const kinds = { first_utc: "time", last_utc: "time", first_madrid: "time", last_madrid: "time", hours: "number", detail: "wide" };
     return show("faults-table", table(words.text("faults.caption"), columns.map((name) => [words.text(`column.${name}`), kinds[name]]),
       faults.rows.map((row) => [words.text(`kind.${row.kind}`), String(row.id), utc(row.first_utc), utc(row.last_utc), row.first_madrid || "", row.last_madrid || "", words.number(row.hours), detail(row)])));
   },

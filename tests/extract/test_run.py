@@ -268,3 +268,26 @@ def test_several_indicators_run_one_log_row_each(settings_for: MakeSettings) -> 
     assert counted == [(460, 1), (1293, 1)]
     logged = rows(settings, "select indicator_id, responses_landed, requests from raw_esios.extract_runs order by 1")
     assert logged == [(460, 1, 1), (1293, 1, 1)]
+
+
+def test_an_interrupt_while_the_run_log_is_written_is_in_the_run_log(settings_for: MakeSettings) -> None:
+    asked: list[datetime] = []
+
+    def clock() -> datetime:
+        """The last time that it is asked, it is when the run log is written."""
+        asked.append(datetime(2026, 1, 15, 10))
+        if len(asked) == calls:
+            raise KeyboardInterrupt
+        return asked[-1]
+
+    with simulator.serve() as server:
+        calls = -1
+        settings = settings_for(server)
+        extract(settings, YEAR, now=clock, quiet=True)
+        calls = len(asked)
+        asked.clear()
+        summary = extract(settings, Request([DEMAND], YEAR.start, YEAR.end, refresh=True), now=clock, quiet=True)
+    assert summary.interrupted
+    assert summary.windows_answered == 4
+    states = rows(settings, "select status from raw_esios.extract_runs order by finished_at_utc, status desc")
+    assert [state for (state,) in states] == ["succeeded", "interrupted"]

@@ -11,7 +11,7 @@ import pytest
 
 import simulator
 from tests.end_to_end.conftest import ROOT
-from tests.faults.machine import Machine, Row, files_with_secrets
+from tests.faults.machine import Machine, ProcessList, Row, files_with_secrets
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +19,14 @@ def worker_server() -> Iterator[simulator.Server]:
     """One simulated ESIOS for a worker."""
     with simulator.serve() as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def process_list() -> Iterator[ProcessList]:
+    """Looked at all the while: no command line of any process ever holds a secret."""
+    with ProcessList() as watched:
+        yield watched
+    assert watched.with_secrets() == []
 
 
 @pytest.fixture(scope="session", autouse=True)

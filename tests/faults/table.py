@@ -1,6 +1,6 @@
 """The table of faults: what goes wrong, what the user sees, what remains. The tests assert its rows, docs/ shows it.
 
-`python -m tests.faults.table` writes docs/faults.md anew.
+`python -m tests.faults.table` writes docs/faults.md and the README's table anew.
 """
 
 from __future__ import annotations
@@ -61,6 +61,9 @@ API = {
     "connect time-out": Fault("No connection in time", 4, ("no connection or no answer in time", AGAIN), NOTHING),
     "read time-out": Fault("No answer in time", 4, ("no connection or no answer in time", AGAIN), NEXT_FILLS),
     "trickle": Fault("An answer that drips in", 4, ("trickles in too slowly", AGAIN), NOTHING),
+    "dripping head": Fault(
+        "Headers that drip in", 4, ("no connection or no answer in time", AGAIN), NOTHING
+    ),
     "reset": Fault("Connection reset", 4, ("no connection or no answer in time", AGAIN), NEXT_FILLS),
     "cut": Fault("A body cut in half", 4, ("the body came cut or broken", AGAIN), NEXT_FILLS),
     "chunk": Fault("A chunked body cut within a chunk", 4, ("the body came cut or broken", AGAIN), NEXT_FILLS),
@@ -214,8 +217,14 @@ UNCHANGED = "The same table as without it"
 VALUES = {
     "null": Fault("null", 1, ("quarantined: 460", "the value is null"), QUARANTINED),
     "text": Fault("A text", 1, ("quarantined: 460", "value n/d (the value is not a number)"), QUARANTINED),
-    "NaN": Fault("NaN as a text", 1, ("quarantined: 460", "value NaN (the value is not a number)"), QUARANTINED),
+    "NaN as a text": Fault(
+        "NaN as a text", 1, ("quarantined: 460", "value NaN (the value is not a number)"), QUARANTINED
+    ),
     "1e400": Fault("1e400", 1, ("quarantined: 460", "value 1e400 (the value is not a number)"), QUARANTINED),
+    "10^400": Fault(
+        "An integer of 401 digits", 1, ("quarantined: 460", "(the value is not a number)"), QUARANTINED
+    ),
+    "boolean": Fault("true", 1, ("quarantined: 460", "value true (the value is not a number)"), QUARANTINED),
     "infinity": Fault("Infinity as a text", 1, ("quarantined: 460", "(the value is not a number)"), QUARANTINED),
     "object": Fault("An object for a number", 1, ("quarantined: 460", "(the value is not a number)"), QUARANTINED),
     "negative": Fault("A negative value", 1, ("suspect: 460", "-5 MW (out of range)"), PUBLISHED),
@@ -227,6 +236,7 @@ VALUES = {
         QUARANTINED,
     ),
     "the same twice": Fault("One hour twice with the same value", 1, ("── summary",), UNCHANGED),
+    "number as text": Fault("A number as a text", 1, ("── summary",), UNCHANGED),
     "unsorted": Fault("Unsorted", 1, ("── summary",), UNCHANGED),
     "areas": Fault(
         "Several areas", 1, ("quarantined: 460", "the area is not registered"),
@@ -236,6 +246,9 @@ VALUES = {
     "offset": Fault(
         "An offset that contradicts the zone", 1, ("quarantined: 460", "the offset contradicts Europe/Madrid"),
         QUARANTINED,
+    ),
+    "time as a number": Fault(
+        "A time as seconds since 1970", 1, ("quarantined: 460 1487000000", "the time cannot be read"), QUARANTINED
     ),
     "off the hour": Fault(
         "An instant off the hour", 1, ("quarantined: 460", "the instant is off the cadence"), QUARANTINED
@@ -328,10 +341,82 @@ PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
         "the next run is complete and ends with 0.",
         VALUES,
     ),
-    "Processes": ("Killed, interrupted, or in each other's way.", PROCESS),
+    "Processes": (
+        "Killed, interrupted, or in each other's way. DuckDB 2.0 rewrites its first block in place whenever the file "
+        "is closed: a `SIGKILL` within that write (one of some 280 that were tried) leaves a damaged file, which the "
+        "next command names (5). Keep a backup of a DuckDB file that matters, or use SQL Server.",
+        PROCESS,
+    ),
     "The disk and the file": ("Nothing half-done is ever kept.", DISK),
     "Configuration and input": ("Told before anything is asked or written.", INPUT),
 }
+
+
+# The README's table: faults that end alike are one row. Each fault is in one of them (test_table.py).
+SHORT: tuple[tuple[str, str, str, str], ...] = (
+    ("500, 502, 503, 504 or 429 now and then", "nothing but a count of retries", "everything is landed",
+     "500 now and then, 502 now and then, 503 now and then, 504 now and then, 429 in seconds, 429 as a date,"
+     " 429 in the past"),
+    ("the API is down, too slow, cut off or not to be trusted (5xx and 429 for good, DNS, TLS, time-outs, bodies cut in"
+     " half), or talks nonsense (HTML, the firewall's page, JSON of another shape, 200 MB, a redirect to another host)",
+     "4, what it answered, after how many tries, and which windows are missing",
+     "the windows that answered; the next run fetches the others; the key went nowhere else",
+     "500 for good, 502 for good, 503 for good, 504 for good, 429 for too long, refused, no such host, certificate,"
+     " connect time-out, read time-out, trickle, dripping head, reset, cut, chunk, gzip, gzip cut, 204, html, nothing,"
+     " half JSON, NaN, nested, key twice, byte order mark, not UTF-8, firewall, 307, downgrade, nowhere, circle,"
+     " 404, no indicator, a list, values, other id, no datetime, huge, gzip bomb"),
+    ("the key is refused (401, 403 in JSON)", "3 at the first answer: set ESIOS_API_KEY in .env",
+     "what was landed before", "key, 401"),
+    ("an empty answer", "the hours named as missing, 1 by the main job", "it is landed; a later answer fills the hours",
+     "empty"),
+    ("a catalogue that lost a name", "1 from `esios find`", "everything; extraction goes by id", "catalogue"),
+    ("values that cannot be read or believed: null, text, NaN, 1e400, two for one hour, an offset that contradicts the"
+     " zone, an unknown area", "1, each quarantined entry with its reason",
+     "the hour keeps its last good value, or is named as missing",
+     "null, text, NaN as a text, boolean, 1e400, 10^400, infinity, object, two values, areas, offset, off the hour,"
+     " no offset, time as a number"),
+    ("values that are absurd: negative, four times too high", "1, each hour named as suspect",
+     "published; the next good answer replaces them", "negative, four times"),
+    ("an hour that vanishes in a later answer", "1, named as withdrawn", "its last good value", "vanished"),
+    ("unsorted or repeated entries, a number as text, a wrong `datetime_utc`, a late revision", "nothing",
+     "the same table; a revision changes its hour alone",
+     "the same twice, unsorted, datetime_utc, number as text, revision"),
+    ("killed at any moment (`SIGKILL`)", "nothing", "what was committed, whole; the next run goes on",
+     "kill extract, kill build, kill export"),
+    ("interrupted (Ctrl-C, `SIGTERM`)", "130: run the same command again", "what was landed and built before",
+     "SIGINT, SIGTERM, SIGINT in build"),
+    ("two extracts at once, an extract during `dbt build`, the clock set back", "nothing: they wait for each other",
+     "each answer once, the last one landed counts", "two extracts, extract in build, clock"),
+    ("the warehouse is held, full, read-only, damaged, or of another version", "5 and what to do",
+     "the warehouse as it was; reading goes on where it can",
+     "held, full, full in build, read-only, newer, older, damaged"),
+    ("a warehouse cut off while it was made", "nothing", "it is made anew", "half-made"),
+    ("the disk is full during an export", "2: make room, or another place", "the old file, whole", "full in export"),
+    ("variables missing or wrong, dates out of order or in the future, unknown targets, indicators, tables, names with"
+     " quotes and `;--`", "2, which, where, and how to mend it", "everything; nothing was asked", ", ".join(
+         key for key in INPUT if key != "find")),
+    ("a name to find that nothing has", "1", "everything", "find"),
+)  # fmt: skip
+README = PAGE.parents[1] / "README.md"
+BEGIN, END = "<!-- faults: python -m tests.faults.table -->", "<!-- end of faults -->"
+
+
+def keys_of(row: tuple[str, str, str, str]) -> list[str]:
+    """The faults that a row of the README stands for."""
+    return [key.strip() for key in row[3].split(",")]
+
+
+def readme_table() -> str:
+    """The README's table."""
+    lines = ["| fault | the user sees | what remains |", "|---|---|---|"]
+    lines += [f"| {what} | {seen} | {remains} |" for what, seen, remains, _ in SHORT]
+    return "\n".join([BEGIN, *lines, END])
+
+
+def with_table(readme: str) -> str:
+    """The README with its table made anew."""
+    before, _, rest = readme.partition(BEGIN)
+    return before + readme_table() + rest.partition(END)[2]
 
 
 def page() -> str:
@@ -366,3 +451,4 @@ def page() -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), "utf-8")
+    README.write_text(with_table(README.read_text("utf-8")), "utf-8")

@@ -23,6 +23,7 @@ from tests.faults.table import API
 NAME = "Previsión diaria de la demanda eléctrica peninsular"
 # The second of the two windows; the first one is answered in any case.
 SECOND = "2017-02-10"
+IMPATIENT = {"ESIOS_CONNECT_TIMEOUT_S": "0.3", "ESIOS_READ_TIMEOUT_S": "0.5", "ESIOS_MAX_TRIES": "2"}
 Make = Callable[..., faults.Fault]
 
 
@@ -192,24 +193,32 @@ def deaf() -> Iterator[str]:
             caller.close()
 
 
+class Drip(BaseHTTPRequestHandler):
+    """Sends a byte of an endless body now and then, never slow enough for a read time-out."""
+
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+
+    def do_GET(self) -> None:
+        with suppress(OSError):
+            self.wfile.write(self.head)
+            while True:
+                self.wfile.write(b" ")
+                time.sleep(0.05)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+class DrippingHead(Drip):
+    """The same within a header."""
+
+    head = b"HTTP/1.1 200 OK\r\nServer: "
+
+
 @pytest.fixture
-def dripping() -> Iterator[str]:
-    """A server that promises a long body and sends a byte of it now and then, never slow enough for a read time-out."""
-
-    class Drip(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", "1000000")
-            self.end_headers()
-            with suppress(OSError):
-                while True:
-                    self.wfile.write(b" ")
-                    time.sleep(0.05)
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Drip) as listener:
+def dripping(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A server whose answers drip in."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), request.param) as listener:
         listener.daemon_threads = True
         thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -245,7 +254,7 @@ def untrusted(certified: Certified) -> simulator.Server:
     return certified.server
 
 
-@pytest.mark.parametrize("fault", ["refused", "no such host", "certificate", "connect time-out", "trickle"])
+@pytest.mark.parametrize("fault", ["refused", "no such host", "certificate", "connect time-out"])
 def test_an_api_that_cannot_be_reached_leaves_nothing_half_done(
     request: pytest.FixtureRequest, machine: Machine, server: simulator.Server, undisturbed: list[Row], fault: str
 ) -> None:
@@ -254,10 +263,20 @@ def test_an_api_that_cannot_be_reached_leaves_nothing_half_done(
         "no such host": lambda: "https://no-such-host.invalid",
         "certificate": lambda: str(request.getfixturevalue("untrusted").url),
         "connect time-out": lambda: str(request.getfixturevalue("deaf")),
-        "trickle": lambda: str(request.getfixturevalue("dripping")),
     }[fault]()
-    patience = {"ESIOS_CONNECT_TIMEOUT_S": "0.3", "ESIOS_READ_TIMEOUT_S": "0.5", "ESIOS_MAX_TRIES": "2"}
-    API[fault].check(machine.extract(ESIOS_BASE_URL=url, **patience))
+    API[fault].check(machine.extract(ESIOS_BASE_URL=url, **IMPATIENT))
+    assert machine.landing() == []
+    assert machine.run_states() == ["failed"]
+    then_plain(machine, server, undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("fault", "dripping"), [("trickle", Drip), ("dripping head", DrippingHead)], indirect=["dripping"]
+)
+def test_an_answer_that_drips_in_is_not_waited_for(
+    machine: Machine, server: simulator.Server, undisturbed: list[Row], fault: str, dripping: str
+) -> None:
+    API[fault].check(machine.extract(ESIOS_BASE_URL=dripping, **IMPATIENT))
     assert machine.landing() == []
     assert machine.run_states() == ["failed"]
     then_plain(machine, server, undisturbed)

@@ -84,7 +84,11 @@ values = st.one_of(
     good_numbers.map(lambda number: (json.dumps(number), float(number))),
     st.integers(0, 3).map(lambda number: (f'"{number}.5"', number + 0.5)),
     st.sampled_from(
-        ["null", '"n/d"', '"NaN"', '"-Infinity"', '""', '" 7"', "true", "[1]", '{"mw":1}', "1e400", '"1_0"']
+        [
+            *("null", '"n/d"', '"NaN"', '"-Infinity"', '""', '" 7"', "true", "[1]", '{"mw":1}', "1e400", '"1_0"'),
+            # Cut to the length of their column they would be numbers, and others.
+            *("1" + "0" * 400, f'"{"9" * 70}"', f'"0.{"0" * 70}1e80"'),
+        ]
     ).map(lambda token: (token, None)),
     st.text(alphabet="añ\"'\\;-% {}日\x7f", max_size=80).map(lambda text: (json.dumps(text), None)),
 )
@@ -178,7 +182,7 @@ def test_every_entry_is_readable_or_quarantined_once_and_the_newest_good_value_w
     staging.build(payloads)
     distinct = staging.rows(
         "select count(*) from (select distinct landed.extracted_at_utc, left(entry ->> '$.datetime', 64),"
-        " left(entry ->> '$.value', 64), left(entry ->> '$.geo_id', 32) from raw_esios.indicator_responses as landed,"
+        " left(entry ->> '$.value', 65), left(entry ->> '$.geo_id', 32) from raw_esios.indicator_responses as landed,"
         " unnest(from_json(json_extract(payload, '$.indicator.values'), '[\"JSON\"]')) as opened (entry))"
     )
     counted = staging.rows(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 import simulator
 from simulator import faults
-from tests.faults.machine import KEY, PASSWORD, Machine, holds_secret
+from tests.faults.machine import KEY, PASSWORD, Machine, ProcessList, holds_secret
 from tests.faults.table import SECRET
 
 SPAN = ("--start", "2017-01-01", "--end", "2017-02-28")
@@ -41,33 +43,31 @@ def test_the_search_finds_a_secret_in_words_bytes_names_and_compressed_tables(tm
     assert {"dbt.log", "utf-16.log", f"{KEY}.txt", "esios.duckdb: main.noted"} <= names
 
 
-def process_list() -> list[str]:
-    """The command lines of every process, as anybody on the machine may read them."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-        except OSError:  # it ended meanwhile
-            continue
-    return found
-
-
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc on this system")
-def test_the_process_list_shows_neither_key_nor_password(machine: Machine, server: simulator.Server) -> None:
+def test_the_process_list_shows_neither_key_nor_password(
+    machine: Machine, server: simulator.Server, process_list: ProcessList
+) -> None:
     server.add(faults.hang())
     extracting = machine.start("esios", "extract", *SPAN)
     parsing = machine.start("dbt", "--no-use-colors", "parse", **SQL_SERVER)
-    seen: set[str] = set()
-    give_up = time.monotonic() + 120
-    while parsing.process.poll() is None and time.monotonic() < give_up:
-        seen |= set(process_list())
-        time.sleep(0.02)
+    parsing.process.wait(120)
     extracting.process.kill()
     machine.end(extracting)
     machine.end(parsing)
-    assert any("esios extract" in line for line in seen), "it was looked at while it ran"
-    assert any("dbt --no-use-colors parse" in line for line in seen)
-    assert [line for line in seen if holds_secret(line.encode())] == []
+    assert process_list.shows("esios extract"), "it was looked at while it ran"
+    assert process_list.shows("dbt --no-use-colors parse")
+    assert process_list.with_secrets() == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc on this system")
+def test_a_secret_on_a_command_line_would_be_found() -> None:
+    with ProcessList(pause_s=0.01, secrets=("s3cr3t-0f-th1s-t3st",)) as watched:
+        telling = subprocess.Popen([sys.executable, "-c", "input()", "s3cr3t-0f-th1s-t3st"], stdin=subprocess.PIPE)
+        give_up = time.monotonic() + 60
+        while not watched.with_secrets() and time.monotonic() < give_up:
+            time.sleep(0.01)
+        telling.communicate(b"\n", timeout=60)
+    assert len(watched.with_secrets()) == 1
 
 
 @pytest.mark.parametrize("backend", ["mssql-python", "pyodbc"])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.faults.table import PAGE, PARTS, Fault, page
+from tests.faults.table import BEGIN, PAGE, PARTS, README, SHORT, Fault, keys_of, page, with_table
 
 TESTS = Path(__file__).parent
 TITLED = [(title, key) for title, (_, faults) in PARTS.items() for key in faults]
@@ -25,6 +26,22 @@ def literals() -> set[str]:
 
 def test_the_page_says_what_the_tests_assert() -> None:
     assert PAGE.read_text("utf-8") == page(), "write it anew: python -m tests.faults.table"
+
+
+def test_the_readme_has_the_table_and_each_fault_is_in_one_of_its_rows() -> None:
+    readme = README.read_text("utf-8")
+    assert with_table(readme) == readme, "write it anew: python -m tests.faults.table"
+    assert BEGIN in readme
+    named = [key for row in SHORT for key in keys_of(row)]
+    assert sorted(named) == sorted({key for _, key in TITLED}), "each fault once"
+    faults = {key: fault for _, faults in PARTS.values() for key, fault in faults.items()}
+    for row in SHORT:
+        told = re.match(r"\d+", row[1])
+        codes = {faults[key].code for key in keys_of(row)}
+        if told:
+            assert codes == {int(told[0])}, row[0]
+        else:
+            assert codes <= {0, 1, -9}, row[0]
 
 
 def test_each_row_is_asserted_by_a_test() -> None:

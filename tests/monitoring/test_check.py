@@ -22,8 +22,6 @@ from extract.check import Report, run_check
 from extract.errors import UsageError
 from extract.settings import Settings, load_settings
 
-pytestmark = pytest.mark.xdist_group("quality")
-
 NOW = datetime(2021, 6, 5, 12, 0)
 SECRET = "T0PSECRET"
 
@@ -181,6 +179,18 @@ def test_gaps_and_odd_days_are_named_and_the_last_days_can_be_asked_for_alone(
     assert lately["completeness"].ok
 
 
+def test_days_in_a_row_of_which_nothing_is_there_are_one_problem(tmp_path: Path) -> None:
+    copy = made.judged(tmp_path)
+    copy.execute(
+        "update quality_esios.daily_quality set hours_there = 0, missing_hours = hours_due"
+        " where indicator_id = 1775 and madrid_day between '2020-03-28' and '2020-03-30'"
+    )
+    [completeness] = [one for one in check(copy).checks if one.name == "completeness"]
+    assert [(problem.key, problem.text) for problem in completeness.problems if " 1775 " in problem.key] == [
+        ("gap 1775 2020-03-28", "missing: 1775 2020-03-28 … 2020-03-30 (Madrid), 71 of 71 hours")
+    ]
+
+
 def test_a_forecast_that_alerts_fails_the_check_and_a_warning_does_not(tmp_path: Path) -> None:
     copy = made.judged(tmp_path)
     told = {one.name: one for one in check(copy).checks}["forecasts"]
@@ -190,7 +200,7 @@ def test_a_forecast_that_alerts_fails_the_check_and_a_warning_does_not(tmp_path:
         " from quality_esios.indicator_hours where indicator_id = 1293 and madrid_day = '2020-12-31'"
     )
     told = {one.name: one for one in check(copy).checks}["forecasts"]
-    assert [problem.key for problem in told.problems] == ["forecast mine"]
+    assert [problem.key for problem in told.problems] == ["forecast mine 1293"]
     assert told.problems[0].text.startswith("mine on 2020-12-31: MAPE 100.0 %, alert above 10.0 %")
 
 

@@ -22,8 +22,6 @@ from extract.load import load_file
 from extract.settings import load_settings
 from extract.warehouse import connect
 
-pytestmark = pytest.mark.xdist_group("quality")
-
 NAME = "my_model"
 MADRID = "Europe/Madrid"
 
@@ -191,6 +189,17 @@ def two_days(warehouse: Warehouse, factor: float) -> pd.DataFrame:
     table["predicted"] = table["actual"] * factor
     table["made_at"] = table["period"] - pd.Timedelta(days=2)
     return table
+
+
+def test_a_prediction_of_a_days_average_is_judged_by_the_bias_of_its_day(tmp_path: Path) -> None:
+    warehouse = made.judged(tmp_path)
+    table = two_days(warehouse, 1.0)
+    table["predicted"] = 27_000.0
+    predict(warehouse, table)
+    found = frame(warehouse, "forecast_accuracy_daily").set_index("madrid_day")
+    for day, group in table.groupby("day"):
+        error_of_the_average = 27_000.0 - group["actual"].mean()
+        assert found.loc[pd.Timestamp(day), "bias"] == pytest.approx(error_of_the_average, rel=1e-12)
 
 
 def test_alerts_say_why(tmp_path: Path) -> None:

@@ -12,8 +12,6 @@ import judged_warehouse as made
 import pytest
 from landed_warehouse import Warehouse, entry
 
-pytestmark = pytest.mark.xdist_group("quality")
-
 ODD = """select madrid_day::varchar, verdict, reasons from quality_esios.daily_quality
 where indicator_id = ? and verdict <> 'good' order by madrid_day"""
 MEASURES = "columns(* exclude (judged_at_utc))"

@@ -161,6 +161,24 @@ def test_faults_are_named_with_their_hours_in_utc_and_madrid(
     assert faults["rows"][4]["text"] == "yesterday = null"
 
 
+def test_days_in_a_row_of_which_nothing_is_there_are_one_fault(
+    made: MadeWarehouse, facts: Callable[..., dict[str, Any]]
+) -> None:
+    made.publish("2018-01-01 00:00", 200)
+    for day, hours in (("2018-10-26", 24), ("2018-10-27", 24), ("2018-10-28", 25), ("2018-10-29", 24)):
+        made.judge(day, "bad", f"{hours} of {hours} hours missing", indicator=1775)
+    made.judge("2018-10-30", "bad", "3 of 24 hours missing", indicator=1775)
+    made.judge("2018-10-29", "bad", "24 of 24 hours missing", indicator=1293)
+    faults = facts()["faults"]
+    assert faults["count"] == 3
+    assert [(row["id"], row["first_madrid"], row["last_madrid"], row["hours"]) for row in faults["rows"]] == [
+        (1775, "2018-10-30 00:00 +01:00", "2018-10-30 23:00 +01:00", 24),
+        (1293, "2018-10-29 00:00 +01:00", "2018-10-29 23:00 +01:00", 24),
+        (1775, "2018-10-26 00:00 +02:00", "2018-10-29 23:00 +01:00", 97),
+    ]
+    assert faults["rows"][2]["reasons"] == ["97 of 97 hours missing"]
+
+
 def test_the_repeated_autumn_hour_has_two_offsets(made: MadeWarehouse, facts: Callable[..., dict[str, Any]]) -> None:
     made.publish("2018-10-27 22:00", 25)
     made.lose("2018-10-28 00:00", 2)

@@ -12,13 +12,14 @@
 {% macro sqlserver__json_text(payload, path) %}json_value({{ payload }}, '{{ path }}') collate database_default{% endmacro %}
 
 {% macro explode_values(payloads) %}{{ return(adapter.dispatch('explode_values')(payloads)) }}{% endmacro %}
-{#- One row an entry of $.indicator.values, entries that say the very same once. In: response_id, indicator_id, payload. -#}
+{#- One row an entry of $.indicator.values, entries that say the very same once. In: response_id, indicator_id, payload.
+    A value of more than 64 characters keeps one more, by which parse_number knows that it was cut. -#}
 {% macro duckdb__explode_values(payloads) %}
     select distinct
         response_id,
         indicator_id,
         left(entry.datetime, 64) as datetime_text,
-        left(entry.value, 64) as value_text,
+        left(entry.value, 65) as value_text,
         left(entry.geo_id, 32) as geo_text
     from (
         select
@@ -41,7 +42,7 @@
     from {{ payloads }}
     cross apply openjson({{ payloads }}.payload, '$.indicator.values') with (
         datetime_text nvarchar(64) '$.datetime',
-        value_text nvarchar(64) '$.value',
+        value_text nvarchar(65) '$.value',
         geo_text nvarchar(32) '$.geo_id'
     ) as entry
 {% endmacro %}

@@ -5,17 +5,18 @@
 {% macro sqlserver__text_literal(escaped) %}{{ return("N'" ~ escaped ~ "'") }}{% endmacro %}
 
 {% macro parse_number(text) %}{{ return(adapter.dispatch('parse_number')(text)) }}{% endmacro %}
-{#- Only what JSON calls a number: a bare cast would also take 'nan', 'inf', ' 5' and '1_000'. 1e400 becomes infinity. -#}
+{#- Only what JSON calls a number: a bare cast would also take 'nan', 'inf', ' 5' and '1_000'. 1e400 becomes infinity.
+    Of more than 64 characters it was cut (explode_values), and what is left is another number. -#}
 {% macro duckdb__parse_number(text) %}
     case
-        when regexp_full_match({{ text }}, '-?[0-9][0-9.eE+-]*') and isfinite(try_cast({{ text }} as double))
+        when length({{ text }}) <= 64 and regexp_full_match({{ text }}, '-?[0-9][0-9.eE+-]*') and isfinite(try_cast({{ text }} as double))
             then try_cast({{ text }} as double)
     end
 {% endmacro %}
 {#- try_cast('' as float) is 0 on SQL Server, hence the grammar first. 1e400 overflows and becomes null. -#}
 {% macro sqlserver__parse_number(text) %}
     case
-        when ({{ text }} like '[0-9]%' or {{ text }} like '-[0-9]%') and {{ text }} not like '%[^0-9.eE+-]%'
+        when len({{ text }}) <= 64 and ({{ text }} like '[0-9]%' or {{ text }} like '-[0-9]%') and {{ text }} not like '%[^0-9.eE+-]%'
             then try_cast({{ text }} as float)
     end
 {% endmacro %}

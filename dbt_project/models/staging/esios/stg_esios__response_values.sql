@@ -93,7 +93,7 @@ select
     indicator_id,
     geo_id,
     cast(datetime_text as {{ type_text(64) }}) as datetime_text,
-    cast(value_text as {{ type_text(64) }}) as value_text,
+    cast(left(value_text, 64) as {{ type_text(64) }}) as value_text,
     period_start_utc,
     cast({{ seconds_past_hour('period_start_utc') }} as {{ type_seconds() }}) as seconds_past_hour,
     value,
