@@ -461,6 +461,11 @@ def cannot_connect(mssql: MssqlSettings, found: Fault) -> EsiosError:
             f"SQL Server {where} refused the login of {who} ({text})",
             "check MSSQL_USER and MSSQL_PASSWORD (in .env, single quotes keep every character)",
         )
+    if re.search(r"encryption (is )?not supported", text, re.I):
+        return WarehouseError(
+            f"SQL Server {where} offers no TLS ({text})",
+            "give the server a certificate, or, where you know the network, set MSSQL_ENCRYPT=no",
+        )
     if re.search(r"ssl|certificate|tls|encryption", text, re.I):
         return WarehouseError(
             f"the TLS certificate of SQL Server {where} cannot be verified ({text})",

@@ -139,6 +139,12 @@ def test_an_untrusted_certificate_names_both_remedies() -> None:
     assert "MSSQL_TRUST_SERVER_CERTIFICATE=yes" in found.remedy
 
 
+def test_a_server_without_tls_is_told_from_one_that_cannot_be_trusted() -> None:
+    found = driver.cannot_connect(MSSQL, driver.Fault("08001", -1, "Encryption not supported on SQL Server."))
+    assert "offers no TLS" in found.message
+    assert "MSSQL_ENCRYPT=no" in found.remedy
+
+
 def test_dbt_is_given_the_driver_and_the_windows_login() -> None:
     assert driver.dbt_environment(MSSQL) == {"MSSQL_WINDOWS_LOGIN": "no"}
     assert driver.dbt_environment(replace(MSSQL, authentication="windows")) == {
