@@ -15,7 +15,14 @@ from functools import cached_property, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random_exponential,
+)
 
 from extract.errors import EsiosError, WarehouseError
 from extract.warehouse import sqlserver_backend as driver
@@ -72,6 +79,19 @@ class SqlServer(Warehouse):
 
     # ---------------------------------------------------------------- life
     def _connect(self) -> Any:
+        """A new connection; a database that is not ready is given some 45 seconds."""
+        for attempt in Retrying(
+            retry=retry_if_exception_type(driver.NotReady),
+            stop=stop_after_attempt(_TRIES + 1),
+            wait=wait_exponential(multiplier=2, max=16),
+            sleep=self._sleep,
+            reraise=True,
+        ):
+            with attempt:
+                return self._connect_once()
+        raise AssertionError("tenacity returns or raises")
+
+    def _connect_once(self) -> Any:
         try:
             connection = self._backend.connect()
         except self._backend.errors as error:

@@ -159,12 +159,14 @@ def _sql_total(column: Column, name: str) -> str:
         return f"sum(cast(datalength({text}) as bigint))"
     if kind is Kind.BINARY:
         return f"sum(cast(datalength({name}) as bigint))"
+    # The old types count from 1753 or 1900: as they are, they would draw the year 1 into their own bounds.
+    moment = f"cast({name} as datetime2(6))" if column.type in ("datetime", "smalldatetime") else name
     whole = {
         Kind.INTEGER: name,
         Kind.FLOAT: f"cast(cast(cast({name} as float) as binary(8)) as bigint)",  # its 64 bits
         Kind.BOOLEAN: f"cast({name} as int)",
         Kind.DATE: f"datediff(day, '0001-01-01', {name})",
-        Kind.TIMESTAMP: _sql_microseconds("second", "'0001-01-01'", name),
+        Kind.TIMESTAMP: _sql_microseconds("second", "'0001-01-01'", moment),
         Kind.INSTANT: _sql_microseconds("second", "'0001-01-01'", name),
         Kind.TIME: _sql_microseconds("second", "cast('00:00' as time(6))", name),
     }.get(kind)

@@ -15,7 +15,6 @@ from dbt.flags import set_from_args
 from dbt_common.context import set_invocation_context
 from landed_warehouse import PROFILES, PROJECT, ROOT
 
-
 # How the incremental branch of each model says where it starts; without a database there is nothing before it.
 WHAT_IS_NEW = {
     "stg_esios__indicator_responses": "not exists",
