@@ -23,7 +23,7 @@
         whatever the log says; so is one that is older than the log. -#}
     {%- if not execute or var('assume_incremental') is not none or load_relation(publication_log()) is not none -%}
     case
-        when exists (select 1 from {{ mart }} as published where published.id = registered.id)
+        when (select max(published.datetime) from {{ mart }} as published where published.id = registered.id) is not null
             then {{ highest_of_indicator(publication_log(), 'response_id') }}
     end
     {%- else -%}
