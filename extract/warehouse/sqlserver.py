@@ -142,28 +142,34 @@ class SqlServer(Warehouse):
             " case when c.is_identity = 1 or c.is_computed = 1 then 1 else 0 end,"
             " c.collation_name, cast(collationproperty(c.collation_name, 'CodePage') as int)"
             " from sys.columns as c"
-            " inner join sys.objects as o on c.object_id = o.object_id"
-            " inner join sys.schemas as s on o.schema_id = s.schema_id"
             " left join sys.types as t on c.system_type_id = t.user_type_id"
-            " where s.name = ? and o.name = ? and o.type in ('U', 'V') order by c.column_id"
+            " where c.object_id = ? order by c.column_id"
+        )
+        number = self._object_id(table)
+        return [] if number is None else [(_column(*row), row[8]) for row in self._fetch(sql, (number,))]
+
+    def _object_id(self, table: TableName) -> int | None:
+        """The table's number. Asked first, so that nothing else looks at tables that others are making or dropping."""
+        sql = (
+            "select o.object_id from sys.objects as o inner join sys.schemas as s on o.schema_id = s.schema_id"
+            " where s.name = ? and o.name = ? and o.type in ('U', 'V')"
         )
         found = self._fetch(sql, (table.schema or self.default_schema, table.name))
-        return [(_column(*row), row[8]) for row in found]
+        return int(found[0][0]) if found else None
 
     def find_keys(self, table: TableName) -> list[Key]:
         sql = (
             "select i.index_id, i.is_primary_key, cast(c.name as nvarchar(128))"
             " from sys.indexes as i"
-            " inner join sys.objects as o on i.object_id = o.object_id"
-            " inner join sys.schemas as s on o.schema_id = s.schema_id"
             " inner join sys.index_columns as x on i.object_id = x.object_id and i.index_id = x.index_id"
             " inner join sys.columns as c on x.object_id = c.object_id and x.column_id = c.column_id"
-            " where s.name = ? and o.name = ? and i.is_unique = 1 and i.has_filter = 0 and i.is_disabled = 0"
+            " where i.object_id = ? and i.is_unique = 1 and i.has_filter = 0 and i.is_disabled = 0"
             " and x.is_included_column = 0"
             " order by i.is_primary_key desc, i.index_id, x.key_ordinal"
         )
         found: dict[int, tuple[bool, list[str]]] = {}
-        for index, primary, name in self._fetch(sql, (table.schema or self.default_schema, table.name)):
+        number = self._object_id(table)
+        for index, primary, name in [] if number is None else self._fetch(sql, (number,)):
             found.setdefault(index, (bool(primary), []))[1].append(name)
         return list(dict.fromkeys(Key(tuple(names), primary) for primary, names in found.values()))
 
