@@ -8,10 +8,11 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -48,6 +49,7 @@ _WHOLE_NUMBERS = {
     "bigint": (-(2**63), 2**63 - 1),
 }
 _AGAIN = "nothing was written; run it again"
+_WAYS = ("json", "arrays")
 # What each way of loading has shown on a server, kept for the life of the process.
 _races: dict[tuple[Any, ...], Race] = {}
 
@@ -393,15 +395,26 @@ class SqlServer(Warehouse):
             self._bulk_copy(staged, head.schema, pieces)
             return
         race = self._race(staged.columns)
-        for piece in pieces:
-            small = piece is head and piece.num_rows < bulk.FEW_ROWS
-            if small or not self._takes_json(staged, race, piece):
-                self._send_arrays(staged, piece)
-                continue
-            way = race.pick(("json", "arrays"))
-            race.timed(
-                way, piece.num_rows, partial(self._send_json if way == "json" else self._send_arrays, staged, piece)
-            )
+        # While the server takes one piece, the next is checked and written out. Still one statement at a time: whatever
+        # else needs the connection waits for the piece on its way.
+        with ThreadPoolExecutor(1, "esios-send") as sender:
+            on_its_way: Future[None] | None = None
+            for piece in pieces:
+                if on_its_way and not race.decided(_WAYS):
+                    on_its_way.result()
+                few = piece is head and piece.num_rows < bulk.FEW_ROWS
+                takes_json = not few and self._takes_json(staged, race, piece)
+                way = race.pick(_WAYS) if takes_json else "arrays"
+                send = self._written_out(way, staged, piece)
+                if on_its_way:
+                    on_its_way.result()
+                on_its_way = sender.submit(race.timed, way, piece.num_rows if takes_json else 0, send)
+            if on_its_way:
+                on_its_way.result()
+
+    def _written_out(self, way: str, stage: _Stage, piece: pa.RecordBatch) -> Callable[[], None]:
+        """What sends a piece, with all that needs no connection done."""
+        return self._as_json(stage, piece) if way == "json" else self._as_arrays(stage, piece)
 
     def _publish(
         self, stage: str, table: TableName, names: list[str], keys: list[tuple[str, ...]], key: tuple[str, ...] | None
@@ -432,21 +445,30 @@ class SqlServer(Warehouse):
         """Whether even nvarchar is kept as UTF-8, as servers do that only speak SQL Server's protocol."""
         return bool(self._fetch("select datalength(N'a')")[0][0] == 1)
 
-    def _send_json(self, stage: _Stage, piece: pa.RecordBatch) -> None:
+    def _as_json(self, stage: _Stage, piece: pa.RecordBatch) -> Callable[[], None]:
         from extract.warehouse import sqlserver_bulk as bulk
 
         names = [self.quote(name) for name in piece.schema.names]
-        self.execute(bulk.json_statement(stage.name, names, stage.numbered), (bulk.json_text(piece),))
+        sql, text = bulk.json_statement(stage.name, names, stage.numbered), bulk.json_text(piece)
 
-    def _send_arrays(self, stage: _Stage, piece: pa.RecordBatch) -> None:
+        def send() -> None:
+            self.execute(sql, (text,))
+
+        return send
+
+    def _as_arrays(self, stage: _Stage, piece: pa.RecordBatch) -> Callable[[], None]:
         from extract.warehouse import sqlserver_bulk as bulk
 
         names = [self.quote(name) for name in piece.schema.names]
         marks = ", ".join(map(self.mark, stage.numbered))
         sql = f"insert into {stage.name} ({', '.join(names)}) values ({marks})"
         types, rows = bulk.parameters(stage.numbered, piece, self._backend.as_text)
-        with self._translating(), self._cursor() as cursor:
-            self._backend.send_array(cursor, sql, types, rows, self.in_transaction)
+
+        def send() -> None:
+            with self._translating(), self._cursor() as cursor:
+                self._backend.send_array(cursor, sql, types, rows, self.in_transaction)
+
+        return send
 
     def _bulk_copy(self, stage: _Stage, schema: pa.Schema, pieces: Iterable[pa.RecordBatch]) -> None:
         from extract.warehouse import sqlserver_bulk as bulk
@@ -484,9 +506,13 @@ class SqlServer(Warehouse):
 
         if "json" in race.refused or bulk.holds(piece, bulk.NUL):
             return False
-        if self._proven("json with escapes", stage, self._send_json):
+
+        def send(probe: _Stage, batch: pa.RecordBatch) -> None:
+            self._as_json(probe, batch)()
+
+        if self._proven("json with escapes", stage, send):
             return True
-        plain = self._proven("json", stage, self._send_json, escapes=False)
+        plain = self._proven("json", stage, send, escapes=False)
         return plain and not bulk.holds(piece, bulk.ESCAPED)
 
     def _proven(

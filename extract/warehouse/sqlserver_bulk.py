@@ -348,6 +348,10 @@ class Race:
         untried = [way for way in left if way not in self.seconds_a_row]
         return untried[0] if untried else min(left, key=self.seconds_a_row.__getitem__)
 
+    def decided(self, ways: Sequence[str]) -> bool:
+        """Whether each way that is left was timed once."""
+        return all(way in self.refused or way in self.seconds_a_row for way in ways)
+
     def timed(
         self, way: str, rows: int, send: Callable[[], None], clock: Callable[[], float] = time.perf_counter
     ) -> None:

@@ -79,8 +79,8 @@ class Altering(SqlServer):
         values[1] = values[1] / 2
         return piece.set_column(at, "v", pa.array(values, pa.float64()))
 
-    def _send_arrays(self, stage, piece):  # type: ignore[no-untyped-def]
-        super()._send_arrays(stage, self._alter(piece))
+    def _as_arrays(self, stage, piece):  # type: ignore[no-untyped-def]
+        return super()._as_arrays(stage, self._alter(piece))
 
 
 def test_a_load_that_arrives_altered_is_rolled_back_and_names_the_column(place: Place, settings: Settings) -> None:
