@@ -273,6 +273,9 @@ def _json_cells(array: pa.Array) -> Any:
     if pa.types.is_timestamp(kind):
         text = pc.cast(pc.cast(array, pa.timestamp("us")), pa.string())  # ISO 8601 with a space, six digits
         return (pc.binary_join_element_wise(text, "+00:00", "") if kind.tz else text).to_pylist()
+    if pa.types.is_decimal(kind) and kind.scale > 6:
+        # Arrow writes the smallest as 1E-10, which SQL Server reads as a float only.
+        return [None if value is None else f"{value:f}" for value in array.to_pylist()]
     if pa.types.is_decimal(kind) or pa.types.is_date(kind) or pa.types.is_time(kind):
         return pc.cast(array, pa.string()).to_pylist()
     return array.to_pylist()
@@ -301,8 +304,10 @@ def parameters(
     types: list[ParameterType] = []
     cells = []
     for column, array in zip(columns, piece.columns, strict=True):
+        # The widest decimals too: not every server reads them whole as numbers.
+        is_text = column.kind in as_text or (column.kind is Kind.DECIMAL and (column.precision or 38) > _SAFE_PRECISION)
         # datetime and smalldatetime read no text with a fraction as long as ours
-        if column.kind in as_text and column.type not in ("datetime", "smalldatetime"):
+        if is_text and column.type not in ("datetime", "smalldatetime"):
             types.append((-9, 48, 0))
             cells.append(_json_cells(array))
         else:
