@@ -18,20 +18,32 @@
     ) }}
 {% endmacro %}
 
+{% macro last_published(mart) %}
+    {#- Of `registered.id`, in the log. A table that was emptied or made anew by hand is filled from the first answer on,
+        whatever the log says; so is one that is older than the log. -#}
+    {%- if not execute or var('assume_incremental') is not none or load_relation(publication_log()) is not none -%}
+    case
+        when (select max(published.datetime) from {{ mart }} as published where published.id = registered.id) is not null
+            then {{ highest_of_indicator(publication_log(), 'response_id') }}
+    end
+    {%- else -%}
+    0
+    {%- endif -%}
+{% endmacro %}
+
 {% macro write_publication_log() %}
     insert into {{ publication_log() }} (indicator_id, response_id, published_at_utc)
     select
-        staged.indicator_id,
-        max(staged.response_id) as response_id,
+        newest.indicator_id,
+        newest.response_id,
         {{ now_utc() }} as published_at_utc
-    from {{ ref('stg_esios__response_values') }} as staged
-    inner join {{ ref('esios_indicators') }} as registered
-        on staged.indicator_id = registered.id
-    where registered.role = 'demand_forecast'
-        and staged.response_id > coalesce((
-            select max(logged.response_id)
-            from {{ publication_log() }} as logged
-            where logged.indicator_id = staged.indicator_id
-        ), 0)
-    group by staged.indicator_id
+    from (
+        select
+            registered.id as indicator_id,
+            {{ newest_value() }} as response_id,
+            {{ highest_of_indicator(publication_log(), 'response_id') }} as last_response_id
+        from {{ ref('esios_indicators') }} as registered
+        where registered.role = 'demand_forecast'
+    ) as newest
+    where newest.response_id > coalesce(newest.last_response_id, 0)
 {% endmacro %}

@@ -12,9 +12,13 @@ if suser_id(N'$(LOGIN)') is null
     create login [$(LOGIN)] with password = N'$(LOGIN_PASSWORD)', check_policy = off;
 go
 
--- For the tests: they make databases of their own.
+-- For the tests: they make databases, schemas and logins of their own, and end sessions.
 if $(FOR_TESTS) = 1
-    exec (N'alter server role dbcreator add member [$(LOGIN)]');
+    begin
+        exec (N'alter server role dbcreator add member [$(LOGIN)]');
+        exec (N'alter server role securityadmin add member [$(LOGIN)]');
+        exec (N'grant alter any connection to [$(LOGIN)]');
+    end
 go
 
 use [$(DATABASE)];
@@ -22,4 +26,8 @@ go
 
 if database_principal_id(N'$(LOGIN)') is null
     create user [$(LOGIN)] for login [$(LOGIN)] with default_schema = dbo;
+go
+
+if $(FOR_TESTS) = 1
+    exec (N'alter role db_owner add member [$(LOGIN)]');
 go

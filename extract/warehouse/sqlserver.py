@@ -8,14 +8,22 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random_exponential,
+)
 
 from extract.errors import EsiosError, WarehouseError
 from extract.warehouse import sqlserver_backend as driver
@@ -41,6 +49,7 @@ _WHOLE_NUMBERS = {
     "bigint": (-(2**63), 2**63 - 1),
 }
 _AGAIN = "nothing was written; run it again"
+_WAYS = ("json", "arrays")
 # What each way of loading has shown on a server, kept for the life of the process.
 _races: dict[tuple[Any, ...], Race] = {}
 
@@ -72,6 +81,19 @@ class SqlServer(Warehouse):
 
     # ---------------------------------------------------------------- life
     def _connect(self) -> Any:
+        """A new connection; a database that is not ready is given some 45 seconds."""
+        for attempt in Retrying(
+            retry=retry_if_exception_type(driver.NotReady),
+            stop=stop_after_attempt(_TRIES + 1),
+            wait=wait_exponential(multiplier=2, max=16),
+            sleep=self._sleep,
+            reraise=True,
+        ):
+            with attempt:
+                return self._connect_once()
+        raise AssertionError("tenacity returns or raises")
+
+    def _connect_once(self) -> Any:
         try:
             connection = self._backend.connect()
         except self._backend.errors as error:
@@ -122,28 +144,34 @@ class SqlServer(Warehouse):
             " case when c.is_identity = 1 or c.is_computed = 1 then 1 else 0 end,"
             " c.collation_name, cast(collationproperty(c.collation_name, 'CodePage') as int)"
             " from sys.columns as c"
-            " inner join sys.objects as o on c.object_id = o.object_id"
-            " inner join sys.schemas as s on o.schema_id = s.schema_id"
             " left join sys.types as t on c.system_type_id = t.user_type_id"
-            " where s.name = ? and o.name = ? and o.type in ('U', 'V') order by c.column_id"
+            " where c.object_id = ? order by c.column_id"
+        )
+        number = self._object_id(table)
+        return [] if number is None else [(_column(*row), row[8]) for row in self._fetch(sql, (number,))]
+
+    def _object_id(self, table: TableName) -> int | None:
+        """The table's number. Asked first, so that nothing else looks at tables that others are making or dropping."""
+        sql = (
+            "select o.object_id from sys.objects as o inner join sys.schemas as s on o.schema_id = s.schema_id"
+            " where s.name = ? and o.name = ? and o.type in ('U', 'V')"
         )
         found = self._fetch(sql, (table.schema or self.default_schema, table.name))
-        return [(_column(*row), row[8]) for row in found]
+        return int(found[0][0]) if found else None
 
     def find_keys(self, table: TableName) -> list[Key]:
         sql = (
             "select i.index_id, i.is_primary_key, cast(c.name as nvarchar(128))"
             " from sys.indexes as i"
-            " inner join sys.objects as o on i.object_id = o.object_id"
-            " inner join sys.schemas as s on o.schema_id = s.schema_id"
             " inner join sys.index_columns as x on i.object_id = x.object_id and i.index_id = x.index_id"
             " inner join sys.columns as c on x.object_id = c.object_id and x.column_id = c.column_id"
-            " where s.name = ? and o.name = ? and i.is_unique = 1 and i.has_filter = 0 and i.is_disabled = 0"
+            " where i.object_id = ? and i.is_unique = 1 and i.has_filter = 0 and i.is_disabled = 0"
             " and x.is_included_column = 0"
             " order by i.is_primary_key desc, i.index_id, x.key_ordinal"
         )
         found: dict[int, tuple[bool, list[str]]] = {}
-        for index, primary, name in self._fetch(sql, (table.schema or self.default_schema, table.name)):
+        number = self._object_id(table)
+        for index, primary, name in [] if number is None else self._fetch(sql, (number,)):
             found.setdefault(index, (bool(primary), []))[1].append(name)
         return list(dict.fromkeys(Key(tuple(names), primary) for primary, names in found.values()))
 
@@ -367,15 +395,26 @@ class SqlServer(Warehouse):
             self._bulk_copy(staged, head.schema, pieces)
             return
         race = self._race(staged.columns)
-        for piece in pieces:
-            small = piece is head and piece.num_rows < bulk.FEW_ROWS
-            if small or not self._takes_json(staged, race, piece):
-                self._send_arrays(staged, piece)
-                continue
-            way = race.pick(("json", "arrays"))
-            race.timed(
-                way, piece.num_rows, partial(self._send_json if way == "json" else self._send_arrays, staged, piece)
-            )
+        # While the server takes one piece, the next is checked and written out. Still one statement at a time: whatever
+        # else needs the connection waits for the piece on its way.
+        with ThreadPoolExecutor(1, "esios-send") as sender:
+            on_its_way: Future[None] | None = None
+            for piece in pieces:
+                if on_its_way and not race.decided(_WAYS):
+                    on_its_way.result()
+                few = piece is head and piece.num_rows < bulk.FEW_ROWS
+                takes_json = not few and self._takes_json(staged, race, piece)
+                way = race.pick(_WAYS) if takes_json else "arrays"
+                send = self._written_out(way, staged, piece)
+                if on_its_way:
+                    on_its_way.result()
+                on_its_way = sender.submit(race.timed, way, piece.num_rows if takes_json else 0, send)
+            if on_its_way:
+                on_its_way.result()
+
+    def _written_out(self, way: str, stage: _Stage, piece: pa.RecordBatch) -> Callable[[], None]:
+        """What sends a piece, with all that needs no connection done."""
+        return self._as_json(stage, piece) if way == "json" else self._as_arrays(stage, piece)
 
     def _publish(
         self, stage: str, table: TableName, names: list[str], keys: list[tuple[str, ...]], key: tuple[str, ...] | None
@@ -406,21 +445,30 @@ class SqlServer(Warehouse):
         """Whether even nvarchar is kept as UTF-8, as servers do that only speak SQL Server's protocol."""
         return bool(self._fetch("select datalength(N'a')")[0][0] == 1)
 
-    def _send_json(self, stage: _Stage, piece: pa.RecordBatch) -> None:
+    def _as_json(self, stage: _Stage, piece: pa.RecordBatch) -> Callable[[], None]:
         from extract.warehouse import sqlserver_bulk as bulk
 
         names = [self.quote(name) for name in piece.schema.names]
-        self.execute(bulk.json_statement(stage.name, names, stage.numbered), (bulk.json_text(piece),))
+        sql, text = bulk.json_statement(stage.name, names, stage.numbered), bulk.json_text(piece)
 
-    def _send_arrays(self, stage: _Stage, piece: pa.RecordBatch) -> None:
+        def send() -> None:
+            self.execute(sql, (text,))
+
+        return send
+
+    def _as_arrays(self, stage: _Stage, piece: pa.RecordBatch) -> Callable[[], None]:
         from extract.warehouse import sqlserver_bulk as bulk
 
         names = [self.quote(name) for name in piece.schema.names]
         marks = ", ".join(map(self.mark, stage.numbered))
         sql = f"insert into {stage.name} ({', '.join(names)}) values ({marks})"
         types, rows = bulk.parameters(stage.numbered, piece, self._backend.as_text)
-        with self._translating(), self._cursor() as cursor:
-            self._backend.send_array(cursor, sql, types, rows, self.in_transaction)
+
+        def send() -> None:
+            with self._translating(), self._cursor() as cursor:
+                self._backend.send_array(cursor, sql, types, rows, self.in_transaction)
+
+        return send
 
     def _bulk_copy(self, stage: _Stage, schema: pa.Schema, pieces: Iterable[pa.RecordBatch]) -> None:
         from extract.warehouse import sqlserver_bulk as bulk
@@ -458,9 +506,13 @@ class SqlServer(Warehouse):
 
         if "json" in race.refused or bulk.holds(piece, bulk.NUL):
             return False
-        if self._proven("json with escapes", stage, self._send_json):
+
+        def send(probe: _Stage, batch: pa.RecordBatch) -> None:
+            self._as_json(probe, batch)()
+
+        if self._proven("json with escapes", stage, send):
             return True
-        plain = self._proven("json", stage, self._send_json, escapes=False)
+        plain = self._proven("json", stage, send, escapes=False)
         return plain and not bulk.holds(piece, bulk.ESCAPED)
 
     def _proven(

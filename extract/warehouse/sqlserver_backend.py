@@ -58,6 +58,15 @@ _CREDENTIALS = {
     "ActiveDirectoryDeviceCode": "DeviceCodeCredential",
 }
 _NEEDS_USER = ("sql", "ActiveDirectoryPassword", "ActiveDirectoryServicePrincipal")
+# Azure SQL's passing faults, from Microsoft's "Troubleshoot transient connection errors"; a driver that tells no number
+# is understood by its wording.
+_PASSING = {4221, 10928, 10929, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920}
+_PASSING_WORDS = re.compile(
+    r"is not currently available|service is currently busy|encountered an error processing your request"
+    r"|not enough resources to process request|too many (create or update )?operations in progress"
+    r"|is currently unavailable",
+    re.IGNORECASE,
+)
 # What MSSQL_OPTIONS may not say: each has its own variable, or would carry a secret.
 _RESERVED = {
     "server", "addr", "address", "database", "uid", "pwd", "user id", "password", "authentication",
@@ -71,6 +80,10 @@ class Deadlock(WarehouseError):
 
 class ConnectionLost(WarehouseError):
     """The connection broke; the server rolls back what was open."""
+
+
+class NotReady(WarehouseError):
+    """The database moves to another machine, wakes up or is overloaded: a new try in some seconds may find it ready."""
 
 
 # -------------------------------------------------------------------- connection strings
@@ -439,10 +452,17 @@ def fault(backend: Backend, error: BaseException) -> Fault:
     return Fault(backend.state(error), int(number[1]) if number else None, " ".join(plain.split())[:400])
 
 
+def passing(found: Fault) -> bool:
+    """Whether the server says that the fault will pass by itself."""
+    return found.number in _PASSING or bool(_PASSING_WORDS.search(found.text))
+
+
 def lost(found: Fault) -> bool:
-    """Whether the connection is gone."""
-    return found.state in ("08S01", "08003", "08007") or bool(
-        re.search(r"connection is (closed|dead)", found.text, re.I)
+    """Whether the connection is gone, or is to be made anew before another try."""
+    return (
+        found.state in ("08S01", "08003", "08007")
+        or bool(re.search(r"connection is (closed|dead)", found.text, re.IGNORECASE))
+        or passing(found)
     )
 
 
@@ -451,6 +471,8 @@ def cannot_connect(mssql: MssqlSettings, found: Fault) -> EsiosError:
     where = f"{mssql.server}:{mssql.port}"
     who = f"user {mssql.user}" if mssql.user else f"MSSQL_AUTHENTICATION={mssql.authentication}"
     text = found.text
+    if passing(found):
+        return NotReady(f"SQL Server {where} is not ready for {who} ({text})", "try again in a minute")
     if found.number == 4060 or re.search(r"cannot open database|database .* does not exist", text, re.I):
         return WarehouseError(
             f"SQL Server {where} has no database {mssql.database} that {who} may open ({text})",
@@ -460,6 +482,11 @@ def cannot_connect(mssql: MssqlSettings, found: Fault) -> EsiosError:
         return WarehouseError(
             f"SQL Server {where} refused the login of {who} ({text})",
             "check MSSQL_USER and MSSQL_PASSWORD (in .env, single quotes keep every character)",
+        )
+    if re.search(r"encryption (is )?not supported", text, re.I):
+        return WarehouseError(
+            f"SQL Server {where} offers no TLS ({text})",
+            "give the server a certificate, or, where you know the network, set MSSQL_ENCRYPT=no",
         )
     if re.search(r"ssl|certificate|tls|encryption", text, re.I):
         return WarehouseError(

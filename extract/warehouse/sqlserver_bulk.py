@@ -159,12 +159,14 @@ def _sql_total(column: Column, name: str) -> str:
         return f"sum(cast(datalength({text}) as bigint))"
     if kind is Kind.BINARY:
         return f"sum(cast(datalength({name}) as bigint))"
+    # The old types count from 1753 or 1900: as they are, they would draw the year 1 into their own bounds.
+    moment = f"cast({name} as datetime2(6))" if column.type in ("datetime", "smalldatetime") else name
     whole = {
         Kind.INTEGER: name,
         Kind.FLOAT: f"cast(cast(cast({name} as float) as binary(8)) as bigint)",  # its 64 bits
         Kind.BOOLEAN: f"cast({name} as int)",
         Kind.DATE: f"datediff(day, '0001-01-01', {name})",
-        Kind.TIMESTAMP: _sql_microseconds("second", "'0001-01-01'", name),
+        Kind.TIMESTAMP: _sql_microseconds("second", "'0001-01-01'", moment),
         Kind.INSTANT: _sql_microseconds("second", "'0001-01-01'", name),
         Kind.TIME: _sql_microseconds("second", "cast('00:00' as time(6))", name),
     }.get(kind)
@@ -271,6 +273,9 @@ def _json_cells(array: pa.Array) -> Any:
     if pa.types.is_timestamp(kind):
         text = pc.cast(pc.cast(array, pa.timestamp("us")), pa.string())  # ISO 8601 with a space, six digits
         return (pc.binary_join_element_wise(text, "+00:00", "") if kind.tz else text).to_pylist()
+    if pa.types.is_decimal(kind) and kind.scale > 6:
+        # Arrow writes the smallest as 1E-10, which SQL Server reads as a float only.
+        return [None if value is None else f"{value:f}" for value in array.to_pylist()]
     if pa.types.is_decimal(kind) or pa.types.is_date(kind) or pa.types.is_time(kind):
         return pc.cast(array, pa.string()).to_pylist()
     return array.to_pylist()
@@ -299,8 +304,10 @@ def parameters(
     types: list[ParameterType] = []
     cells = []
     for column, array in zip(columns, piece.columns, strict=True):
+        # The widest decimals too: not every server reads them whole as numbers.
+        is_text = column.kind in as_text or (column.kind is Kind.DECIMAL and (column.precision or 38) > _SAFE_PRECISION)
         # datetime and smalldatetime read no text with a fraction as long as ours
-        if column.kind in as_text and column.type not in ("datetime", "smalldatetime"):
+        if is_text and column.type not in ("datetime", "smalldatetime"):
             types.append((-9, 48, 0))
             cells.append(_json_cells(array))
         else:
@@ -345,6 +352,10 @@ class Race:
         left = [way for way in ways if way not in self.refused] or [ways[-1]]
         untried = [way for way in left if way not in self.seconds_a_row]
         return untried[0] if untried else min(left, key=self.seconds_a_row.__getitem__)
+
+    def decided(self, ways: Sequence[str]) -> bool:
+        """Whether each way that is left was timed once."""
+        return all(way in self.refused or way in self.seconds_a_row for way in ways)
 
     def timed(
         self, way: str, rows: int, send: Callable[[], None], clock: Callable[[], float] = time.perf_counter

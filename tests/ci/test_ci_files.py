@@ -74,6 +74,16 @@ def test_the_container_listens_on_loopback_only_and_is_waited_for() -> None:
     assert services["init"]["depends_on"]["sqlserver"]["condition"] == "service_healthy"
 
 
+def test_only_the_suite_s_own_container_gives_its_login_more_than_the_grants() -> None:
+    text = (ROOT / "docker" / "sqlserver" / "init.sql").read_text("utf-8")
+    batches = [batch for batch in re.split(r"(?im)^go$", text) if re.search(r"role \w+ add member|grant ", batch)]
+    assert len(batches) == 2  # the server's roles, the database's
+    assert all(re.search(r"^if \$\(FOR_TESTS\) = 1$", batch, re.MULTILINE) for batch in batches)
+    suite = (ROOT / "mk" / "sqlserver.mk").read_text("utf-8")
+    assert re.findall(r"MSSQL_FOR_TESTS=1 \$\(COMPOSE\) up", suite) == ["MSSQL_FOR_TESTS=1 $(COMPOSE) up"]
+    assert "FOR_TESTS: ${MSSQL_FOR_TESTS:-0}" in COMPOSE.read_text("utf-8")
+
+
 def test_the_init_step_runs_every_ddl_file() -> None:
     script = (ROOT / "docker" / "sqlserver" / "init.sh").read_text("utf-8")
     ddl = ROOT / "extract" / "warehouse" / "ddl" / "sqlserver"

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from extract.errors import EsiosError, WarehouseError
@@ -28,6 +29,7 @@ class Granted:
 
     settings: Settings
     logins: dict[str, str]
+    unsupported: list[str]  # what a server that only resembles SQL Server cannot grant
 
     @contextmanager
     def user(self, role: str) -> Iterator[Warehouse]:
@@ -46,20 +48,37 @@ def granted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Granted]:
             try:
                 for login in logins.values():
                     dba.run_script(f"create login {login} with password = N'{PASSWORD}'")
-                    dba.run_script(f"create user {login} for login {login}")
-                for file in [DDL / "raw_esios.sql", *DDL.glob("raw_esios.*.sql")]:
-                    dba.run_script(file.read_text("utf-8"))
-                dba.run_script("create table dbo.demand_forecast_esios (id int not null primary key)")
-                names = {**logins, "MARTS": "dbo"}
-                grants = re.sub(r"\$\((\w+)\)", lambda found: names[found[1]], (DDL / "grants.sql").read_text("utf-8"))
-                dba.run_script(grants)
-                dba.run_script(grants)
             except EsiosError as error:
                 drop(dba, logins)
-                pytest.skip(f"this server or user cannot carry out the grants ({error})")
-        yield Granted(settings, logins)
+                pytest.skip(f"{settings.mssql.user} may not create logins ({error})")
+            try:
+                unsupported = work_of_the_dba(dba, logins)
+            except EsiosError:
+                drop(dba, logins)
+                raise
+        yield Granted(settings, logins, unsupported)
         with connect(settings) as dba:
             drop(dba, logins)
+
+
+def work_of_the_dba(dba: Warehouse, logins: dict[str, str]) -> list[str]:
+    """Users, tables, and the grants twice; gives what the server says it does not support."""
+    for login in logins.values():
+        dba.run_script(f"create user {login} for login {login}")
+    for file in [DDL / "raw_esios.sql", *DDL.glob("raw_esios.*.sql")]:
+        dba.run_script(file.read_text("utf-8"))
+    dba.run_script("create table dbo.demand_forecast_esios (id int not null primary key)")
+    names = {**logins, "MARTS": "dbo"}
+    grants = re.sub(r"\$\((\w+)\)", lambda found: names[found[1]], (DDL / "grants.sql").read_text("utf-8"))
+    unsupported = []
+    for batch in re.split(r"(?im)^go$", grants) * 2:
+        try:
+            dba.run_script(batch)
+        except EsiosError as error:
+            if "not currently supported" not in error.message:
+                raise
+            unsupported.append(error.message)
+    return unsupported
 
 
 def drop(dba: Warehouse, logins: dict[str, str]) -> None:
@@ -84,10 +103,20 @@ def test_the_extractor_deletes_and_changes_no_answer(granted: Granted) -> None:
         assert "grants.sql" in refused.value.remedy
         with pytest.raises(WarehouseError, match="permit"):
             warehouse.execute("update raw_esios.indicator_responses set run_id = 'x'")
+        assert warehouse.execute("update raw_esios.extract_runs set status = 'done'") == 0
+
+
+def test_the_loader_writes_published_rows_and_deletes_none(granted: Granted) -> None:
+    with granted.user("EXTRACTOR") as warehouse:
+        assert warehouse.upsert(pa.table({"id": [1, 2]}), "demand_forecast_esios").inserted == 2
+        with pytest.raises(WarehouseError, match="permit"):
+            warehouse.execute("delete from dbo.demand_forecast_esios")
 
 
 def test_dbt_builds_in_its_schemas_and_leaves_raw_rows_alone(granted: Granted) -> None:
     with granted.user("DBT") as warehouse:
+        if granted.unsupported:
+            pytest.skip(f"this server cannot grant what dbt needs ({granted.unsupported[0]})")
         warehouse.execute("create table staging_esios.t (a int)")
         warehouse.execute("drop table staging_esios.t")
         assert list(warehouse.rows("select count(*) from raw_esios.source")) in ([(0,)], [(1,)])
@@ -97,6 +126,8 @@ def test_dbt_builds_in_its_schemas_and_leaves_raw_rows_alone(granted: Granted) -
 
 def test_a_reader_reads_the_mart_and_no_raw_row(granted: Granted) -> None:
     with granted.user("READER") as warehouse:
-        assert list(warehouse.rows("select count(*) from dbo.demand_forecast_esios")) == [(0,)]
+        assert list(warehouse.rows("select count(*) from dbo.demand_forecast_esios")) in ([(0,)], [(2,)])
+        with pytest.raises(WarehouseError, match="permit"):
+            warehouse.execute("insert into dbo.demand_forecast_esios values (3)")
         with pytest.raises(WarehouseError, match="permit"):
             list(warehouse.rows("select count(*) from raw_esios.source"))

@@ -122,6 +122,21 @@ def test_a_lost_connection_is_told_from_a_failed_statement() -> None:
     assert type(explained(driver.Fault("42000", 102, "Incorrect syntax"))) is WarehouseError
 
 
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (40613, "Database 'mock_db' on server 'host' is not currently available. Please retry the connection later."),
+        (None, "Database 'mock_db' on server 'host' is not currently available. Please retry the connection later."),
+        (40501, "The service is currently busy. Retry the request after 10 seconds."),
+        (40197, "The service has encountered an error processing your request. Please try again."),
+        (49918, "Cannot process request. Not enough resources to process request."),
+    ],
+)
+def test_a_fault_that_passes_is_tried_again(number: int | None, text: str) -> None:
+    assert isinstance(driver.cannot_connect(MSSQL, driver.Fault("HY000", number, text)), driver.NotReady)
+    assert isinstance(explained(driver.Fault("HY000", number, text)), driver.ConnectionLost)
+
+
 def test_a_missing_grant_names_the_script() -> None:
     found = explained(driver.Fault("42000", 229, "The INSERT permission was denied on the object 'x'"))
     assert "grants.sql" in found.remedy
@@ -137,6 +152,12 @@ def test_an_untrusted_certificate_names_both_remedies() -> None:
     assert found.exit_code == 5
     assert "certificate of SQL Server server.database.com:1433 cannot be verified" in found.message
     assert "MSSQL_TRUST_SERVER_CERTIFICATE=yes" in found.remedy
+
+
+def test_a_server_without_tls_is_told_from_one_that_cannot_be_trusted() -> None:
+    found = driver.cannot_connect(MSSQL, driver.Fault("08001", -1, "Encryption not supported on SQL Server."))
+    assert "offers no TLS" in found.message
+    assert "MSSQL_ENCRYPT=no" in found.remedy
 
 
 def test_dbt_is_given_the_driver_and_the_windows_login() -> None:

@@ -52,17 +52,12 @@
         select {{ spans }}.{{ first }} + cast(numbers.day_number as integer) as madrid_day
     ) as each_day
 {% endmacro %}
-{#- SQL Server 2019 has no generate_series: 10,000 numbers out of four digits, 27 years. -#}
+{#- SQL Server 2019 has no generate_series: numbers out of four digits, 27 years; top ends the counting where the span ends. -#}
 {% macro sqlserver__each_day(spans, first, end) %}
-    {%- set number = 'd1.digit + 10 * d2.digit + 100 * d3.digit + 1000 * d4.digit' %}
     {{ spans }}
     cross apply (
-        select dateadd(day, {{ number }}, {{ spans }}.{{ first }}) as madrid_day
-        from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d1 (digit)
-        cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d2 (digit)
-        cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d3 (digit)
-        cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d4 (digit)
-        where {{ number }} < datediff(day, {{ spans }}.{{ first }}, {{ spans }}.{{ end }})
+        select dateadd(day, numbers.day_number, {{ spans }}.{{ first }}) as madrid_day
+        from ({{ sqlserver__counted(4, 'datediff(day, ' ~ spans ~ '.' ~ first ~ ', ' ~ spans ~ '.' ~ end ~ ')', 'day_number') }}) as numbers
     ) as each_day
 {% endmacro %}
 

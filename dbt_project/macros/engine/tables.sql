@@ -9,6 +9,19 @@
 {% macro duckdb__indexed_on(columns, included) %}{{ return([]) }}{% endmacro %}
 {% macro sqlserver__indexed_on(columns, included) %}{{ return([{'columns': columns, 'type': 'nonclustered', 'included_columns': included}]) }}{% endmacro %}
 
+{% macro rows_in(table) %}{{ return(adapter.dispatch('rows_in')(table)) }}{% endmacro %}
+{#- Scalar subquery: how many rows a table has, without reading them. -#}
+{% macro duckdb__rows_in(table) %}(select count(*) from {{ table }}){% endmacro %}
+{#- Kept up to date with every change since 2005 (see DBCC UPDATEUSAGE); to be seen by whoever may select from the table. -#}
+{% macro sqlserver__rows_in(table) %}
+    (
+        select coalesce(sum(partitions.rows), 0)
+        from sys.partitions as partitions
+        where partitions.object_id = object_id('{{ table.include(database=false) }}')
+            and partitions.index_id in (0, 1)
+    )
+{% endmacro %}
+
 {% macro keep_in_order_of(table, columns) %}{{ return(adapter.dispatch('keep_in_order_of')(table, columns)) }}{% endmacro %}
 {#- For a table that may have been there before dbt, with a clustered key of its own: the adapter's `indexes` would then
     stop the build, since a table has only one. So an index is made only where there is none. It is unique unless the

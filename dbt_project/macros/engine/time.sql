@@ -59,6 +59,11 @@
 {% macro duckdb__offset_text(hours) %}'+0' || cast({{ hours }} as varchar) || ':00'{% endmacro %}
 {% macro sqlserver__offset_text(hours) %}cast(concat('+0', {{ hours }}, ':00') as varchar(6)){% endmacro %}
 
+{% macro literal_of_instant(instant) %}{{ return(adapter.dispatch('literal_of_instant')(instant)) }}{% endmacro %}
+{#- The text of the SQL literal that means an instant, to the microsecond; null for null. -#}
+{% macro duckdb__literal_of_instant(instant) %}'timestamp ''' || strftime({{ instant }}, '%Y-%m-%d %H:%M:%S.%f') || ''''{% endmacro %}
+{% macro sqlserver__literal_of_instant(instant) %}'cast(''' + convert(varchar(26), {{ instant }}, 121) + ''' as datetime2(6))'{% endmacro %}
+
 {% macro now_utc() %}{{ return(adapter.dispatch('now_utc')()) }}{% endmacro %}
 {% macro duckdb__now_utc() %}cast(now() at time zone 'UTC' as timestamp){% endmacro %}
 {% macro sqlserver__now_utc() %}cast(sysutcdatetime() as datetime2(3)){% endmacro %}
@@ -73,17 +78,22 @@
     {{ spans }}
     cross join unnest(range({{ spans }}.{{ first }}, {{ spans }}.{{ end }}, interval 1 hour)) as each_hour (hour_utc)
 {% endmacro %}
-{#- SQL Server 2019 has no generate_series: 100,000 numbers (eleven years of hours) out of five digits. -#}
+{#- SQL Server 2019 has no generate_series: numbers out of five digits, eleven years of hours. -#}
 {% macro sqlserver__each_hour(spans, first, end) %}
-    {%- set number = 'd1.digit + 10 * d2.digit + 100 * d3.digit + 1000 * d4.digit + 10000 * d5.digit' %}
     {{ spans }}
     cross apply (
-        select dateadd(hour, {{ number }}, {{ spans }}.{{ first }}) as hour_utc
-        from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d1 (digit)
-        cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d2 (digit)
-        cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d3 (digit)
-        cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d4 (digit)
-        cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d5 (digit)
-        where {{ number }} < datediff(hour, {{ spans }}.{{ first }}, {{ spans }}.{{ end }})
+        select dateadd(hour, numbers.hour_number, {{ spans }}.{{ first }}) as hour_utc
+        from ({{ sqlserver__counted(5, 'datediff(hour, ' ~ spans ~ '.' ~ first ~ ', ' ~ spans ~ '.' ~ end ~ ')', 'hour_number') }}) as numbers
     ) as each_hour
+{% endmacro %}
+
+{% macro sqlserver__counted(digits, count, name) %}
+    {#- The numbers 0, 1, … below `count`, 10^digits at most. TOP stops the cross join at the last one: without it
+        every span would pay for all of them. -#}
+    select top (case when {{ count }} > 0 then {{ count }} else 0 end)
+        cast(row_number() over (order by (select null)) - 1 as int) as {{ name }}
+    from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d1 (digit)
+    {%- for at in range(2, digits + 1) %}
+    cross join (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d{{ at }} (digit)
+    {%- endfor %}
 {% endmacro %}

@@ -4,40 +4,18 @@
     unique_key=['id', 'datetime'],
     on_schema_change='append_new_columns',
     full_refresh=false,
-    pre_hook='{{ create_publication_log() }}',
+    pre_hook=['{{ create_publication_log() }}', "{{ keep_in_order_of(publication_log(), ['indicator_id', 'response_id']) }}"],
     post_hook=["{{ keep_in_order_of(this, ['id', 'datetime']) }}", '{{ write_publication_log() }}']
 ) }}
 
 {#- Work in proportion to what is new: the hours that answers behind the watermark touch, and of those hours every
     answer, so that one committed late with an older extraction time does not beat a newer one. -#}
-with last_published as (
-    {% if is_incremental() and not var('republish') %}
-    {#- A table that was emptied or made anew by hand is filled from the first answer on, whatever the log says. #}
-    select
-        logged.indicator_id,
-        max(logged.response_id) as response_id
-    from {{ publication_log() }} as logged
-    where logged.indicator_id in (select published.id from {{ this }} as published)
-    group by logged.indicator_id
-    {% else %}
-    select
-        id as indicator_id,
-        0 as response_id
-    from {{ ref('esios_indicators') }}
-    {% endif %}
-),
-
-touched_hours as (
-    select distinct
-        staged.indicator_id,
-        staged.period_start_utc
-    from {{ ref('stg_esios__response_values') }} as staged
-    inner join {{ ref('esios_indicators') }} as registered
-        on staged.indicator_id = registered.id
-    left join last_published
-        on staged.indicator_id = last_published.indicator_id
-    where registered.role = 'demand_forecast'
-        and staged.response_id > coalesce(last_published.response_id, 0)
+{%- set behind = none -%}
+{%- if is_incremental() and not var('republish') -%}
+    {%- set behind = indicators_behind(newest_value(), last_published(this), role='demand_forecast') -%}
+{%- endif -%}
+with touched_hours as (
+    {{ touched_hours(behind, role='demand_forecast') }}
 ),
 
 answers_by_age as (

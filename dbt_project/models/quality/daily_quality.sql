@@ -3,11 +3,15 @@
     incremental_strategy='delete+insert',
     unique_key=['indicator_id', 'madrid_day'],
     on_schema_change='append_new_columns',
-    indexes=clustered_on(['indicator_id', 'madrid_day'], unique=true)
+    indexes=clustered_on(['indicator_id', 'madrid_day'], unique=true) + indexed_on(['indicator_id', 'newest_response_id'])
 ) }}
 
 {#- Work in proportion to what is new: the days of new answers, those that they are compared with, and the days that have
     become due. Thresholds come from the registry; a threshold that is null judges nothing. -#}
+{%- if is_incremental() -%}
+    {%- set newest_answer = highest_of_indicator(ref('stg_esios__indicator_responses'), 'response_id') -%}
+    {%- set behind = indicators_behind(newest_answer, highest_of_indicator(this, 'newest_response_id')) -%}
+{%- endif -%}
 {%- set due_from_now = add_hours('asked_at_utc', '-due_after_hours') -%}
 with answers as (
     select
@@ -116,23 +120,13 @@ due_hours as (
 ),
 
 {% if is_incremental() %}
-last_judged as (
-    select
-        judged.indicator_id,
-        max(judged.newest_response_id) as response_id
-    from {{ this }} as judged
-    group by judged.indicator_id
-),
-
 new_answers as (
     select
         answers.indicator_id,
         answers.first_day,
         answers.end_day
     from answers
-    left join last_judged
-        on answers.indicator_id = last_judged.indicator_id
-    where answers.response_id > coalesce(last_judged.response_id, 0)
+    where {{ newer_than(behind, 'answers') }}
 ),
 
 answered_days as (
@@ -145,9 +139,7 @@ answered_days as (
         judged.indicator_id,
         judged.madrid_day
     from {{ ref('indicator_hours') }} as judged
-    left join last_judged
-        on judged.indicator_id = last_judged.indicator_id
-    where judged.last_response_id > coalesce(last_judged.response_id, 0)
+    where {{ newer_than(behind, 'judged', 'last_response_id') }}
 ),
 
 touched_days as (
@@ -190,17 +182,6 @@ touched_days as (
     from {{ ref('indicator_hours') }}
 ),
 {% endif %}
-
-rejected_entries as (
-    select
-        rejected.indicator_id,
-        {{ day_of(to_madrid('rejected.period_start_utc')) }} as madrid_day,
-        rejected.period_start_utc,
-        rejected.response_id,
-        rejected.rejected_because
-    from {{ ref('stg_esios__rejected_values') }} as rejected
-    where rejected.period_start_utc is not null
-),
 
 days_to_judge as (
     select
@@ -490,6 +471,22 @@ values_of_days as (
     group by days_to_judge.indicator_id, days_to_judge.madrid_day
 ),
 
+rejected_entries as (
+    {#- By day and by instant: the one is quick to join by, the other is what an index can seek. #}
+    select
+        days_to_judge.indicator_id,
+        days_to_judge.madrid_day,
+        rejected.period_start_utc,
+        rejected.response_id,
+        rejected.rejected_because
+    from days_to_judge
+    inner join {{ ref('stg_esios__rejected_values') }} as rejected
+        on days_to_judge.indicator_id = rejected.indicator_id
+            and days_to_judge.madrid_day = {{ day_of(to_madrid('rejected.period_start_utc')) }}
+            and days_to_judge.day_start_utc <= rejected.period_start_utc
+            and days_to_judge.day_end_utc > rejected.period_start_utc
+),
+
 entries_put_aside as (
     select
         rejected.indicator_id,
@@ -503,9 +500,6 @@ entries_put_aside as (
                 then rejected.period_start_utc
         end) as conflicting_hours
     from rejected_entries as rejected
-    inner join days_to_judge
-        on rejected.indicator_id = days_to_judge.indicator_id
-            and rejected.madrid_day = days_to_judge.madrid_day
     left join {{ ref('indicator_hours') }} as landed
         on rejected.indicator_id = landed.indicator_id
             and rejected.period_start_utc = landed.period_start_utc

@@ -3,33 +3,18 @@
     incremental_strategy='delete+insert',
     unique_key=['indicator_id', 'period_start_utc'],
     on_schema_change='append_new_columns',
-    indexes=clustered_on(['indicator_id', 'period_start_utc'], unique=true) + indexed_on(['indicator_id', 'madrid_day'])
+    indexes=clustered_on(['indicator_id', 'period_start_utc'], unique=true)
+    + indexed_on(['indicator_id', 'madrid_day'], included=['datetime_local', 'value'])
+    + indexed_on(['indicator_id', 'last_response_id'], included=['madrid_day'])
 ) }}
 
 {#- Work in proportion to what is new, as in the mart: the hours that new answers touch, and of those every answer. -#}
-with last_judged as (
-    {% if is_incremental() %}
-    select
-        judged.indicator_id,
-        max(judged.last_response_id) as response_id
-    from {{ this }} as judged
-    group by judged.indicator_id
-    {% else %}
-    select
-        id as indicator_id,
-        0 as response_id
-    from {{ ref('esios_indicators') }}
-    {% endif %}
-),
-
-touched_hours as (
-    select distinct
-        staged.indicator_id,
-        staged.period_start_utc
-    from {{ ref('stg_esios__response_values') }} as staged
-    left join last_judged
-        on staged.indicator_id = last_judged.indicator_id
-    where staged.response_id > coalesce(last_judged.response_id, 0)
+{%- set behind = none -%}
+{%- if is_incremental() -%}
+    {%- set behind = indicators_behind(newest_value(), highest_of_indicator(this, 'last_response_id')) -%}
+{%- endif -%}
+with touched_hours as (
+    {{ touched_hours(behind) }}
 ),
 
 usable_answers as (

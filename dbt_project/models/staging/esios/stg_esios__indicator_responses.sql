@@ -2,11 +2,14 @@
     materialized='incremental',
     incremental_strategy='append',
     full_refresh=false,
-    indexes=clustered_on(['response_id'], unique=true) + indexed_on(['extracted_at_utc', 'indicator_id', 'window_start_utc'])
+    indexes=clustered_on(['response_id'], unique=true)
+    + indexed_on(['extracted_at_utc', 'indicator_id', 'window_start_utc'])
+    + indexed_on(['indicator_id', 'response_id'])
 ) }}
 
-{#- An answer may be committed late, with an older extracted_at_utc than the newest one staged: hence the comparison
-    by key and no watermark. The keys are few (one an answer); the payloads are read only of what is new. -#}
+{#- No plain watermark: an answer may be committed late, with an older extracted_at_utc than the newest one staged. The
+    payloads are read only of what is new. -#}
+{%- set last_response_id = highest(this, 'response_id') if is_incremental() else 0 -%}
 with new_answers as (
     select
         landed.indicator_id,
@@ -17,11 +20,7 @@ with new_answers as (
         landed.extracted_at_utc
     from {{ source('raw_esios', 'indicator_responses') }} as landed
     {% if is_incremental() %}
-    where not exists (
-            select 1
-            from {{ this }} as staged
-            where {{ same_answer('staged', 'landed') }}
-        )
+    where {{ not_staged(source('raw_esios', 'indicator_responses'), this) }}
     {% endif %}
 ),
 
@@ -50,19 +49,11 @@ described as (
         {{ json_text('payload', '$.indicator.name') }} as indicator_name,
         {{ json_text('payload', '$.indicator.values_updated_at') }} as values_updated_at_text
     from new_payloads
-),
-
-staged_before as (
-    {% if is_incremental() %}
-    select coalesce(max(response_id), 0) as last_response_id from {{ this }}
-    {% else %}
-    select 0 as last_response_id
-    {% endif %}
 )
 
 select
     cast(
-        staged_before.last_response_id + row_number() over (
+        {{ last_response_id }} + row_number() over (
             order by
                 described.extracted_at_utc, described.indicator_id, described.window_start_utc,
                 described.window_end_utc, described.run_id, described.payload_sha256
@@ -77,4 +68,3 @@ select
     cast(described.indicator_name as {{ type_text(200) }}) as indicator_name,
     {{ parse_instant('described.values_updated_at_text') }} as values_updated_at_utc
 from described
-cross join staged_before

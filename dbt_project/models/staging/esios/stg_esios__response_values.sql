@@ -1,7 +1,11 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
-    indexes=clustered_on(['response_id', 'period_start_utc']) + indexed_on(['indicator_id', 'period_start_utc'])
+    indexes=clustered_on(['response_id', 'period_start_utc'])
+    + indexed_on(['indicator_id', 'response_id'], included=['period_start_utc'])
+    + indexed_on(
+        ['indicator_id', 'period_start_utc'], included=['geo_id', 'value', 'seconds_past_hour', 'unusable_because']
+    )
 ) }}
 
 with new_answers as (
@@ -15,7 +19,7 @@ with new_answers as (
         staged.extracted_at_utc
     from {{ ref('stg_esios__indicator_responses') }} as staged
     {% if is_incremental() %}
-    where staged.response_id > (select coalesce(max(opened.response_id), 0) from {{ this }} as opened)
+    where staged.response_id > {{ highest(this, 'response_id') }}
     {% endif %}
 ),
 

@@ -1,0 +1,94 @@
+{#- How far a table has come, asked while its model is compiled and written into the SQL as plain numbers. A server plans by
+    what it knows: behind a subquery it would guess that a third of all history is new, and read all of it to find out. -#}
+
+{% macro asked_now(query, assumed) %}
+    {#- The rows of a query; `assumed` while parsing, and for the lint, which has no database to ask. -#}
+    {% if not execute or var('assume_incremental') is not none %}
+        {{ return(assumed) }}
+    {% endif %}
+    {{ return(run_query(query).rows) }}
+{% endmacro %}
+
+{% macro highest(table, column) %}
+    {#- The largest value of a counter, 0 for an empty table: the far end of an index. -#}
+    {% set found = asked_now('select coalesce(max(' ~ column ~ '), 0) as highest from ' ~ table, [[0]]) %}
+    {{ return(found[0][0] | int) }}
+{% endmacro %}
+
+{% macro indicators_behind(newest, watermark, role=none) %}
+    {#- (indicator, watermark) of each registered indicator that has something newer: `newest` and `watermark` are scalar
+        subqueries about `registered.id`, each one seek. -#}
+    {% set query %}
+        select
+            registered.id,
+            coalesce({{ watermark }}, 0) as response_id
+        from {{ ref('esios_indicators') }} as registered
+        where {{ newest }} > coalesce({{ watermark }}, 0)
+            {{ "and registered.role = '" ~ role ~ "'" if role }}
+        order by registered.id
+    {% endset %}
+    {{ return(asked_now(query, [[460, 0]])) }}
+{% endmacro %}
+
+{% macro highest_of_indicator(table, column) %}
+    {#- The largest value of a counter among the rows of `registered.id`; null where there is none. -#}
+    (
+        select max(highest.{{ column }})
+        from {{ table }} as highest
+        where highest.indicator_id = registered.id
+    )
+{% endmacro %}
+
+{% macro newest_value() %}
+    {{ highest_of_indicator(ref('stg_esios__response_values'), 'response_id') }}
+{% endmacro %}
+
+{% macro newer_than(behind, rows, counter='response_id') %}
+    {#- Nobody behind: nothing is read at all. -#}
+    {%- if not behind -%}
+        1 = 0
+    {%- endif -%}
+    {%- for indicator, watermark in behind %}
+        ({{ rows }}.indicator_id = {{ indicator | int }} and {{ rows }}.{{ counter }} > {{ watermark | int }}){{ ' or' if not loop.last }}
+    {%- endfor -%}
+{% endmacro %}
+
+{% macro touched_hours(behind, role=none) %}
+    {#- The hours that answers behind the watermarks touch; `behind` none: the hours of every answer. -#}
+    select distinct
+        staged.indicator_id,
+        staged.period_start_utc
+    from {{ ref('stg_esios__response_values') }} as staged
+    {% if behind is none %}
+    where staged.indicator_id in (
+            select registered.id
+            from {{ ref('esios_indicators') }} as registered
+            {{ "where registered.role = '" ~ role ~ "'" if role }}
+        )
+    {% else %}
+    where {{ newer_than(behind, 'staged') }}
+    {% endif %}
+{% endmacro %}
+
+{% macro not_staged(landed, staged) %}
+    {#- The condition that the answer `landed` is not staged yet. Answers are numbered without holes, so the numbers tell
+        whether those with a later time than any staged one are all that is missing: then only the far end of the landing's
+        index is read. If not, an answer was committed late, with an older time: then, and only then, every key is compared. -#}
+    {% set query %}
+        select
+            {{ literal_of_instant('before.extracted_at_utc') }} as last_literal,
+            {{ rows_in(landed) }} - before.answers as missing,
+            (select count(*) from {{ landed }} as lately where lately.extracted_at_utc > before.extracted_at_utc) as landed_lately
+        from (select max(extracted_at_utc) as extracted_at_utc, coalesce(max(response_id), 0) as answers from {{ staged }}) as before
+    {% endset %}
+    {%- set before = asked_now(query, [[none, 0, 0]])[0] -%}
+    {%- if before[0] and before[1] | int == before[2] | int -%}
+        landed.extracted_at_utc > {{ before[0] }}
+    {%- else -%}
+        not exists (
+            select 1
+            from {{ staged }} as staged
+            where {{ same_answer('staged', 'landed') }}
+        )
+    {%- endif -%}
+{% endmacro %}
