@@ -257,8 +257,7 @@ class Compressed:
         """One column as the packed Arrow array that was compressed."""
         if name not in self._nodes:
             raise KeyError(f"no column {name!r}: the columns are {', '.join(self.columns[:20])}")
-        parts = [put_together(node) for node in self._nodes[name]]
-        return pa.chunked_array(parts, type=None if parts else pa.null())
+        return expanded(self._nodes[name])
 
     def column(self, name: str) -> pd.Series:
         """One column as the Series that the level `usable` gives; the others stay compressed."""
@@ -280,3 +279,9 @@ class Compressed:
 def compress(array: pa.Array | pa.ChunkedArray) -> list[Node]:
     """A packed column, compressed."""
     return [take_apart(chunk) for chunk in (array.chunks if isinstance(array, pa.ChunkedArray) else [array])]
+
+
+def expanded(nodes: list[Node]) -> pa.ChunkedArray:
+    """The packed column that was compressed."""
+    parts = [put_together(node) for node in nodes]
+    return pa.chunked_array(parts, type=None if parts else pa.null())

@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -269,27 +270,52 @@ class Source:
     def chunks(self, drop_repeated_header: bool = True) -> Iterator[Chunk]:
         """The records after the header, some 8 MB at a time, each chunk ending with a whole record."""
         self.bytes_read = 0
-        newline = self.newline[0]
         line = 1 + self.header_lines
+        for piece in self._pieces():
+            yield self._chunk(piece, line, drop_repeated_header)
+            line += piece.count(self.newline)
+
+    def _pieces(self) -> Iterator[bytes]:
+        """The bytes after the header, cut where records end."""
+        newline, skip = self.newline[0], len(self.header_bytes)
+        delimiter = ord(self.delimiter) if ord(self.delimiter) < 128 else 0
+        if not self.decode_first and not self.compression:
+            # The next piece is read from where the last record ended: nothing is copied to be put together.
+            size, at = self.chunk_bytes, skip + len(self.mark)
+            with open(self.path, "rb", buffering=0) as file:
+                while True:
+                    file.seek(at)
+                    block = file.read(size)
+                    end = last_record_end(block, newline, delimiter)
+                    if len(block) < size and at + len(block) >= os.fstat(file.fileno()).st_size:
+                        self.bytes_read += len(block)
+                        if block:
+                            yield block
+                        return
+                    if end < 0:  # a record longer than that
+                        size *= 2
+                        continue
+                    size = self.chunk_bytes
+                    at += end + 1
+                    self.bytes_read += end + 1
+                    yield block[: end + 1]
+            return
         rest = b""
-        skip = len(self.header_bytes)
-        blocks = self._utf8_blocks(self.chunk_bytes)
-        for block in blocks:
+        for block in self._utf8_blocks(self.chunk_bytes):
             data = rest + block if rest else block
             if skip:
                 if len(data) < skip:
                     rest = data
                     continue
                 data, skip = data[skip:], 0
-            end = last_record_end(data, newline, ord(self.delimiter) if ord(self.delimiter) < 128 else 0)
+            end = last_record_end(data, newline, delimiter)
             if end < 0:
                 rest = data
                 continue
             piece, rest = data[: end + 1], data[end + 1 :]
-            yield self._chunk(piece, line, drop_repeated_header)
-            line += piece.count(self.newline)
+            yield piece
         if rest and not skip:
-            yield self._chunk(rest, line, drop_repeated_header)
+            yield rest
 
     def _chunk(self, data: bytes, line: int, drop: bool) -> Chunk:
         repeated: list[int] = []

@@ -5,13 +5,15 @@ from __future__ import annotations
 import string
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from optimization.memory import LEVELS, load_csv
-from tests.optimization.memory_files import csv_text, differences, dtype_of, one_column
+from tests.optimization.memory_files import csv_text, differences, dtype_of, one_column, written
 
 numbers = st.integers(-(10**20), 10**20).map(str) | st.integers(-300, 300).map(str)
 decimals = st.decimals(-1000, 1000, places=3).map(str) | st.floats(allow_nan=False, allow_infinity=False).map(repr)
@@ -130,14 +132,33 @@ def test_day_and_month_are_told_by_a_later_chunk(tmp_path: Path, monkeypatch: py
     assert differences(loaded, ["c"], [[value] for value in values]) == []
 
 
-def test_the_check_after_loading_names_what_differs(tmp_path: Path) -> None:
+def test_an_encoding_that_loses_something_is_named_with_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from optimization import _memory_load
-    from optimization.memory import load_file, readers
 
+    honest = _memory_load.encode
+    monkeypatch.setattr(_memory_load, "encode", lambda texts: honest(pc.replace_substring(texts, "2", "3")))
     path = one_column(tmp_path, ["1", "2", "3"])
-    loaded = load_file(path)
-    loaded.result["c"] = loaded.result["c"] + 1
-    values = readers(loaded.result, loaded.plans, ["c"])
-    reading = _memory_load.Reading()
-    with pytest.raises(_memory_load.NotLossless, match="line 2: column 'c' does not give '1' back"):
-        _memory_load.verify([reading.open(str(path))], reading, loaded.plans, values, {"row"})
+    with pytest.raises(_memory_load.NotLossless, match="line 3: column 'c' does not give '2' back"):
+        load_csv(path)
+    assert load_csv(path, verify=False)["c"].tolist() == [1, 3, 3]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_column_that_is_put_together_wrongly_is_named_with_the_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    from optimization import _memory_packed, _memory_usable
+    from optimization._memory_load import NotLossless
+
+    def broken(*given: Any, **named: Any) -> Any:
+        found = whole_numbers(*given, **named)
+        found[1] += 1
+        return found
+
+    whole_numbers = _memory_usable.whole_numbers
+    monkeypatch.setattr(_memory_usable, "whole_numbers", broken)
+    monkeypatch.setattr(_memory_packed, "whole_numbers", broken)
+    with pytest.raises(NotLossless, match="column 'c' does not give row 2 back"):
+        load_csv(written(tmp_path, ["c", "text"], [["1", "a"], ["2", "b"], ["300", "c"]]), level)
