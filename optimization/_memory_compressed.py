@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import blosc2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -16,7 +15,7 @@ from optimization._memory_usable import series_of_values
 
 PIECE = 32 << 20
 SAMPLE = 1 << 18
-_FILTERS = {"none": blosc2.Filter.NOFILTER, "bytes": blosc2.Filter.SHUFFLE, "bits": blosc2.Filter.BITSHUFFLE}
+_FILTERS = {"none": "NOFILTER", "bytes": "SHUFFLE", "bits": "BITSHUFFLE"}  # of blosc2
 
 
 @dataclass
@@ -80,6 +79,8 @@ def squeeze(data: np.ndarray, width: int) -> Squeezed:
 
 
 def _pack(data: np.ndarray, width: int, name: str, noise: bool = False) -> bytes:
+    import blosc2  # a third of a second, which the other levels need not pay
+
     packed: bytes = blosc2.compress2(
         np.ascontiguousarray(data),
         codec=blosc2.Codec.ZSTD,
@@ -89,7 +90,7 @@ def _pack(data: np.ndarray, width: int, name: str, noise: bool = False) -> bytes
         nthreads=1,
         # One block a piece where it fits: a repetition is found however far back it lies.
         blocksize=0 if noise else min(len(data), 8 << 20),
-        filters=[_FILTERS[name]],
+        filters=[getattr(blosc2.Filter, _FILTERS[name])],
         filters_meta=[0],
     )
     return packed
@@ -110,6 +111,8 @@ def expand(squeezed: Squeezed | None) -> np.ndarray:
     """The bytes again."""
     if squeezed is None:
         return np.empty(0, np.uint8)
+    import blosc2
+
     parts = [
         np.frombuffer(piece[1:] if piece[:1] == b"\0" else blosc2.decompress2(piece[1:], nthreads=1), np.uint8)
         for piece in squeezed.pieces

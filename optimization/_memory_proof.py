@@ -65,9 +65,10 @@ def _agrees(plan: Plan, chunk: Encoded, values: pa.Array, maps: dict[int, np.nda
     if plan.kind == "float":
         if (chunk.plain or chunk.kind == "int") and not plan.plain:
             return False
-        left, right = chunk.floats(), _dense(values.cast(pa.float64()), 0.0)
-        left, right = np.ascontiguousarray(left, np.float64).view(np.int64), right.view(np.int64)
+        left = np.ascontiguousarray(chunk.floats(), np.float64).view(np.int64)
+        right = _dense(values.cast(pa.float64()), 0.0).view(np.int64)
     elif plan.kind == "bool":
+        assert chunk.values is not None
         left, right = chunk.values, _dense(values.cast(pa.bool_()).cast(pa.uint8()), 0)
     else:
         if chunk.form != plan.form:

@@ -132,6 +132,16 @@ def test_day_and_month_are_told_by_a_later_chunk(tmp_path: Path, monkeypatch: py
     assert differences(loaded, ["c"], [[value] for value in values]) == []
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_whole_numbers_up_to_the_last_of_64_bits_come_back(tmp_path: Path, level: str) -> None:
+    rows: list[list[str | None]] = [
+        ["9223372036854775808", "9223372036854775807", "18446744073709551616", None],
+        ["1", "-9223372036854775808", "-1", "9007199254740993"],
+    ]
+    header = ["unsigned", "signed", "beyond", "gaps"]
+    assert differences(load_csv(written(tmp_path, header, rows), level), header, rows) == []
+
+
 def test_an_encoding_that_loses_something_is_named_with_the_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
