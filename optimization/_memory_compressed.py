@@ -14,7 +14,7 @@ from optimization._memory_types import PackedType
 from optimization._memory_usable import series_of_values
 
 PIECE = 32 << 20
-SAMPLE = 1 << 18
+SAMPLE = 1 << 17
 _FILTERS = {"none": "NOFILTER", "bytes": "SHUFFLE", "bits": "BITSHUFFLE"}  # of blosc2
 
 

@@ -36,10 +36,11 @@ BOOLEANS = (
     ("true", "false"), ("True", "False"), ("TRUE", "FALSE"), ("yes", "no"), ("Yes", "No"), ("YES", "NO"),
     ("y", "n"), ("Y", "N"), ("t", "f"), ("T", "F"), ("on", "off"), ("On", "Off"), ("ON", "OFF"),
 )  # fmt: skip
-_INT = re.compile(r"-?\d{1,20}\Z", re.ASCII)
-_LEADING_ZERO = re.compile(r"-?0\d|-0\Z", re.ASCII)
-_FLOAT = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\Z", re.ASCII)
-_DATE_START = re.compile(r"\d{2,4}[-/.]\d{2}[-/.]\d{2,4}", re.ASCII)
+# A sample joined by newlines is looked at as one: thousands of small matches would take longer than the reading.
+_INTS = re.compile(r"(?:-?\d{1,20}\n)+\Z", re.ASCII)
+_LEADING_ZERO = re.compile(r"^-?0\d|^-0$", re.ASCII | re.MULTILINE)
+_FLOATS = re.compile(r"(?:-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\n)+\Z", re.ASCII)
+_DATES = re.compile(r"(?:\d{2,4}[-/.]\d{2}[-/.]\d{2,4}.*\n)+\Z", re.ASCII)
 _FLOAT_BYTES = b"0123456789.-+eE"
 MAX_DECIMALS = 15
 _POWERS = tuple(10.0**n for n in range(MAX_DECIMALS + 1))
@@ -198,12 +199,13 @@ def _candidate(sample: list[str]) -> str:
     words = [word for word in sample if word not in _MISSING_SET]
     if not words:
         return "text"
-    if all(_INT.match(word) for word in words):
+    joined = "\n".join(words) + "\n"
+    if _INTS.match(joined):
         # No number comes back as 00501.
-        return "text" if any(_LEADING_ZERO.match(word) for word in words) else "int"
-    if all(_FLOAT.match(word) for word in words):
+        return "text" if _LEADING_ZERO.search(joined) else "int"
+    if _FLOATS.match(joined):
         return "float"
-    if len({len(word) for word in words}) == 1 and all(_DATE_START.match(word) for word in words):
+    if len(set(map(len, words))) == 1 and _DATES.match(joined):
         return "time"
     return "text"
 
@@ -371,21 +373,29 @@ def _as_decimal(values: np.ndarray, plain: bool) -> Encoded:
         return as_float
     biggest = max(abs(low), abs(high))
     sample = values[:: max(1, len(values) // 64)]
-    scale = 0
-    while True:
+    # As many as the first numbers need: to start from 0 costs more than the rest where there are 17 digits.
+    scale = max(map(_decimals, sample[:4].tolist()), default=0)
+    while scale <= MAX_DECIMALS and biggest * _POWERS[scale] < 2**53:
         scaled = decimal_of(sample, scale)
         if scaled is not None:
             scaled = decimal_of(values, scale)
             if scaled is not None:
                 break
         scale += 1
-        if scale > MAX_DECIMALS or biggest * _POWERS[scale] >= 2**53:
-            return as_float
+    else:
+        return as_float
     lowest, highest = int(scaled.min()), int(scaled.max())
     if highest - lowest >= 1 << 48:
         return as_float
     narrow, base = narrowed(scaled, None, lowest, highest)
     return Encoded("decimal", len(values), values=narrow, base=base, scale=scale, plain=plain, low=low, high=high)
+
+
+def _decimals(number: float) -> int:
+    """How many decimals the shortest text of a number has."""
+    mantissa, _, exponent = repr(number).partition("e")
+    fraction = mantissa.partition(".")[2]
+    return max(0, (len(fraction) if fraction != "0" else 0) - int(exponent or 0))
 
 
 def decimal_of(values: np.ndarray, scale: int) -> np.ndarray | None:
