@@ -86,6 +86,8 @@ class Encoded:
     high: int | float = 0
     # Of a text or dictionary chunk: the bytes of its texts, a row each; -1: not counted yet.
     text_size: int = -1
+    # Its texts (of a dictionary chunk: each different one) were compared while it was encoded.
+    checked: bool = False
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -180,7 +182,9 @@ def encode(texts: pa.Array) -> Encoded:
         dense = texts.drop_null()
     candidate = _candidate(sample)
     if candidate == "text":
-        return Encoded("text", length, texts=texts, missing="" if nulls else None, text_size=size_of_texts(texts))
+        return Encoded(
+            "text", length, texts=texts, missing="" if nulls else None, text_size=size_of_texts(texts), checked=True
+        )
     encoded = _encode_dense(dense, candidate)
     missing = "" if nulls else None
     if encoded is None:
@@ -190,7 +194,9 @@ def encode(texts: pa.Array) -> Encoded:
             missing, valid = words[0], ~spelled
             encoded = _encode_dense(dense.filter(pa.array(valid)), candidate)
     if encoded is None:
-        return Encoded("text", length, texts=texts, missing="" if nulls else None, text_size=size_of_texts(texts))
+        return Encoded(
+            "text", length, texts=texts, missing="" if nulls else None, text_size=size_of_texts(texts), checked=True
+        )
     return _spread(encoded, length, valid, missing)
 
 
@@ -230,15 +236,18 @@ def _encode_dictionary(coded: pa.DictionaryArray, length: int, size: int) -> Enc
         texts=words,
         missing=missing,
         text_size=size,
+        checked=True,
     )
     candidate = _candidate(entries[:SAMPLE])
     if candidate == "text":
         return as_text
+    different = words
     if not spelled:
         encoded = _encode_dense(words, candidate)
     elif len(spelled) == 1 and valid is None:
         kept = [n for n in range(len(entries)) if n != spelled[0]]
-        encoded = _encode_dense(words.take(pa.array(kept)), candidate)
+        different = words.take(pa.array(kept))
+        encoded = _encode_dense(different, candidate)
         valid = positions != spelled[0]
         missing = entries[spelled[0]]
         renumber = np.zeros(len(entries), np.int64)
@@ -249,9 +258,9 @@ def _encode_dictionary(coded: pa.DictionaryArray, length: int, size: int) -> Enc
     if encoded is None:
         return as_text
     assert encoded.values is not None
-    return replace(
-        encoded, length=length, values=_zeroed(encoded.values[positions], valid), valid=valid, missing=missing
-    )
+    checked = encoded.checked or same_texts(encoded, different)
+    values = _zeroed(encoded.values[positions], valid)
+    return replace(encoded, length=length, values=values, valid=valid, missing=missing, checked=checked)
 
 
 def _zeroed(values: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
@@ -367,7 +376,7 @@ def print_plain(number: float) -> str:
 def _as_decimal(values: np.ndarray, plain: bool) -> Encoded:
     """float64 as whole numbers of 10**-scale where that gives every value again, bit for bit."""
     low, high = float(values.min()), float(values.max())
-    as_float = Encoded("float", len(values), values=values, plain=plain, low=low, high=high)
+    as_float = Encoded("float", len(values), values=values, plain=plain, low=low, high=high, checked=True)
     zeros = values == 0
     if zeros.any() and np.signbit(values[zeros]).any():
         return as_float
@@ -388,7 +397,7 @@ def _as_decimal(values: np.ndarray, plain: bool) -> Encoded:
     if highest - lowest >= 1 << 48:
         return as_float
     narrow, base = narrowed(scaled, None, lowest, highest)
-    return Encoded("decimal", len(values), values=narrow, base=base, scale=scale, plain=plain, low=low, high=high)
+    return replace(as_float, kind="decimal", values=narrow, base=base, scale=scale)
 
 
 def _decimals(number: float) -> int:

@@ -117,7 +117,7 @@ def scan(
 
 def check(source: Source, chunk: Chunk, name: str, encoded: Encoded, texts: pa.Array) -> None:
     """NotLossless, with the line, unless the chunk prints the texts of the file again."""
-    if same_texts(encoded, texts):
+    if encoded.checked or same_texts(encoded, texts):
         return
     row = 0
     printed = texts_of(encoded)

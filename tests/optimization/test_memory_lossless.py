@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyarrow.compute as pc
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -145,14 +145,21 @@ def test_whole_numbers_up_to_the_last_of_64_bits_come_back(tmp_path: Path, level
 def test_an_encoding_that_loses_something_is_named_with_the_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from optimization import _memory_load
+    from optimization import _memory_encode
+    from optimization._memory_load import NotLossless
 
-    honest = _memory_load.encode
-    monkeypatch.setattr(_memory_load, "encode", lambda texts: honest(pc.replace_substring(texts, "2", "3")))
-    path = one_column(tmp_path, ["1", "2", "3"])
-    with pytest.raises(_memory_load.NotLossless, match="line 3: column 'c' does not give '2' back"):
-        load_csv(path)
-    assert load_csv(path, verify=False)["c"].tolist() == [1, 3, 3]
+    def broken(texts: pa.Array) -> Any:
+        found = honest(texts)
+        found.values[1] += 1
+        return found
+
+    honest = _memory_encode.encode_ints
+    monkeypatch.setattr(_memory_encode, "encode_ints", broken)
+    for values in (["1", "2", "4"], [str(n) for n in range(500)]):  # of each different text, and of each row
+        path = one_column(tmp_path, values)
+        with pytest.raises(NotLossless, match="line 3: column 'c' does not give"):
+            load_csv(path)
+        assert load_csv(path, verify=False)["c"].iloc[1] == int(values[1]) + 1
 
 
 @pytest.mark.parametrize("level", LEVELS)
