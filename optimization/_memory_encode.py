@@ -37,10 +37,11 @@ BOOLEANS = (
     ("y", "n"), ("Y", "N"), ("t", "f"), ("T", "F"), ("on", "off"), ("On", "Off"), ("ON", "OFF"),
 )  # fmt: skip
 # A sample joined by newlines is looked at as one: thousands of small matches would take longer than the reading.
-_INTS = re.compile(r"(?:-?\d{1,20}\n)+\Z", re.ASCII)
+# Possessive (++): a text that does not match must not be tried in every other way.
+_INTS = re.compile(r"(?:-?\d{1,20}+\n)++\Z", re.ASCII)
 _LEADING_ZERO = re.compile(r"^-?0\d|^-0$", re.ASCII | re.MULTILINE)
-_FLOATS = re.compile(r"(?:-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\n)+\Z", re.ASCII)
-_DATES = re.compile(r"(?:\d{2,4}[-/.]\d{2}[-/.]\d{2,4}.*\n)+\Z", re.ASCII)
+_FLOATS = re.compile(r"(?:-?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?\n)++\Z", re.ASCII)
+_DATES = re.compile(r"(?:\d{2,4}+[-/.]\d{2}[-/.]\d{2}[^\n]*+\n)++\Z", re.ASCII)
 _FLOAT_BYTES = b"0123456789.-+eE"
 MAX_DECIMALS = 15
 _POWERS = tuple(10.0**n for n in range(MAX_DECIMALS + 1))

@@ -132,6 +132,14 @@ def test_day_and_month_are_told_by_a_later_chunk(tmp_path: Path, monkeypatch: py
     assert differences(loaded, ["c"], [[value] for value in values]) == []
 
 
+def test_one_word_after_many_numbers_or_dates_is_found_at_once(tmp_path: Path) -> None:
+    """A pattern that tries every way to split them would not come back."""
+    numbers = [f"{n}1234567890.1234567890" for n in range(60)]
+    dates = [f"2020-01-02 {n:02d}:00:00" for n in range(60)]
+    rows: list[list[str | None]] = [[one, two] for one, two in zip([*numbers, "x"], [*dates, "x"], strict=True)]
+    assert differences(load_csv(written(tmp_path, ["a", "b"], rows)), ["a", "b"], rows) == []
+
+
 @pytest.mark.parametrize("level", LEVELS)
 def test_whole_numbers_up_to_the_last_of_64_bits_come_back(tmp_path: Path, level: str) -> None:
     rows: list[list[str | None]] = [
