@@ -187,3 +187,23 @@ def test_a_column_that_is_put_together_wrongly_is_named_with_the_row(
     monkeypatch.setattr(_memory_packed, "whole_numbers", broken)
     with pytest.raises(NotLossless, match="column 'c' does not give row 2 back"):
         load_csv(written(tmp_path, ["c", "text"], [["1", "a"], ["2", "b"], ["300", "c"]]), level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_texts_become_codes_while_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+    """Small chunks, so that the dictionary grows many times, beside gaps, empty texts and texts that never repeat."""
+    monkeypatch.setattr("optimization._memory_source.Source.__init__.__defaults__", (None, None, 4096))
+    monkeypatch.setattr("optimization._memory_assemble.FLUSH_ROWS", 500)
+    header = ["often", "growing", "gaps", "never", "late"]
+    rows: list[list[str | None]] = [
+        [
+            f"t{n % 7}",
+            f"text {n * n % 1501}",
+            None if n % 3 else f"g{n % 211}",
+            f"{n * 7919:x}h",
+            "a" if n < 4000 else f"{n}b",
+        ]
+        for n in range(8000)
+    ]
+    rows[17][0] = ""
+    assert differences(load_csv(written(tmp_path, header, rows), level), header, rows) == []

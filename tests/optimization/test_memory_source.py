@@ -201,7 +201,7 @@ def test_a_file_without_rows_has_its_columns(tmp_path: Path) -> None:
 def test_ten_thousand_columns_are_loaded(tmp_path: Path) -> None:
     header = [f"column {n}" for n in range(10_000)]
     rows: list[list[str | None]] = [[str(n % 7) for n in range(10_000)] for _ in range(3)]
-    frame = load_csv(written(tmp_path, header, rows), verify=False)
+    frame = load_csv(written(tmp_path, header, rows))
     assert frame.shape == (3, 10_000)
     assert frame["column 9999"].tolist() == [3, 3, 3]
 
