@@ -54,11 +54,14 @@ _NEEDS_DECODING_FIRST = (
 _NOT_IN_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 
 
+Bytes = bytes | bytearray
+
+
 @dataclass
 class Chunk:
     """Whole records as UTF-8, without the header; `first_line` is the number of its first line in the file, from 1."""
 
-    data: bytes
+    data: Bytes
     first_line: int
     repeated_headers: list[int] = field(default_factory=list)
 
@@ -237,7 +240,7 @@ class Source:
                 f"{self.path}, near byte {place:,}: not valid {self.encoding}; name the right one with --encoding"
             ) from error
 
-    def to_utf8(self, data: bytes, first_line: int) -> bytes:
+    def to_utf8(self, data: Bytes, first_line: int) -> Bytes:
         """A chunk as UTF-8; settles the encoding at the first byte that is not ASCII."""
         if self.decode_first or data.isascii():
             return data
@@ -272,7 +275,8 @@ class Source:
     def chunks(self, drop_repeated_header: bool = True) -> Iterator[Chunk]:
         """The records after the header, some 8 MB at a time, each chunk ending with a whole record."""
         self.bytes_read = 0
-        line, piece = 1 + self.header_lines, b""
+        line = 1 + self.header_lines
+        piece: Bytes = b""
         for piece in self._pieces():
             yield self._chunk(piece, line, drop_repeated_header)
             line += piece.count(self.newline)
@@ -293,7 +297,7 @@ class Source:
     def _delimiter_byte(self) -> int:
         return ord(self.delimiter) if ord(self.delimiter) < 128 else 0
 
-    def _pieces(self) -> Iterator[bytes]:
+    def _pieces(self) -> Iterator[Bytes]:
         """The bytes after the header, cut where records end."""
         newline, skip = self.newline[0], len(self.header_bytes)
         delimiter = self._delimiter_byte
@@ -303,7 +307,8 @@ class Source:
             with open(self.path, "rb", buffering=0) as file:
                 while True:
                     file.seek(at)
-                    block = file.read(size)
+                    block = bytearray(size)  # which, unlike bytes, is cut to its length in place
+                    del block[file.readinto(block) :]
                     end = last_record_end(block, newline, delimiter)
                     if len(block) < size and at + len(block) >= os.fstat(file.fileno()).st_size:
                         self.bytes_read += len(block)
@@ -317,11 +322,12 @@ class Source:
                     size = self.chunk_bytes
                     at += end + 1
                     self.bytes_read += end + 1
-                    yield block[: end + 1]
+                    del block[end + 1 :]
+                    yield block
             return
-        rest = b""
-        for block in self._utf8_blocks(self.chunk_bytes):
-            data = rest + block if rest else block
+        rest: Bytes = b""
+        for more in self._utf8_blocks(self.chunk_bytes):
+            data = rest + more if rest else more
             if skip:
                 if len(data) < skip:
                     rest = data
@@ -337,19 +343,19 @@ class Source:
         if rest and not skip:
             yield rest
 
-    def _chunk(self, data: bytes, line: int, drop: bool) -> Chunk:
+    def _chunk(self, data: Bytes, line: int, drop: bool) -> Chunk:
         repeated: list[int] = []
         if drop and len(self.header) > 1:
             data, repeated = self._without_headers(data, line)
         return Chunk(self.to_utf8(data, line), line, repeated)
 
-    def _without_headers(self, data: bytes, line: int) -> tuple[bytes, list[int]]:
+    def _without_headers(self, data: Bytes, line: int) -> tuple[Bytes, list[int]]:
         """Files that were joined hold their header again: the same bytes as line 1 at the start of a line."""
         header = self.header_bytes.rstrip(b"\r\n")
         place = data.find(header)
         if place < 0:
             return data, []
-        keep: list[bytes] = []
+        keep: list[Bytes] = []
         lines: list[int] = []
         start = 0
         while place >= 0:
@@ -376,7 +382,7 @@ def _first_blocks(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
             return
 
 
-def _is_utf8(data: bytes) -> bool:
+def _is_utf8(data: Bytes) -> bool:
     """Valid UTF-8, a character cut off at the very end allowed. Checked by arrow, without a copy: 8 MB in 1 ms."""
     if data.isascii():
         return True
@@ -394,7 +400,7 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _not_ascii_lines(data: bytes) -> bytes:
+def _not_ascii_lines(data: Bytes) -> bytes:
     """The lines with non-ASCII bytes, at most 64 KB of them: what an encoding can be told from."""
     found, size = [], 0
     for match in re.finditer(rb"[^\r\n]*[\x80-\xff][^\r\n]*", data):
@@ -415,7 +421,7 @@ def _record_end(data: np.ndarray, newline: int) -> int:
     return -1
 
 
-def last_record_end(data: bytes, newline: int, delimiter: int) -> int:
+def last_record_end(data: Bytes, newline: int, delimiter: int) -> int:
     """The place of the last newline that ends a record, -1 if there is none.
 
     A newline inside quotes belongs to its field. Where every quote stands beside a delimiter, a newline or another
@@ -426,7 +432,7 @@ def last_record_end(data: bytes, newline: int, delimiter: int) -> int:
     if end < 0 or QUOTE not in data:
         return end
     view = np.frombuffer(data, np.uint8)
-    quotes = np.flatnonzero(view == QUOTE)
+    quotes = _places_of(view, QUOTE)
     before = np.where(quotes > 0, view[quotes - 1], newline)
     after = np.where(quotes + 1 < len(view), view[np.minimum(quotes + 1, len(view) - 1)], newline)
     opening = np.isin(before, (delimiter, newline, 13))
@@ -448,7 +454,18 @@ def last_record_end(data: bytes, newline: int, delimiter: int) -> int:
     return -1
 
 
-def unclosed_quote(data: bytes, newline: int, delimiter: int) -> int:
+def _places_of(view: np.ndarray, byte: int) -> np.ndarray:
+    """Where a byte stands, looked for piece by piece: new memory for a mask of everything would cost the most."""
+    piece = 1 << 18
+    mask = np.empty(piece, np.bool_)
+    found = []
+    for start in range(0, len(view), piece):
+        part = view[start : start + piece]
+        found.append(np.flatnonzero(np.equal(part, byte, out=mask[: len(part)])) + start)
+    return np.concatenate(found) if found else np.empty(0, np.int64)
+
+
+def unclosed_quote(data: Bytes, newline: int, delimiter: int) -> int:
     """The place of the quote that the end of the data leaves open, -1 if all are closed."""
     start = last_record_end(data, newline, delimiter) + 1
     view = np.frombuffer(data, np.uint8)[start:]
