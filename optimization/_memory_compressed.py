@@ -14,6 +14,7 @@ from optimization._memory_types import PackedType
 from optimization._memory_usable import series_of_values
 
 PIECE = 32 << 20
+BLOCK = 8 << 20
 SAMPLE = 1 << 17
 _FILTERS = {"none": "NOFILTER", "bytes": "SHUFFLE", "bits": "BITSHUFFLE"}  # of blosc2
 
@@ -88,8 +89,9 @@ def _pack(data: np.ndarray, width: int, name: str, noise: bool = False) -> bytes
         clevel=1,
         typesize=min(width, 255),
         nthreads=1,
-        # One block a piece where it fits: a repetition is found however far back it lies.
-        blocksize=0 if noise else min(len(data), 8 << 20),
+        # One block a piece where it fits: a repetition is found however far back it lies. Whole items only: a block
+        # that ends within one cannot be read back (blosc2 does not say so when it writes).
+        blocksize=0 if noise else min(len(data), BLOCK // width * width),
         filters=[getattr(blosc2.Filter, _FILTERS[name])],
         filters_meta=[0],
     )
