@@ -205,4 +205,6 @@ def column_bytes(series: pd.Series) -> int:
 
 def array_nbytes(array: pd.api.extensions.ExtensionArray | np.ndarray) -> int:
     """The bytes of a column that is no Series yet."""
-    return column_bytes(pd.Series(array, copy=False))
+    if isinstance(array, pd.Categorical):
+        return int(array.memory_usage(deep=True))
+    return int(array.nbytes)
