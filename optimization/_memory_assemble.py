@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from optimization._memory_encode import Encoded, text_parts, unsigned_for
+from optimization._memory_encode import Encoded, null_mask, text_parts, unsigned_for
 
 SAMPLE_ROWS = 16_384
-FLUSH_ROWS = 1 << 18
+FLUSH_ROWS = 1 << 20
 
 
 def bitmap(valid: np.ndarray) -> pa.Buffer:
@@ -111,10 +111,11 @@ def text_bytes(chunks: list[Encoded]) -> int:
     """The bytes of all texts, a row each."""
     total = 0
     for chunk in chunks:
-        if chunk.kind == "text":
+        if chunk.text_size >= 0:
+            total += chunk.text_size
+        elif chunk.kind == "text":
             assert chunk.texts is not None
-            offsets, _ = text_parts(chunk.texts)
-            total += int(offsets[-1])
+            total += int(text_parts(chunk.texts)[0][-1])
         elif chunk.kind == "dictionary":
             assert chunk.texts is not None
             assert chunk.values is not None
@@ -169,14 +170,7 @@ def coded(chunks: list[Encoded], rows: int, code_bytes: tuple[int, ...], entry_b
         ):
             return None
     gathered = Gathering()
-    start = 0
-    while start < len(chunks):
-        stop, waiting = start, 0
-        while stop < len(chunks) and waiting < FLUSH_ROWS:
-            waiting += chunks[stop].length
-            stop += 1
-        gathered.code_all(chunks[start:stop])
-        start = stop
+    found = gathered.codes_of(chunks) if chunks else []
     texts = gathered.texts
     size = len(texts)
     dictionary_bytes = text_parts(texts)[1].nbytes + entry_bytes * size if size else 0
@@ -187,70 +181,74 @@ def coded(chunks: list[Encoded], rows: int, code_bytes: tuple[int, ...], entry_b
     rank = np.empty(max(size, 1), unsigned_for(max(size - 1, 0)))
     rank[order] = np.arange(size)
     out = np.empty(rows, rank.dtype)
-    present = np.ones(rows, np.bool_)
-    nulls = start = 0
-    for codes, valid in gathered.coded:
+    present = np.ones(rows, np.bool_) if any(valid is not None for _, valid in found) else None
+    start = 0
+    for codes, valid in found:
         stop = start + len(codes)
-        out[start:stop] = rank[codes]
-        if valid is not None:
+        np.take(rank, codes, out=out[start:stop], mode="clip")  # "raise" would go through a copy
+        if valid is not None and present is not None:
             out[start:stop][~valid] = 0
             present[start:stop] = valid
-            nulls += int(np.count_nonzero(~valid))
         start = stop
-    return Coded(out, bitmap(present) if nulls else None, nulls, texts.take(pa.array(order)))
+    nulls = 0 if present is None else int(rows - np.count_nonzero(present))
+    return Coded(out, bitmap(present) if present is not None and nulls else None, nulls, texts.take(pa.array(order)))
 
 
 class Gathering:
-    """A dictionary that grows chunk by chunk; codes given out stay right, since new texts are put at its end."""
+    """A dictionary that grows batch by batch; codes given out stay right, since new texts are put at its end."""
 
     def __init__(self) -> None:
         self.texts: pa.Array = pa.array([], pa.string())
-        self.coded: list[tuple[np.ndarray, np.ndarray | None]] = []
-        self._last: tuple[pa.Array, np.ndarray] | None = None
 
-    def code(self, chunk: Encoded) -> tuple[np.ndarray, np.ndarray | None]:
-        """The codes of a chunk and which of its rows have one."""
-        assert chunk.texts is not None
-        if self._last is not None and self._last[0] is chunk.texts:
-            mapping = self._last[1]
-        else:
-            new = chunk.texts.cast(pa.string()) if chunk.texts.type != pa.string() else chunk.texts
-            # In front: the texts so far keep their places.
-            together = pa.concat_arrays([self.texts, new]).dictionary_encode()
-            indices = together.indices.slice(len(self.texts))
-            self.texts = together.dictionary
-            mapping = (indices.fill_null(0) if indices.null_count else indices).to_numpy(zero_copy_only=False)
-        valid = chunk.valid
-        codes = mapping
-        if chunk.kind == "text":
-            if chunk.texts.null_count:
-                valid = pc.is_valid(chunk.texts).to_numpy(zero_copy_only=False)
-        else:
-            assert chunk.values is not None
-            self._last = (chunk.texts, mapping)
-            codes = mapping[chunk.values] if len(mapping) else np.zeros(chunk.length, np.int32)
-        codes = codes.astype(unsigned_for(max(len(self.texts) - 1, 0)))
-        self.coded.append((codes, valid))
-        return codes, valid
+    def codes_of(self, chunks: list[Encoded], check: bool = False) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        """For each chunk the codes of its rows, and which rows have one. Each text is hashed once.
 
-    def code_all(self, chunks: list[Encoded]) -> list[tuple[np.ndarray, np.ndarray | None]]:
-        """The codes of several chunks: their own dictionary is made first, so that the large one is hashed once."""
-        if self._last is not None and all(chunk.texts is self._last[0] for chunk in chunks):
-            return [self.code(chunk) for chunk in chunks]
-        batch = Gathering()
+        `check`: that the codes give the texts back, for texts that are let go now.
+        """
+        parts: dict[int, pa.Array] = {}
         for chunk in chunks:
-            batch.code(chunk)
-        offset = self.code(Encoded("text", len(batch.texts), texts=batch.texts))[0]
-        self.coded.pop()
-        for codes, valid in batch.coded:
-            placed_codes = offset[codes] if len(offset) else codes
-            if valid is not None:
-                placed_codes[~valid] = 0
-            self.coded.append((placed_codes, valid))
-        if len({id(chunk.texts) for chunk in chunks}) == 1 and chunks[0].kind == "dictionary":
-            assert chunks[0].texts is not None
-            self._last = (chunks[0].texts, offset)
-        return self.coded[-len(chunks) :]
+            assert chunk.texts is not None
+            kind = chunk.texts.type
+            parts.setdefault(id(chunk.texts), chunk.texts if kind == pa.string() else chunk.texts.cast(pa.string()))
+        distinct = all(chunk.kind == "dictionary" for chunk in chunks)
+        places = self._place(list(parts.values()), distinct, check)
+        mapped = dict(zip(parts, places, strict=True))
+        found = []
+        for chunk in chunks:
+            codes, valid = mapped[id(chunk.texts)], chunk.valid
+            if chunk.kind == "text":
+                if chunk.texts is not None and chunk.texts.null_count:
+                    valid = pc.is_valid(chunk.texts).to_numpy(zero_copy_only=False)
+            else:
+                assert chunk.values is not None
+                codes = codes[chunk.values] if len(codes) else np.zeros(chunk.length, codes.dtype)
+            found.append((codes, valid))
+        return found
+
+    def _place(self, parts: list[pa.Array], distinct: bool, check: bool) -> list[np.ndarray]:
+        """Where each text of each part stands in the dictionary, which takes in those that are new."""
+        if distinct and len(parts) == 1 and not len(self.texts):
+            self.texts = parts[0]
+            return [np.arange(len(parts[0]), dtype=unsigned_for(max(len(parts[0]) - 1, 0)))]
+        encoded = pa.chunked_array(parts, pa.string()).dictionary_encode()
+        batch = encoded.chunk(0).dictionary
+        moved = None
+        if len(self.texts):
+            # In front: the texts so far keep their places.
+            together = pa.concat_arrays([self.texts, batch]).dictionary_encode()
+            moved = together.indices.slice(len(self.texts)).to_numpy(zero_copy_only=False)
+            batch = together.dictionary
+        self.texts = batch
+        width = unsigned_for(max(len(batch) - 1, 0))
+        placed_parts = []
+        for part, chunk in zip(parts, encoded.chunks, strict=True):
+            indices = chunk.indices.fill_null(0) if chunk.indices.null_count else chunk.indices
+            codes = indices.to_numpy(zero_copy_only=False)
+            codes = (codes if moved is None else moved[codes]).astype(width)
+            if check and not batch.take(pa.array(codes, mask=null_mask(part))).equals(part):
+                raise AssertionError("codes that do not give their texts back")
+            placed_parts.append(codes)
+        return placed_parts
 
 
 class TextColumn:
@@ -281,15 +279,18 @@ class TextColumn:
             if likely_distinct(self._waiting, rows) * (mean + 8) > 0.7 * rows * (mean + 4):
                 self._enough = 2 * rows
                 return
-        if len(self._gathering.texts) + len(self._waiting) == 0:
+        if not self._waiting:
             return
-        for chunk, (codes, valid) in zip(self._waiting, self._gathering.code_all(self._waiting), strict=True):
+        for chunk, (codes, valid) in zip(
+            self._waiting, self._gathering.codes_of(self._waiting, check=True), strict=True
+        ):
             chunk.kind, chunk.values, chunk.valid = "dictionary", codes, valid
             chunk.texts = self._gathering.texts
         self._mine += self._waiting
         self._waiting.clear()
-        self._gathering.coded.clear()
         self._rows = 0
+        # The dictionary is hashed again each time: the larger it is, the more must wait for that to pay.
+        self._enough = max(FLUSH_ROWS, 2 * len(self._gathering.texts))
 
     def finish(self) -> list[Encoded]:
         """All chunks; those with codes share one dictionary."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import blosc2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,8 +14,9 @@ from optimization._memory_types import PackedType
 from optimization._memory_usable import series_of_values
 
 PIECE = 32 << 20
-SAMPLE = 1 << 18
-_FILTERS = {"none": blosc2.Filter.NOFILTER, "bytes": blosc2.Filter.SHUFFLE, "bits": blosc2.Filter.BITSHUFFLE}
+BLOCK = 8 << 20
+SAMPLE = 1 << 17
+_FILTERS = {"none": "NOFILTER", "bytes": "SHUFFLE", "bits": "BITSHUFFLE"}  # of blosc2
 
 
 @dataclass
@@ -80,6 +80,8 @@ def squeeze(data: np.ndarray, width: int) -> Squeezed:
 
 
 def _pack(data: np.ndarray, width: int, name: str, noise: bool = False) -> bytes:
+    import blosc2  # a third of a second, which the other levels need not pay
+
     packed: bytes = blosc2.compress2(
         np.ascontiguousarray(data),
         codec=blosc2.Codec.ZSTD,
@@ -87,9 +89,10 @@ def _pack(data: np.ndarray, width: int, name: str, noise: bool = False) -> bytes
         clevel=1,
         typesize=min(width, 255),
         nthreads=1,
-        # One block a piece where it fits: a repetition is found however far back it lies.
-        blocksize=0 if noise else min(len(data), 8 << 20),
-        filters=[_FILTERS[name]],
+        # One block a piece where it fits: a repetition is found however far back it lies. Whole items only: a block
+        # that ends within one cannot be read back (blosc2 does not say so when it writes).
+        blocksize=0 if noise else min(len(data), BLOCK // width * width),
+        filters=[getattr(blosc2.Filter, _FILTERS[name])],
         filters_meta=[0],
     )
     return packed
@@ -110,6 +113,8 @@ def expand(squeezed: Squeezed | None) -> np.ndarray:
     """The bytes again."""
     if squeezed is None:
         return np.empty(0, np.uint8)
+    import blosc2
+
     parts = [
         np.frombuffer(piece[1:] if piece[:1] == b"\0" else blosc2.decompress2(piece[1:], nthreads=1), np.uint8)
         for piece in squeezed.pieces
@@ -257,8 +262,7 @@ class Compressed:
         """One column as the packed Arrow array that was compressed."""
         if name not in self._nodes:
             raise KeyError(f"no column {name!r}: the columns are {', '.join(self.columns[:20])}")
-        parts = [put_together(node) for node in self._nodes[name]]
-        return pa.chunked_array(parts, type=None if parts else pa.null())
+        return expanded(self._nodes[name])
 
     def column(self, name: str) -> pd.Series:
         """One column as the Series that the level `usable` gives; the others stay compressed."""
@@ -280,3 +284,9 @@ class Compressed:
 def compress(array: pa.Array | pa.ChunkedArray) -> list[Node]:
     """A packed column, compressed."""
     return [take_apart(chunk) for chunk in (array.chunks if isinstance(array, pa.ChunkedArray) else [array])]
+
+
+def expanded(nodes: list[Node]) -> pa.ChunkedArray:
+    """The packed column that was compressed."""
+    parts = [put_together(node) for node in nodes]
+    return pa.chunked_array(parts, type=None if parts else pa.null())

@@ -32,12 +32,11 @@ def scan_on_cluster(
         for source, part in zip(sources, seen, strict=True):
             source.encoding = part["encoding"]
         settled = client.map(_settle_file, paths, scanned, reading=reading, plans=plans, pure=False)
-        whole = Scanned(names, {name: [] for name in names}, proofs={name: [] for name in names})
+        whole = Scanned(names, {name: [] for name in names})
         for future in settled:
             part, found = future.result()
             for name in names:
                 whole.columns[name] += part.columns[name]
-                whole.proofs[name] += part.proofs[name]
                 if found[name].kind != plans[name].kind:  # a file's numbers had to be read as text again
                     plans[name] = found[name]
             whole.rows += part.rows
@@ -66,7 +65,7 @@ def _settle_file(
     source = reading.open(path)
     source.encoding = encoding
     # The scan stays on the worker for a retry: its lists are not emptied.
-    copy = replace(scanned, columns=dict(scanned.columns), proofs=dict(scanned.proofs))
+    copy = replace(scanned, columns=dict(scanned.columns))
     found = dict(plans)
     copy.columns = settle([source], reading, copy, found)
     return copy, found

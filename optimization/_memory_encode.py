@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field, replace
 
@@ -35,9 +36,12 @@ BOOLEANS = (
     ("true", "false"), ("True", "False"), ("TRUE", "FALSE"), ("yes", "no"), ("Yes", "No"), ("YES", "NO"),
     ("y", "n"), ("Y", "N"), ("t", "f"), ("T", "F"), ("on", "off"), ("On", "Off"), ("ON", "OFF"),
 )  # fmt: skip
-_INT = re.compile(r"-?\d{1,20}\Z", re.ASCII)
-_FLOAT = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\Z", re.ASCII)
-_DATE_START = re.compile(r"\d{2,4}[-/.]\d{2}[-/.]\d{2,4}", re.ASCII)
+# A sample joined by newlines is looked at as one: thousands of small matches would take longer than the reading.
+# Possessive (++): a text that does not match must not be tried in every other way.
+_INTS = re.compile(r"(?:-?\d{1,20}+\n)++\Z", re.ASCII)
+_LEADING_ZERO = re.compile(r"^-?0\d|^-0$", re.ASCII | re.MULTILINE)
+_FLOATS = re.compile(r"(?:-?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?\n)++\Z", re.ASCII)
+_DATES = re.compile(r"(?:\d{2,4}+[-/.]\d{2}[-/.]\d{2}[^\n]*+\n)++\Z", re.ASCII)
 _FLOAT_BYTES = b"0123456789.-+eE"
 MAX_DECIMALS = 15
 _POWERS = tuple(10.0**n for n in range(MAX_DECIMALS + 1))
@@ -48,9 +52,11 @@ DATE_FORMS = (
     "DD/MM/YYYY", "DD-MM-YYYY", "DD.MM.YYYY",
     "MM/DD/YYYY", "MM-DD-YYYY", "MM.DD.YYYY",
 )  # fmt: skip
+_SLOTS = "YMDhmsf"
+_YEAR_1 = -719_162  # days from 1970
+_TABLE_DAYS = (-47_482, 47_483)  # 1840 … 2099, whose texts are kept at hand
 _CLOCKS = ("hh:mm:ss", "hh:mm")
 _ZONES = ("", "Z", "+00:00", "+00")
-_DAYS_IN_MONTH = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 UNIT_OF_DIGITS = {0: "s", 1: "ms", 2: "ms", 3: "ms", 4: "us", 5: "us", 6: "us", 7: "ns", 8: "ns", 9: "ns"}
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
@@ -79,6 +85,10 @@ class Encoded:
     plain: bool = False
     low: int | float = 0
     high: int | float = 0
+    # Of a text or dictionary chunk: the bytes of its texts, a row each; -1: not counted yet.
+    text_size: int = -1
+    # Its texts (of a dictionary chunk: each different one) were compared while it was encoded.
+    checked: bool = False
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -137,6 +147,20 @@ def text_parts(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     return offsets.astype(np.int64) - first, view
 
 
+def null_mask(array: pa.Array) -> np.ndarray | None:
+    """True where an array has no value; None where every row has one."""
+    if not array.null_count:
+        return None
+    mask: np.ndarray = array.is_null().to_numpy(zero_copy_only=False)
+    return mask
+
+
+def size_of_texts(texts: pa.Array) -> int:
+    """The bytes of an arrow string array's texts."""
+    offsets = np.frombuffer(texts.buffers()[1], np.int64 if pa.types.is_large_string(texts.type) else np.int32)
+    return int(offsets[texts.offset + len(texts)]) - int(offsets[texts.offset])
+
+
 def encode(texts: pa.Array) -> Encoded:
     """The narrowest exact encoding of a chunk of text (arrow string, null = empty unquoted field)."""
     length, nulls = len(texts), texts.null_count
@@ -144,12 +168,13 @@ def encode(texts: pa.Array) -> Encoded:
         return Encoded("empty", length, missing="" if length else None)
     step = max(1, length // SAMPLE)
     picked = texts if step == 1 else texts.take(pa.array(np.arange(0, length, step)[:SAMPLE]))
+    picked = picked.drop_null() if nulls else picked
     # Few different texts: look at those alone. 0.95: a twentieth of a sample seen twice means some 10 times its size
     # in all.
     if len(pc.unique(picked)) <= 0.95 * len(picked) or length < 64:
         coded = texts.dictionary_encode()
         if len(coded.dictionary) <= max(length // 3, 64):
-            return _encode_dictionary(coded, length)
+            return _encode_dictionary(coded, length, size_of_texts(texts))
     sample = picked.drop_null().slice(0, 64).to_pylist() or texts.drop_null().slice(0, 64).to_pylist()
     valid = None
     dense = texts
@@ -158,7 +183,9 @@ def encode(texts: pa.Array) -> Encoded:
         dense = texts.drop_null()
     candidate = _candidate(sample)
     if candidate == "text":
-        return Encoded("text", length, texts=texts, missing="" if nulls else None)
+        return Encoded(
+            "text", length, texts=texts, missing="" if nulls else None, text_size=size_of_texts(texts), checked=True
+        )
     encoded = _encode_dense(dense, candidate)
     missing = "" if nulls else None
     if encoded is None:
@@ -168,7 +195,9 @@ def encode(texts: pa.Array) -> Encoded:
             missing, valid = words[0], ~spelled
             encoded = _encode_dense(dense.filter(pa.array(valid)), candidate)
     if encoded is None:
-        return Encoded("text", length, texts=texts, missing="" if nulls else None)
+        return Encoded(
+            "text", length, texts=texts, missing="" if nulls else None, text_size=size_of_texts(texts), checked=True
+        )
     return _spread(encoded, length, valid, missing)
 
 
@@ -177,16 +206,18 @@ def _candidate(sample: list[str]) -> str:
     words = [word for word in sample if word not in _MISSING_SET]
     if not words:
         return "text"
-    if all(_INT.match(word) for word in words):
-        return "int"
-    if all(_FLOAT.match(word) for word in words):
+    joined = "\n".join(words) + "\n"
+    if _INTS.match(joined):
+        # No number comes back as 00501.
+        return "text" if _LEADING_ZERO.search(joined) else "int"
+    if _FLOATS.match(joined):
         return "float"
-    if len({len(word) for word in words}) == 1 and all(_DATE_START.match(word) for word in words):
+    if len(set(map(len, words))) == 1 and _DATES.match(joined):
         return "time"
     return "text"
 
 
-def _encode_dictionary(coded: pa.DictionaryArray, length: int) -> Encoded:
+def _encode_dictionary(coded: pa.DictionaryArray, length: int, size: int) -> Encoded:
     words = coded.dictionary
     codes = coded.indices
     valid = None
@@ -205,15 +236,19 @@ def _encode_dictionary(coded: pa.DictionaryArray, length: int) -> Encoded:
         valid=valid,
         texts=words,
         missing=missing,
+        text_size=size,
+        checked=True,
     )
     candidate = _candidate(entries[:SAMPLE])
     if candidate == "text":
         return as_text
+    different = words
     if not spelled:
         encoded = _encode_dense(words, candidate)
     elif len(spelled) == 1 and valid is None:
         kept = [n for n in range(len(entries)) if n != spelled[0]]
-        encoded = _encode_dense(words.take(pa.array(kept)), candidate)
+        different = words.take(pa.array(kept))
+        encoded = _encode_dense(different, candidate)
         valid = positions != spelled[0]
         missing = entries[spelled[0]]
         renumber = np.zeros(len(entries), np.int64)
@@ -224,9 +259,9 @@ def _encode_dictionary(coded: pa.DictionaryArray, length: int) -> Encoded:
     if encoded is None:
         return as_text
     assert encoded.values is not None
-    return replace(
-        encoded, length=length, values=_zeroed(encoded.values[positions], valid), valid=valid, missing=missing
-    )
+    checked = encoded.checked or same_texts(encoded, different)
+    values = _zeroed(encoded.values[positions], valid)
+    return replace(encoded, length=length, values=values, valid=valid, missing=missing, checked=checked)
 
 
 def _zeroed(values: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
@@ -293,7 +328,7 @@ def encode_ints(texts: pa.Array) -> Encoded | None:
     offsets, data = text_parts(texts)
     if int(offsets[-1]) != digits_of(wide):
         return None
-    if bytes(data[:1]) and b"x" in (lowered := data.tobytes().lower()) and lowered.strip(b"0123456789-"):
+    if ((data == 0x78) | (data == 0x58)).any():
         return None  # arrow also reads 0x1A
     low, high = int(wide.min()), int(wide.max())
     values, base = narrowed(wide, None, low, high)
@@ -342,27 +377,35 @@ def print_plain(number: float) -> str:
 def _as_decimal(values: np.ndarray, plain: bool) -> Encoded:
     """float64 as whole numbers of 10**-scale where that gives every value again, bit for bit."""
     low, high = float(values.min()), float(values.max())
-    as_float = Encoded("float", len(values), values=values, plain=plain, low=low, high=high)
+    as_float = Encoded("float", len(values), values=values, plain=plain, low=low, high=high, checked=True)
     zeros = values == 0
     if zeros.any() and np.signbit(values[zeros]).any():
         return as_float
     biggest = max(abs(low), abs(high))
     sample = values[:: max(1, len(values) // 64)]
-    scale = 0
-    while True:
+    # As many as the first numbers need: to start from 0 costs more than the rest where there are 17 digits.
+    scale = max(map(_decimals, sample[:4].tolist()), default=0)
+    while scale <= MAX_DECIMALS and biggest * _POWERS[scale] < 2**53:
         scaled = decimal_of(sample, scale)
         if scaled is not None:
             scaled = decimal_of(values, scale)
             if scaled is not None:
                 break
         scale += 1
-        if scale > MAX_DECIMALS or biggest * _POWERS[scale] >= 2**53:
-            return as_float
+    else:
+        return as_float
     lowest, highest = int(scaled.min()), int(scaled.max())
     if highest - lowest >= 1 << 48:
         return as_float
     narrow, base = narrowed(scaled, None, lowest, highest)
-    return Encoded("decimal", len(values), values=narrow, base=base, scale=scale, plain=plain, low=low, high=high)
+    return replace(as_float, kind="decimal", values=narrow, base=base, scale=scale)
+
+
+def _decimals(number: float) -> int:
+    """How many decimals the shortest text of a number has."""
+    mantissa, _, exponent = repr(number).partition("e")
+    fraction = mantissa.partition(".")[2]
+    return max(0, (len(fraction) if fraction != "0" else 0) - int(exponent or 0))
 
 
 def decimal_of(values: np.ndarray, scale: int) -> np.ndarray | None:
@@ -411,8 +454,7 @@ def forms_of(sample: bytes) -> list[str]:
 
 def _fits(text: str, form: str) -> bool:
     return len(text) == len(form) and all(
-        character.isdigit() if slot in "YMDhmsf" else character == slot
-        for character, slot in zip(text, form, strict=True)
+        character.isdigit() if slot in _SLOTS else character == slot for character, slot in zip(text, form, strict=True)
     )
 
 
@@ -425,8 +467,10 @@ def encode_times(texts: pa.Array, forms: list[str] | None = None) -> Encoded | N
     matrix = data.reshape(len(texts), width)
     found: list[Encoded] = []
     for form in forms if forms is not None else forms_of(matrix[0].tobytes()):
-        if len(form) == width:
-            encoded = _times_of(matrix, form)
+        if len(form) == width and all(
+            (matrix[:, place] == ord(slot)).all() for place, slot in enumerate(form) if slot not in _SLOTS
+        ):
+            encoded = _times_of(texts, matrix, form)
             if encoded is not None:
                 found.append(encoded)
     if not found:
@@ -438,56 +482,37 @@ def encode_times(texts: pa.Array, forms: list[str] | None = None) -> Encoded | N
     return first
 
 
-def _times_of(matrix: np.ndarray, form: str) -> Encoded | None:
-    def number(letter: str, first: int | None = None) -> np.ndarray | None:
-        start = form.index(letter) if first is None else first
-        count = form.count(letter)
-        total = np.zeros(len(matrix), np.int64)
-        for place in range(start, start + count):
-            digit = matrix[:, place] - np.uint8(48)
-            if (digit > 9).any():
-                return None
-            total = total * 10 + digit if place > start else digit.astype(np.int64)
-        return total
+def _times_of(texts: pa.Array, matrix: np.ndarray, form: str) -> Encoded | None:
+    """The days or moments of texts of one form, whose separators are where they belong; read by Arrow, as ISO."""
+    kind = "timestamp" if "h" in form else "date"
+    iso = _as_iso(matrix, form) if form[:10] != "YYYY-MM-DD" or "," in form or form.endswith(_ZONES[1:]) else texts
+    target = pa.timestamp(unit_of(form)) if kind == "timestamp" else pa.date32()
+    try:
+        iso.slice(0, 64).cast(target)  # a month 31 shows soon, and each failure costs Arrow a microsecond
+        read = iso.cast(target)
+    except pa.ArrowInvalid:
+        return None
+    wide = read.cast(pa.int64() if kind == "timestamp" else pa.int32()).to_numpy(zero_copy_only=False).astype(np.int64)
+    low, high = int(wide.min()), int(wide.max())
+    if low < _YEAR_1 * (86_400 * PER_SECOND[unit_of(form)] if kind == "timestamp" else 1):
+        return None
+    values, base = narrowed(wide, None, low, high)
+    return Encoded(kind, len(texts), values=values, base=base, form=form, low=low, high=high)
 
-    for place, slot in enumerate(form):
-        if slot not in "YMDhmsf" and not (matrix[:, place] == ord(slot)).all():
-            return None
-    year, month, day = number("Y"), number("M"), number("D")
-    if year is None or month is None or day is None:
-        return None
-    if month.min() < 1 or month.max() > 12 or day.min() < 1 or year.min() < 1:
-        return None
-    if (day > _DAYS_IN_MONTH[month]).any():
-        return None
-    months = (year - 1970) * 12 + month - 1
-    days = months.astype("M8[M]").astype("M8[D]").astype(np.int64) + day - 1
-    late = (month == 2) & (day == 29)
-    if late.any() and ((days[late]).astype("M8[D]").astype("M8[M]").astype(np.int64) != months[late]).any():
-        return None  # 29 February of a common year
-    if "h" not in form:
-        low, high = int(days.min()), int(days.max())
-        values, base = narrowed(days, None, low, high)
-        return Encoded("date", len(matrix), values=values, base=base, form=form, low=low, high=high)
-    hour, minute = number("h"), number("m")
-    second = number("s") if "s" in form else np.zeros(len(matrix), np.int64)
-    if hour is None or minute is None or second is None:
-        return None
-    if hour.max() > 23 or minute.max() > 59 or second.max() > 59:
-        return None
-    stamps = days * 86_400 + hour * 3600 + minute * 60 + second
-    digits = form.count("f")
-    if digits:
-        fraction = number("f")
-        if fraction is None:
-            return None
-        unit = UNIT_OF_DIGITS[digits]
-        if unit == "ns" and (year.min() < 1678 or year.max() > 2261):
-            return None
-        stamps = stamps * PER_SECOND[unit] + fraction * (PER_SECOND[unit] // 10**digits)
-    low, high = int(stamps.min()), int(stamps.max())
-    values, base = narrowed(stamps, None, low, high)
-    return Encoded("timestamp", len(matrix), values=values, base=base, form=form, low=low, high=high)
+
+def _as_iso(matrix: np.ndarray, form: str) -> pa.Array:
+    """The same texts with year, month and day in ISO's order, a point before the fraction, and without UTC's sign."""
+    zone = next((zone for zone in _ZONES[1:] if form.endswith(zone)), "")
+    width = len(form) - len(zone)
+    order = [form.index(letter) + n for letter in "YMD" for n in range(form.count(letter))]
+    iso = np.empty((len(matrix), width), np.uint8)
+    for place, source in zip((0, 1, 2, 3, 5, 6, 8, 9), order, strict=True):
+        iso[:, place] = matrix[:, source]
+    iso[:, [4, 7]] = ord("-")
+    iso[:, 10:] = matrix[:, 10:width]
+    if "," in form:
+        iso[:, form.index(",")] = ord(".")
+    return fixed_texts(iso)
 
 
 # --- back to text
@@ -496,35 +521,58 @@ def _times_of(matrix: np.ndarray, form: str) -> Encoded | None:
 
 def print_times(values: np.ndarray, form: str) -> pa.Array:
     """Days (a date form) or units since 1970 (a timestamp form) as text, all present."""
-    digits = form.count("f")
-    if "h" in form:
-        per_second = PER_SECOND[UNIT_OF_DIGITS[digits]]
-        days, clock = np.divmod(values, 86_400 * per_second)
-    else:
-        days, clock, per_second = values, None, 1
-    matrix = np.empty((len(values), len(form)), np.uint8)
     if not len(values):
         return pa.array([], pa.string())
+    digits = form.count("f")
+    clock_form = form[11:19] if "s" in form else form[11:16] if "h" in form else ""
+    tail = form[11 + len(clock_form) :] if clock_form else ""
+    record = np.dtype([("date", "V10"), ("gap", "V1"), ("clock", f"V{len(clock_form)}"), ("tail", f"V{len(tail)}")])
+    out = np.empty(len(values), record if clock_form else np.dtype([("date", "V10")]))
+    days, fraction = values, None
+    if clock_form:
+        per_second = PER_SECOND[UNIT_OF_DIGITS[digits]]
+        seconds = values
+        if per_second > 1:
+            seconds = values // per_second
+            fraction = values - seconds * per_second
+        days = seconds // 86_400
+        of_day = seconds - days * 86_400
+        out["gap"] = np.void(form[10].encode())
+        out["clock"] = _clock_table(clock_form)[of_day if "s" in form else of_day // 60]
+        if tail and fraction is None:
+            out["tail"] = np.void(tail.encode())
+        elif fraction is not None:
+            pattern = np.frombuffer(tail.encode(), np.uint8)
+            parts = np.broadcast_to(pattern, (len(values), len(tail))).copy()
+            _put(parts, tail, "f", fraction // (per_second // 10**digits))
+            out["tail"] = parts.view(f"V{len(tail)}")[:, 0]
     first, last = int(days.min()), int(days.max())
-    if last - first < 4 * len(values) + 1000:
-        table = _date_matrix(np.arange(first, last + 1), form[:10])
-        matrix[:, :10] = table[days - first]
+    if _TABLE_DAYS[0] <= first and last < _TABLE_DAYS[1]:
+        out["date"] = _date_table(form[:10])[days - _TABLE_DAYS[0]]
     else:
-        matrix[:, :10] = _date_matrix(days, form[:10])
-    if clock is not None:
-        seconds, fraction = np.divmod(clock, per_second) if per_second > 1 else (clock, None)
-        hours, rest = np.divmod(seconds, 3600)
-        minutes, secs = np.divmod(rest, 60)
-        for place in range(10, len(form)):
-            if form[place] not in "hmsf":
-                matrix[:, place] = ord(form[place])
-        _put(matrix, form, "h", hours)
-        _put(matrix, form, "m", minutes)
-        if "s" in form:
-            _put(matrix, form, "s", secs)
-        if fraction is not None:
-            _put(matrix, form, "f", fraction // (per_second // 10**digits))
-    return fixed_texts(matrix)
+        out["date"] = _date_matrix(days, form[:10]).view("V10")[:, 0]
+    return fixed_texts(out.view(np.uint8).reshape(len(values), len(form)))
+
+
+@functools.cache
+def _date_table(form: str) -> np.ndarray:
+    """Every day of `_TABLE_DAYS`."""
+    table: np.ndarray = _date_matrix(np.arange(*_TABLE_DAYS), form).view("V10")[:, 0]
+    return table
+
+
+@functools.cache
+def _clock_table(form: str) -> np.ndarray:
+    """Every hh:mm:ss (or hh:mm) of a day."""
+    ticks = np.arange(86_400 if "s" in form else 1_440)
+    minutes = ticks // 60 if "s" in form else ticks
+    matrix = np.full((len(ticks), len(form)), ord(":"), np.uint8)
+    _put(matrix, form, "h", minutes // 60)
+    _put(matrix, form, "m", minutes % 60)
+    if "s" in form:
+        _put(matrix, form, "s", ticks % 60)
+    table: np.ndarray = matrix.view(f"V{len(form)}")[:, 0]
+    return table
 
 
 def _put(matrix: np.ndarray, form: str, letter: str, numbers: np.ndarray) -> None:

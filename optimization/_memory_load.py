@@ -12,10 +12,8 @@ import pyarrow as pa
 
 from optimization._files import BadInput, Progress, cores
 from optimization._memory_assemble import TextColumn
-from optimization._memory_encode import Encoded, encode, same_texts
+from optimization._memory_encode import Encoded, encode, same_texts, texts_of
 from optimization._memory_plan import Plan, Reread, as_text, convert, first_misfit, fit
-from optimization._memory_print import first_difference, same
-from optimization._memory_proof import Proof, holds, proof_of
 from optimization._memory_release import release
 from optimization._memory_source import Chunk, Source, line_of_row, parse, unique_names
 
@@ -30,7 +28,6 @@ class Scanned:
     columns: dict[str, list[Encoded]]
     rows: int = 0
     repeated_headers: list[tuple[str, int]] = field(default_factory=list)
-    proofs: dict[str, list[Proof]] = field(default_factory=dict)
 
 
 @dataclass
@@ -41,6 +38,8 @@ class Reading:
     delimiter: str | None = None
     drop_repeated_header: bool = True
     quiet: bool = True
+    # Compare each chunk's values, printed, with the texts they were made of.
+    verify: bool = True
 
     def open(self, path: str) -> Source:
         return Source(path, self.encoding, self.delimiter)
@@ -83,9 +82,9 @@ def scan(
     names = unique_names(source.header)
     if schema is not None:
         check_names(source, names, list(schema))
-    scanned = Scanned(names, {name: [] for name in names}, proofs={name: [] for name in names})
+    scanned = Scanned(names, {name: [] for name in names})
 
-    def work(chunk: Chunk) -> list[tuple[Encoded, Proof]]:
+    def work(chunk: Chunk) -> list[Encoded]:
         table = parse(chunk, names, source)
         # A column's text is let go as soon as its values are there.
         parts = [column_of(table, place) for place in range(table.num_columns)]
@@ -93,17 +92,20 @@ def scan(
         encoded = []
         for place, name in enumerate(names):
             texts, parts[place] = parts[place], None
-            one = encode(texts) if schema is None else fitted(source, chunk, schema[name], texts)
-            encoded.append((one, proof_of(texts, one)))
+            if schema is not None:
+                encoded.append(fitted(source, chunk, schema[name], texts))
+                continue
+            encoded.append(encode(texts))
+            if reading.verify:
+                check(source, chunk, name, encoded[-1], texts)
         return encoded
 
     gathered = {name: TextColumn() for name in names}
     release()
     for number, (chunk, columns) in enumerate(in_order(work, _watched(source, reading, progress)), 1):
-        for name, (encoded, proof) in zip(names, columns, strict=True):
+        for name, encoded in zip(names, columns, strict=True):
             gathered[name].add(encoded)
-            scanned.proofs[name].append(proof)
-        scanned.rows += columns[0][1].rows
+        scanned.rows += columns[0].length
         scanned.repeated_headers += [(source.path, line) for line in chunk.repeated_headers]
         columns.clear()
         if number % 8 == 0:
@@ -111,6 +113,21 @@ def scan(
     scanned.columns = {name: gathered.pop(name).finish() for name in names}
     release()
     return scanned
+
+
+def check(source: Source, chunk: Chunk, name: str, encoded: Encoded, texts: pa.Array) -> None:
+    """NotLossless, with the line, unless the chunk prints the texts of the file again."""
+    if encoded.checked or same_texts(encoded, texts):
+        return
+    row = 0
+    printed = texts_of(encoded)
+    if printed is not None:
+        back = printed.fill_null(encoded.missing) if encoded.missing else printed
+        row = next((n for n in range(len(texts)) if back[n].as_py() != texts[n].as_py()), 0)
+    raise NotLossless(
+        f"{source.path}, line {line_of_row(chunk, source, row):,}: column {name!r} does not give "
+        f"{texts[row].as_py()!r} back: please report this"
+    )
 
 
 def fitted(source: Source, chunk: Chunk, plan: Plan, texts: pa.Array) -> Encoded:
@@ -180,85 +197,27 @@ def settle(
             again.append(name)
     if again:
         read: dict[str, list[Encoded]] = {name: [] for name in again}
-        scanned.proofs.update({name: [] for name in again})
         for source in sources:
 
-            def work(chunk: Chunk, source: Source = source) -> list[tuple[Encoded, Proof]]:
+            def work(chunk: Chunk, source: Source = source) -> list[Encoded]:
                 table = parse(chunk, scanned.names, source, only=again)
-                parts = [column_of(table, place) for place in range(len(again))]
-                return [(encoded := as_text(part), proof_of(part, encoded)) for part in parts]
+                encoded = []
+                for place, name in enumerate(again):
+                    texts = column_of(table, place)
+                    encoded.append(as_text(texts))
+                    if reading.verify:
+                        check(source, chunk, name, encoded[-1], texts)
+                return encoded
 
             for _, texts in in_order(work, _watched(source, reading, progress)):
-                for name, (encoded, proof) in zip(again, texts, strict=True):
+                for name, encoded in zip(again, texts, strict=True):
                     read[name].append(encoded)
-                    scanned.proofs[name].append(proof)
         for name in again:
             plans[name] = Plan(
                 name, "text", "" if any(chunk.missing == "" for chunk in read[name]) else None, why=plans[name].why
             )
             columns[name] = read[name]
     return {name: columns[name] for name in scanned.names}
-
-
-def differing(
-    plans: dict[str, Plan], readers: dict[str, Callable[[int, int], pa.Array]], proofs: dict[str, list[Proof]]
-) -> list[str]:
-    """The loaded columns that do not give the texts of the file again."""
-
-    def wrong(name: str) -> bool:
-        start = 0
-        for proof in proofs[name]:
-            if not holds(proof, plans[name], readers[name](start, start + proof.rows)):
-                return True
-            start += proof.rows
-        return False
-
-    names = list(plans)
-    with ThreadPoolExecutor(cores()) as pool:
-        return [name for name, differs in zip(names, pool.map(wrong, names), strict=True) if differs]
-
-
-def verify(
-    sources: list[Source],
-    reading: Reading,
-    plans: dict[str, Plan],
-    readers: dict[str, Callable[[int, int], pa.Array]],
-    skip: set[str],
-    progress: Progress | None = None,
-) -> None:
-    """Read the files again, text by text, and raise NotLossless with the line of the first that differs."""
-    names = list(plans)
-    only = [name for name in names if name not in skip]
-    start = 0
-    if not only:
-        return
-    for source in sources:
-
-        def read(chunk: Chunk, source: Source = source) -> pa.Table:
-            return parse(chunk, names, source, only=only)
-
-        def check(work: tuple[Chunk, pa.Table, int], source: Source = source) -> None:
-            chunk, table, first = work
-            for place, name in enumerate(only):
-                original = column_of(table, place)
-                values = readers[name](first, first + table.num_rows)
-                if not same(plans[name], values, original):
-                    row = max(first_difference(plans[name], values, original), 0)
-                    raise NotLossless(
-                        f"{source.path}, line {line_of_row(chunk, source, row):,}: column {name!r} does not give "
-                        f"{original[row].as_py()!r} back: please report this"
-                    )
-
-        # Where a chunk starts is known once those before it are parsed: parsing and comparing are two steps.
-        with ThreadPoolExecutor(cores()) as pool:
-            waiting: deque[Future[None]] = deque()
-            for chunk, table in in_order(read, _watched(source, reading, progress)):
-                waiting.append(pool.submit(check, (chunk, table, start)))
-                start += table.num_rows
-                if len(waiting) > cores():
-                    waiting.popleft().result()
-            for pending in waiting:
-                pending.result()
 
 
 class NotLossless(BadInput):

@@ -57,7 +57,7 @@ def arrow_array(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pa.Array 
     base, span = min(lows), max(highs) - min(lows)
     width = max(1, (span.bit_length() + 7) // 8)
     if plan.kind == "int" and base >= 0 and max(highs) >= 1 << 63:
-        base, width = 0, 8
+        base, span, width = 0, max(highs), 8
     offsets = whole_numbers(
         chunks, rows, np.dtype("u8" if width > 4 else "u4"), base, scale if plan.kind == "float" else 0
     )

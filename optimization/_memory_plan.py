@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from optimization._memory_encode import (
     Encoded,
     encode,
     encode_times,
+    size_of_texts,
     texts_of,
     unsigned_for,
 )
@@ -45,7 +46,7 @@ class Plan:
     type: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return dict(vars(self))
 
 
 class Reread(Exception):
@@ -55,6 +56,7 @@ class Reread(Exception):
 def as_text(texts: pa.Array) -> Encoded:
     """A chunk kept as the text it is."""
     encoded = Encoded("text", len(texts), texts=texts, missing="" if texts.null_count else None)
+    encoded.text_size = size_of_texts(texts) if len(texts) else 0
     sample = texts.slice(0, 512)
     if len(pc.unique(sample)) <= len(sample) // 2:
         coded = texts.dictionary_encode()
@@ -254,7 +256,7 @@ def _as_text(chunk: Encoded, why: str) -> Encoded:
     if chunk.kind in ("text", "dictionary") and not chunk.missing:
         return chunk
     if chunk.kind == "empty" and not chunk.missing:
-        return Encoded("text", chunk.length, texts=pa.nulls(chunk.length, pa.string()), missing="")
+        return Encoded("text", chunk.length, texts=pa.nulls(chunk.length, pa.string()), missing="", text_size=0)
     printed = texts_of(chunk)
     if printed is None:
         raise Reread(why)

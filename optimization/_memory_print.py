@@ -1,4 +1,4 @@
-"""Values back to the texts of the file, and the proof that they are the same. Pure."""
+"""Values back to the texts of the file. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from optimization._memory_encode import print_times, same_floats, unit_of
+from optimization._memory_encode import print_times, unit_of
 from optimization._memory_plan import Plan
 
 
@@ -49,22 +49,3 @@ def _times(plan: Plan, values: pa.Array) -> pa.Array:
     valid = pc.is_valid(numbers)
     places = np.cumsum(valid.to_numpy(zero_copy_only=False)) - 1
     return printed.take(pa.array(places, mask=~valid.to_numpy(zero_copy_only=False)))
-
-
-def same(plan: Plan, values: pa.Array, original: pa.Array) -> bool:
-    """Whether a slice of a column gives the texts of the file: letter by letter, numbers with a point bit by bit."""
-    if plan.kind == "float":
-        valid = None
-        if values.null_count:
-            valid = pc.is_valid(values).to_numpy(zero_copy_only=False)
-            values = values.fill_null(0.0)
-        return same_floats(values.to_numpy(zero_copy_only=False), valid, plan.missing, original)
-    return bool(texts_back(plan, values).equals(original))
-
-
-def first_difference(plan: Plan, values: pa.Array, original: pa.Array) -> int:
-    """The first row of a slice that differs."""
-    for row in range(len(original)):
-        if not same(plan, values.slice(row, 1), original.slice(row, 1)):
-            return row
-    return -1

@@ -1,80 +1,117 @@
-"""Prove that loaded columns print the file's texts: digests taken while reading, compared with the result's. Pure."""
+"""Prove that a loaded column holds what its chunks hold, value by value. Pure."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from optimization._memory_encode import Encoded, text_parts
+from optimization._memory_encode import Encoded, null_mask, texts_of, unit_of
 from optimization._memory_plan import Plan
-from optimization._memory_print import texts_back
+
+Rows = Callable[[int, int], pa.Array]
 
 
-@dataclass(frozen=True)
-class Proof:
-    """What `rows` rows of a column must give again: SHA-256 of their texts, or (`floats`) of their float64 values.
+def first_difference(plan: Plan, chunks: list[Encoded], rows: Rows) -> int | None:
+    """The first row of the first chunk in which the loaded column (`rows(start, stop)`) differs; None: nowhere.
 
-    `plain`: some of these numbers have no decimal point, and must be printed without one.
+    The chunks are those that `convert` made for the plan. Whole numbers, dates and times are compared as integers,
+    floats bit by bit, texts letter by letter, and everywhere which rows are missing, and how that is spelled.
     """
-
-    rows: int
-    digest: bytes
-    floats: bool = False
-    plain: bool = False
-
-
-def proof_of(texts: pa.Array, chunk: Encoded) -> Proof:
-    """The proof of a chunk, from the texts as the file has them; a number with a decimal point by its float64."""
-    if chunk.kind not in ("decimal", "float"):
-        return Proof(len(texts), text_digest(texts))
-    dense = texts if chunk.valid is None else texts.filter(pa.array(chunk.valid))
-    values = dense.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return Proof(len(texts), float_digest(values, chunk.valid, chunk.missing), True, chunk.plain)
+    maps: dict[int, np.ndarray] = {}
+    start = 0
+    for chunk in chunks:
+        values = rows(start, start + chunk.length)
+        if not _agrees(plan, chunk, values, maps):
+            for row in range(chunk.length):
+                if not _agrees(plan, _row(chunk, row), values.slice(row, 1), {}):
+                    return start + row
+            return start
+        start += chunk.length
+    return None
 
 
-def text_digest(texts: pa.Array) -> bytes:
-    """SHA-256 of texts, of where each ends, and of which are missing."""
-    offsets, data = text_parts(texts)
-    lengths = np.diff(offsets).astype(np.uint32)
-    found = hashlib.sha256()
-    if texts.null_count:
-        gaps = texts.is_null().to_numpy(zero_copy_only=False)
-        if lengths[gaps].any():  # bytes under a missing row mean nothing
-            return text_digest(pc.if_else(pa.array(~gaps), texts, pa.scalar(None, pa.string())))
-        found.update(np.packbits(gaps).data)
-    found.update(lengths.data)
-    found.update(np.ascontiguousarray(data).data)
-    return found.digest()
+def _row(chunk: Encoded, row: int) -> Encoded:
+    from dataclasses import replace
+
+    return replace(
+        chunk,
+        length=1,
+        values=None if chunk.values is None else chunk.values[row : row + 1],
+        valid=None if chunk.valid is None else chunk.valid[row : row + 1],
+        texts=chunk.texts.slice(row, 1) if chunk.kind == "text" and chunk.texts is not None else chunk.texts,
+    )
 
 
-def float_digest(values: np.ndarray, valid: np.ndarray | None, missing: str | None) -> bytes:
-    """SHA-256 of the bits of the present float64 values, of which rows they are, and of the spelling of the others."""
-    found = hashlib.sha256(np.ascontiguousarray(values, np.float64).data)
-    if valid is not None and not valid.all():
-        found.update(np.packbits(valid).data)
-        found.update((missing or "").encode())
-    return found.digest()
-
-
-def holds(proof: Proof, plan: Plan, values: pa.Array) -> bool:
-    """Whether the values of a loaded column are those of the proof."""
-    if len(values) != proof.rows:
+def _agrees(plan: Plan, chunk: Encoded, values: pa.Array, maps: dict[int, np.ndarray]) -> bool:
+    if len(values) != chunk.length:
         return False
-    if plan.kind != "float":
-        return not proof.floats and text_digest(texts_back(plan, values)) == proof.digest
-    if not proof.floats:  # whole numbers beside numbers with decimals, or nothing but gaps
-        try:
-            whole = values.cast(pa.int64()).cast(pa.string())
-        except pa.ArrowInvalid:
+    if plan.kind == "text":
+        return _texts_agree(chunk, values, maps)
+    if chunk.kind == "empty":
+        return values.null_count == len(values) and (chunk.missing or "") == (plan.missing or "")
+    mask = null_mask(values)
+    valid = chunk.valid if chunk.valid is not None and not chunk.valid.all() else None
+    if (mask is None) != (valid is None):
+        return False
+    if (
+        mask is not None
+        and valid is not None
+        and ((mask == valid).any() or (chunk.missing or "") != (plan.missing or ""))
+    ):
+        return False
+    if plan.kind == "float":
+        if (chunk.plain or chunk.kind == "int") and not plan.plain:
             return False
-        return text_digest(whole.fill_null(plan.missing) if plan.missing else whole) == proof.digest
-    if proof.plain and not plan.plain:
+        left = np.ascontiguousarray(chunk.floats(), np.float64).view(np.int64)
+        right = _dense(values.cast(pa.float64()), 0.0).view(np.int64)
+    elif plan.kind == "bool":
+        assert chunk.values is not None
+        left, right = chunk.values, _dense(values.cast(pa.bool_()).cast(pa.uint8()), 0)
+    else:
+        if chunk.form != plan.form:
+            return False
+        left, right = chunk.wide(), _integers(plan, values)
+    same = np.asarray(left == right)
+    return bool(same.all() if valid is None else same[valid].all())
+
+
+def _dense(values: pa.Array, gap: float) -> np.ndarray:
+    """As numpy, `gap` where missing."""
+    filled: np.ndarray = (values.fill_null(gap) if values.null_count else values).to_numpy(zero_copy_only=False)
+    return np.ascontiguousarray(filled)
+
+
+def _integers(plan: Plan, values: pa.Array) -> np.ndarray:
+    if plan.kind == "date":
+        values = values.cast(pa.date32()).cast(pa.int32())
+    elif plan.kind == "timestamp":
+        values = values.cast(pa.timestamp(unit_of(plan.form), values.type.tz)).cast(pa.int64())
+    return _dense(values, 0)
+
+
+def _texts_agree(chunk: Encoded, values: pa.Array, maps: dict[int, np.ndarray]) -> bool:
+    if chunk.missing:
         return False
-    valid = values.is_valid().to_numpy(zero_copy_only=False) if values.null_count else None
-    dense = values.drop_null() if values.null_count else values
-    numbers = dense.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return float_digest(numbers, valid, plan.missing) == proof.digest
+    if chunk.kind != "dictionary" or not pa.types.is_dictionary(values.type):
+        texts = texts_of(chunk)
+        plain = values.cast(pa.string()) if values.type != pa.string() else values
+        return texts is not None and bool(texts.equals(plain))
+    assert chunk.texts is not None
+    assert chunk.values is not None
+    dictionary, codes = values.dictionary, values.indices
+    # Both have one dictionary for many chunks: where each text of the one stands in the other is looked up once.
+    key = id(chunk.texts)
+    if key not in maps:
+        found = pc.index_in(chunk.texts, value_set=dictionary)
+        maps[key] = found.fill_null(-1).to_numpy(zero_copy_only=False)
+    mask = null_mask(codes)
+    valid = chunk.valid if chunk.valid is not None and not chunk.valid.all() else None
+    if (mask is None) != (valid is None):
+        return False
+    if mask is not None and valid is not None and (mask == valid).any():
+        return False
+    same = maps[key][chunk.values] == _dense(codes, 0) if len(maps[key]) else np.zeros(chunk.length, np.bool_)
+    return bool(same.all() if valid is None else same[valid].all())

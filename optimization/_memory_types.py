@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from optimization._memory_encode import fixed_texts
+from optimization._memory_encode import fixed_texts, null_mask
 
 _HEX = {False: np.frombuffer(b"0123456789abcdef", np.uint8), True: np.frombuffer(b"0123456789ABCDEF", np.uint8)}
 DASHES = (8, 13, 18, 23)  # of a UUID
@@ -131,14 +131,6 @@ def type_named(name: str) -> pa.DataType:
         unit, _, zone = name[10:-1].partition(", tz=")
         return pa.timestamp(unit, zone or None)
     return pa.type_for_alias({"date32[day]": "date32"}.get(name, name))
-
-
-def null_mask(array: pa.Array) -> np.ndarray | None:
-    """True where an array has no value; None where every row has one."""
-    if not array.null_count:
-        return None
-    mask: np.ndarray = array.is_null().to_numpy(zero_copy_only=False)
-    return mask
 
 
 def fixed_bytes(array: pa.Array, width: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,9 +19,9 @@ from optimization._memory_assemble import (
     whole_numbers,
     whole_texts,
 )
-from optimization._memory_encode import Encoded, text_parts, unit_of
+from optimization._memory_encode import Encoded, null_mask, text_parts, unit_of
 from optimization._memory_plan import Plan
-from optimization._memory_types import null_mask, values_of
+from optimization._memory_types import values_of
 
 # pandas' codes are signed.
 CATEGORY_CODES = (1 << 7, 1 << 15, 1 << 31)
@@ -189,44 +188,6 @@ def _arrow(array: pa.Array | pa.ChunkedArray) -> pd.api.extensions.ExtensionArra
     return pd.arrays.ArrowExtensionArray(array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array]))
 
 
-def reader(series: pd.Series) -> Callable[[int, int], pa.Array]:
-    """Rows start … stop of a column as an arrow array of values (texts, integers, float64, date32, timestamp, bool)."""
-    array = series.array
-    if isinstance(array, pd.Categorical):
-        texts = pa.array(array.categories)
-        codes = array.codes
-
-        def taken(start: int, stop: int) -> pa.Array:
-            part = codes[start:stop]
-            return texts.take(pa.array(part, mask=part < 0))
-
-        return taken
-    if isinstance(array, pd.arrays.ArrowExtensionArray):
-        chunked = (
-            pa.chunked_array(array.__arrow_array__())
-            if not isinstance(array.__arrow_array__(), pa.ChunkedArray)
-            else array.__arrow_array__()
-        )
-
-        def sliced(start: int, stop: int) -> pa.Array:
-            part = chunked.slice(start, stop - start)
-            return (
-                part.chunk(0)
-                if part.num_chunks == 1
-                else pa.concat_arrays(part.chunks)
-                if part.num_chunks
-                else pa.array([], part.type)
-            )
-
-        return sliced
-    if isinstance(array, pd.arrays.IntegerArray):
-        return lambda start, stop: pa.array(array[start:stop])
-    numbers = series.to_numpy()
-    if numbers.dtype.kind == "f":
-        return lambda start, stop: pa.array(numbers[start:stop].astype(np.float64), from_pandas=True)
-    return lambda start, stop: pa.array(series.iloc[start:stop], from_pandas=True)
-
-
 def deep_bytes(frame: pd.DataFrame) -> int:
     """The bytes of a DataFrame, texts and index included."""
     total = int(frame.index.memory_usage(deep=True))
@@ -244,4 +205,6 @@ def column_bytes(series: pd.Series) -> int:
 
 def array_nbytes(array: pd.api.extensions.ExtensionArray | np.ndarray) -> int:
     """The bytes of a column that is no Series yet."""
-    return column_bytes(pd.Series(array, copy=False))
+    if isinstance(array, pd.Categorical):
+        return int(array.memory_usage(deep=True))
+    return int(array.nbytes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -101,8 +101,7 @@ def load_file(
     quiet: bool = True,
 ) -> Loaded:
     """The same as `load_csv`, with the report beside the result."""
-    from optimization._memory_load import Reading, check_names, differing, settle
-    from optimization._memory_load import verify as compare
+    from optimization._memory_load import NotLossless, Reading, check_names, settle
     from optimization._memory_lossy import parsed
     from optimization._memory_plan import decide, refreshed
     from optimization._memory_source import unique_names
@@ -111,7 +110,7 @@ def load_file(
     _check_choice("engine", engine, ("local", "dask"))
     steps = parsed(tuple(allow))
     given = read_schema(schema) if schema is not None else None
-    reading = Reading(encoding, delimiter, not keep_repeated_header, quiet)
+    reading = Reading(encoding, delimiter, not keep_repeated_header, quiet, verify)
     sources = [reading.open(file) for file in files_of(path)]
     names = unique_names(sources[0].header)
     for source in sources[1:]:
@@ -131,16 +130,11 @@ def load_file(
     notes = [f"{file}, line {line:,}: the header again, left out" for file, line in scanned.repeated_headers[:5]]
     if len(scanned.repeated_headers) > 5:
         notes.append(f"{len(scanned.repeated_headers) - 5:,} more repeated headers, left out")
-    loaded, lost = assemble(plans, columns, scanned.rows, level, steps)
+    loaded, lost, wrong = assemble(plans, columns, scanned.rows, level, steps, verify)
+    for name, row in wrong.items():
+        raise NotLossless(f"{path}: column {name!r} does not give row {row + 1:,} back: please report this")
     loaded.encoding, loaded.delimiter = sources[0].encoding_name, sources[0].delimiter
     loaded.notes = [*notes, *(f"column {name!r} is lossy: {what}" for name, what in lost.items())]
-    if verify:
-        kept = {name: plan for name, plan in loaded.plans.items() if name not in lost}
-        values = readers(loaded.result, loaded.plans, list(kept))
-        wrong = differing(kept, values, scanned.proofs)
-        if wrong:
-            compare(sources, reading, loaded.plans, values, set(loaded.plans) - set(wrong))
-            raise BadInput(f"{path}: column {wrong[0]!r} does not give the texts of the file back: please report this")
     return loaded
 
 
@@ -155,7 +149,6 @@ def _scan_all(sources: list[Source], reading: Reading, given: dict[str, Plan] | 
             continue
         for name in whole.names:
             whole.columns[name] += part.columns[name]
-            whole.proofs[name] += part.proofs[name]
         whole.rows += part.rows
         whole.repeated_headers += part.repeated_headers
     assert whole is not None
@@ -168,15 +161,22 @@ def assemble(
     rows: int,
     level: str,
     steps: dict[str, int],
-) -> tuple[Loaded, dict[str, str]]:
-    """The columns at a level, and what the allowed lossy steps lost; the chunks are let go one column after another."""
-    from optimization._memory_compressed import Compressed, compress
+    verify: bool,
+) -> tuple[Loaded, dict[str, str], dict[str, int]]:
+    """The columns at a level, what the allowed lossy steps lost, and (`verify`) rows that differ from their chunks.
+
+    The chunks are let go one column after another.
+    """
+    from optimization._memory_compressed import Compressed, compress, expanded
     from optimization._memory_lossy import lossy
     from optimization._memory_packed import array_bytes, arrow_array
+    from optimization._memory_proof import first_difference
     from optimization._memory_release import release
     from optimization._memory_report import ColumnReport, before_bytes
+    from optimization._memory_rows import rows_of
     from optimization._memory_usable import array_nbytes, series_array
 
+    wrong: dict[str, int] = {}
     lost: dict[str, str] = {}
     done: dict[str, Any] = {}
     reports: dict[str, ColumnReport] = {}
@@ -199,6 +199,11 @@ def assemble(
             if level == "compressed":
                 done[name] = compress(array)
                 after = sum(node.nbytes for node in done[name])
+                array = expanded(done[name]) if verify else array
+        if verify and not what:
+            row = first_difference(plan, chunks, rows_of(done[name] if level == "usable" else array))
+            if row is not None:
+                wrong[name] = row
         if before >= 1 << 22:
             release()
         settled[name] = plan
@@ -211,9 +216,8 @@ def assemble(
         level, {name: done[name] for name in order}, {name: settled[name] for name in order}, rows, Compressed
     )
     lost = {name: lost[name] for name in order if name in lost}
-    return Loaded(
-        result, {name: settled[name] for name in order}, [reports[name] for name in order], rows, "", ""
-    ), lost
+    loaded = Loaded(result, {name: settled[name] for name in order}, [reports[name] for name in order], rows, "", "")
+    return loaded, lost, wrong
 
 
 def _put_together(
@@ -233,51 +237,6 @@ def _put_together(
         table = pa.table(list(columns.values()), names=list(columns))
         return table.replace_schema_metadata({KEY: plans_json(plans).encode()})
     return compressed(rows, columns, plans)
-
-
-def readers(result: Any, plans: dict[str, Plan], only: list[str]) -> dict[str, Callable[[int, int], pa.Array]]:
-    """For each column of `only`: rows start … stop as plain Arrow values."""
-    import pandas as pd
-
-    from optimization._memory_compressed import Compressed
-    from optimization._memory_types import values_of
-    from optimization._memory_usable import reader
-
-    wanted = set(only)
-    if isinstance(result, pd.DataFrame):
-        return {name: reader(result.iloc[:, place]) for place, name in enumerate(plans) if name in wanted}
-
-    def packed(column: pa.ChunkedArray) -> Callable[[int, int], pa.Array]:
-        import pyarrow as pa
-
-        def rows(start: int, stop: int) -> pa.Array:
-            parts = [values_of(part) for part in column.slice(start, stop - start).chunks if len(part)]
-            if not parts:
-                return pa.nulls(0) if not column.num_chunks else values_of(column.chunk(0).slice(0, 0))
-            return parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
-
-        return rows
-
-    if isinstance(result, Compressed):
-        # Decoded when it is its turn: a column at a time is in memory.
-        return {name: _later(result, name, packed) for name in only}
-    return {name: packed(result.column(place)) for place, name in enumerate(plans) if name in wanted}
-
-
-def _later(
-    result: Compressed, name: str, packed: Callable[[pa.ChunkedArray], Callable[[int, int], pa.Array]]
-) -> Callable[[int, int], pa.Array]:
-    opened: list[Callable[[int, int], pa.Array]] = []
-
-    def rows(start: int, stop: int) -> pa.Array:
-        if not opened:
-            opened.append(packed(result.arrow(name)))
-        values = opened[0](start, stop)
-        if stop >= len(result):
-            opened.clear()
-        return values
-
-    return rows
 
 
 def shrink(
@@ -317,13 +276,20 @@ def texts(x: pd.DataFrame | pa.Table | Compressed, name: str) -> pa.Array:
     """The texts of a loaded column as the file has them (null: an empty unquoted field); numbers in their shortest
     form.
     """
+    import pandas as pd
+
+    from optimization._memory_compressed import Compressed
     from optimization._memory_print import texts_back
+    from optimization._memory_rows import rows_of
 
     plans = plans_kept(x)
     if name not in plans:
         raise BadInput(f"no column {name!r} that was loaded from a file: the columns are {', '.join(list(plans)[:20])}")
-    rows: Any = x.num_rows if hasattr(x, "num_rows") else len(x)
-    return texts_back(plans[name], readers(x, plans, [name])[name](0, int(rows)))
+    place = list(plans).index(name)
+    column = (
+        x.iloc[:, place] if isinstance(x, pd.DataFrame) else x.arrow(name) if isinstance(x, Compressed) else x[place]
+    )
+    return texts_back(plans[name], rows_of(column)(0, len(column)))
 
 
 def plans_kept(x: Any) -> dict[str, Plan]:

@@ -78,6 +78,8 @@ def add_distance(df: pd.DataFrame, latitude: str = "latitude", longitude: str = 
 
     A column `distance` that is there already is replaced in the result, as `df["distance"] = …` would.
     """
+    if not hasattr(df, "assign"):
+        raise BadInput(f"add_distance takes a pandas DataFrame, not {type(df).__name__}: use distance() for columns")
     for name in (latitude, longitude):
         if list(df.columns).count(name) != 1:
             shown = ", ".join(map(str, df.columns[:20]))

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from optimization._memory_compressed import expand, squeeze
 from optimization.generate_mixed import write_csv
 from optimization.memory import LEVELS, load_csv, load_file, nbytes
 
@@ -53,6 +54,17 @@ def test_all_levels_give_the_same_values(mixed: Path) -> None:
         frame = packed.select([name]).to_pandas()
         assert frame[name].dropna().astype(object).tolist() == expected, name
         assert frame[name].isna().tolist() == usable[name].isna().tolist(), name
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 6, 7, 8, 20])
+def test_items_of_any_width_are_compressed_in_several_blocks(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """Columns of more than 8 MB have several blocks; here they are smaller."""
+    monkeypatch.setattr("optimization._memory_compressed.BLOCK", 1 << 16)
+    monkeypatch.setattr("optimization._memory_compressed.PIECE", 1 << 18)
+    data = np.random.default_rng(1).integers(0, 50, 1_000_000 // width * width).astype(np.uint8)
+    squeezed = squeeze(data, width)
+    assert squeezed.nbytes < len(data)
+    assert np.array_equal(expand(squeezed), data)
 
 
 def test_nbytes_counts_texts_dictionaries_and_the_index() -> None:

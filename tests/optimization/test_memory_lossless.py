@@ -5,13 +5,15 @@ from __future__ import annotations
 import string
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from optimization.memory import LEVELS, load_csv
-from tests.optimization.memory_files import csv_text, differences, dtype_of, one_column
+from tests.optimization.memory_files import csv_text, differences, dtype_of, one_column, written
 
 numbers = st.integers(-(10**20), 10**20).map(str) | st.integers(-300, 300).map(str)
 decimals = st.decimals(-1000, 1000, places=3).map(str) | st.floats(allow_nan=False, allow_infinity=False).map(repr)
@@ -130,14 +132,78 @@ def test_day_and_month_are_told_by_a_later_chunk(tmp_path: Path, monkeypatch: py
     assert differences(loaded, ["c"], [[value] for value in values]) == []
 
 
-def test_the_check_after_loading_names_what_differs(tmp_path: Path) -> None:
-    from optimization import _memory_load
-    from optimization.memory import load_file, readers
+def test_one_word_after_many_numbers_or_dates_is_found_at_once(tmp_path: Path) -> None:
+    """A pattern that tries every way to split them would not come back."""
+    numbers = [f"{n}1234567890.1234567890" for n in range(60)]
+    dates = [f"2020-01-02 {n:02d}:00:00" for n in range(60)]
+    rows: list[list[str | None]] = [[one, two] for one, two in zip([*numbers, "x"], [*dates, "x"], strict=True)]
+    assert differences(load_csv(written(tmp_path, ["a", "b"], rows)), ["a", "b"], rows) == []
 
-    path = one_column(tmp_path, ["1", "2", "3"])
-    loaded = load_file(path)
-    loaded.result["c"] = loaded.result["c"] + 1
-    values = readers(loaded.result, loaded.plans, ["c"])
-    reading = _memory_load.Reading()
-    with pytest.raises(_memory_load.NotLossless, match="line 2: column 'c' does not give '1' back"):
-        _memory_load.verify([reading.open(str(path))], reading, loaded.plans, values, {"row"})
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_whole_numbers_up_to_the_last_of_64_bits_come_back(tmp_path: Path, level: str) -> None:
+    rows: list[list[str | None]] = [
+        ["9223372036854775808", "9223372036854775807", "18446744073709551616", None],
+        ["1", "-9223372036854775808", "-1", "9007199254740993"],
+    ]
+    header = ["unsigned", "signed", "beyond", "gaps"]
+    assert differences(load_csv(written(tmp_path, header, rows), level), header, rows) == []
+
+
+def test_an_encoding_that_loses_something_is_named_with_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from optimization import _memory_encode
+    from optimization._memory_load import NotLossless
+
+    def broken(texts: pa.Array) -> Any:
+        found = honest(texts)
+        found.values[1] += 1
+        return found
+
+    honest = _memory_encode.encode_ints
+    monkeypatch.setattr(_memory_encode, "encode_ints", broken)
+    for values in (["1", "2", "4"], [str(n) for n in range(500)]):  # of each different text, and of each row
+        path = one_column(tmp_path, values)
+        with pytest.raises(NotLossless, match="line 3: column 'c' does not give"):
+            load_csv(path)
+        assert load_csv(path, verify=False)["c"].iloc[1] == int(values[1]) + 1
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_column_that_is_put_together_wrongly_is_named_with_the_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    from optimization import _memory_packed, _memory_usable
+    from optimization._memory_load import NotLossless
+
+    def broken(*given: Any, **named: Any) -> Any:
+        found = whole_numbers(*given, **named)
+        found[1] += 1
+        return found
+
+    whole_numbers = _memory_usable.whole_numbers
+    monkeypatch.setattr(_memory_usable, "whole_numbers", broken)
+    monkeypatch.setattr(_memory_packed, "whole_numbers", broken)
+    with pytest.raises(NotLossless, match="column 'c' does not give row 2 back"):
+        load_csv(written(tmp_path, ["c", "text"], [["1", "a"], ["2", "b"], ["300", "c"]]), level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_texts_become_codes_while_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+    """Small chunks, so that the dictionary grows many times, beside gaps, empty texts and texts that never repeat."""
+    monkeypatch.setattr("optimization._memory_source.Source.__init__.__defaults__", (None, None, 4096))
+    monkeypatch.setattr("optimization._memory_assemble.FLUSH_ROWS", 500)
+    header = ["often", "growing", "gaps", "never", "late"]
+    rows: list[list[str | None]] = [
+        [
+            f"t{n % 7}",
+            f"text {n * n % 1501}",
+            None if n % 3 else f"g{n % 211}",
+            f"{n * 7919:x}h",
+            "a" if n < 4000 else f"{n}b",
+        ]
+        for n in range(8000)
+    ]
+    rows[17][0] = ""
+    assert differences(load_csv(written(tmp_path, header, rows), level), header, rows) == []

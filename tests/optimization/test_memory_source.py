@@ -152,6 +152,30 @@ def test_a_ragged_row_is_named_with_its_line(tmp_path: Path) -> None:
         load_csv(path)
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_quote_that_is_never_closed_is_named_with_its_line(tmp_path: Path, level: str) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(b'a,b\n1,"x\ny"\n5" pipe,"x\n2,y\n')
+    with pytest.raises(BadInput, match="line 4: a quote that is never closed"):
+        load_csv(path, level)
+
+
+def test_a_record_without_an_end_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("optimization._memory_source.RECORD_BYTES", 1 << 16)
+    monkeypatch.setattr(Source.__init__, "__defaults__", (None, None, 4096))
+    plain = b'a,b\n1,"x\n' + b"2,y\n" * 50_000
+    (tmp_path / "in.csv").write_bytes(plain)
+    (tmp_path / "in.csv.gz").write_bytes(gzip.compress(plain))
+    for name in ("in.csv", "in.csv.gz"):
+        with pytest.raises(BadInput, match="a record of more than 65,536 bytes"):
+            load_csv(tmp_path / name)
+
+
+def test_a_record_may_be_longer_than_what_is_parsed_at_a_time(tmp_path: Path) -> None:
+    rows: list[list[str | None]] = [["short", "x", "1"], ["x,\n" * 900_000, "x", "2"], ["short", "x", "3"]]
+    assert differences(load_csv(written(tmp_path, HEADER, rows)), HEADER, rows) == []
+
+
 def test_a_repeated_header_is_left_out_and_said_or_kept(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_bytes(b"id,name\n1,x\n2,y\nid,name\n3,z\n")
@@ -177,7 +201,7 @@ def test_a_file_without_rows_has_its_columns(tmp_path: Path) -> None:
 def test_ten_thousand_columns_are_loaded(tmp_path: Path) -> None:
     header = [f"column {n}" for n in range(10_000)]
     rows: list[list[str | None]] = [[str(n % 7) for n in range(10_000)] for _ in range(3)]
-    frame = load_csv(written(tmp_path, header, rows), verify=False)
+    frame = load_csv(written(tmp_path, header, rows))
     assert frame.shape == (3, 10_000)
     assert frame["column 9999"].tolist() == [3, 3, 3]
 

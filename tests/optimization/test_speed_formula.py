@@ -305,6 +305,11 @@ def test_add_distance_is_what_the_loop_of_the_task_makes() -> None:
     np.testing.assert_allclose(add_distance(frame)["distance"], list_results, rtol=0, atol=2e-15)
 
 
+def test_add_distance_refuses_what_is_no_frame_of_pandas() -> None:
+    with pytest.raises(BadInput, match="takes a pandas DataFrame, not list"):
+        add_distance([1, 2])  # type: ignore[arg-type]
+
+
 def test_add_distance_names_a_missing_column() -> None:
     with pytest.raises(BadInput, match="exactly one column longitude; it has: latitude, lng"):
         add_distance(pd.DataFrame({"latitude": [1.0], "lng": [1.0]}))
