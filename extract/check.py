@@ -1,19 +1,15 @@
-"""The check verb: fresh, complete, good, and did the last run and build end well? Reads the warehouse only.
-
-Each check has problems, and each problem a key that stays the same as long as the problem does: what notifications and
-monitoring compare from one check to the next.
-"""
+"""The check verb: fresh, complete, good, and did the last run and build end well? Reads the warehouse only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from extract import landing
 from extract.errors import EXIT_DATA_INCOMPLETE, EsiosError
+from extract.findings import Check, Problem, Report
 from extract.indicators import entries, registry
 from extract.run import utc_now
 from extract.settings import Settings
@@ -27,82 +23,8 @@ ACCURACY = "monitoring_esios.forecast_accuracy_daily"
 MART_MODEL = "demand_forecast_esios"
 # A run that has not ended by then was killed, or hangs: the API's own limits end any window long before.
 RUN_ENDS_WITHIN = timedelta(hours=6)
-SHOWN = 20
 _HOUR = "%Y-%m-%d %H:%M"
 _SECOND = "%Y-%m-%d %H:%M:%S"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong. `key` names it in a way that does not change while it lasts."""
-
-    key: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Check:
-    """One question and its answer; no problems is a yes."""
-
-    name: str
-    summary: str
-    problems: tuple[Problem, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.problems
-
-
-@dataclass(frozen=True)
-class Report:
-    """Everything `esios check` tells. `facts` are the numbers behind it, one dict an indicator or forecast."""
-
-    checked_at_utc: datetime
-    checks: tuple[Check, ...]
-    exit_code: int
-    indicators: list[dict[str, Any]] = field(default_factory=list)
-    forecasts: list[dict[str, Any]] = field(default_factory=list)
-    build: dict[str, Any] | None = None
-
-    @property
-    def state(self) -> str:
-        """`ok` or `failing`."""
-        return "ok" if all(check.ok for check in self.checks) else "failing"
-
-    def problems(self) -> list[Problem]:
-        """Those of all checks, in order."""
-        return [problem for check in self.checks for problem in check.problems]
-
-    def text(self) -> str:
-        """For people: a line a check, the first problems of each below it."""
-        lines = [f"check      {self.state}, {self.checked_at_utc:{_SECOND}} UTC"]
-        for check in self.checks:
-            lines.append(f"{'ok' if check.ok else 'FAIL':<10} {check.name}: {check.summary}")
-            lines += [f"             {problem.text}" for problem in check.problems[:SHOWN]]
-            if len(check.problems) > SHOWN:
-                lines.append(f"             … and {len(check.problems) - SHOWN} more (--json names all)")
-        return "\n".join(lines)
-
-    def document(self) -> dict[str, Any]:
-        """For programs."""
-        return {
-            "state": self.state,
-            "exit_code": self.exit_code,
-            "checked_at_utc": self.checked_at_utc,
-            "checks": [
-                {
-                    "name": check.name,
-                    "ok": check.ok,
-                    "summary": check.summary,
-                    "problems": [{"key": problem.key, "text": problem.text} for problem in check.problems],
-                }
-                for check in self.checks
-            ],
-            "indicators": self.indicators,
-            "forecasts": self.forecasts,
-            "build": self.build,
-        }
 
 
 def run_check(
@@ -177,11 +99,6 @@ def read_report(warehouse: Warehouse, now_utc: datetime, days: int | None = None
 # ── what the warehouse says ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _records(warehouse: Warehouse, sql: str) -> list[dict[str, Any]]:
-    rows = warehouse.rows(sql)
-    return [dict(zip(rows.columns, row, strict=True)) for row in rows]
-
-
 def _day(value: Any) -> date:
     """A DATE column as a date, whichever type the driver gives."""
     return value.date() if isinstance(value, datetime) else date.fromisoformat(str(value)[:10])
@@ -189,8 +106,7 @@ def _day(value: Any) -> date:
 
 def _last_runs(warehouse: Warehouse) -> list[dict[str, Any]]:
     names = ", ".join(f"runs.{name}" for name in landing.Run.__dataclass_fields__)
-    return _records(
-        warehouse,
+    return warehouse.records(
         f"select {names} from {landing.RUNS} as runs where not exists (select 1 from {landing.RUNS} as later"
         " where later.indicator_id = runs.indicator_id and later.started_at_utc > runs.started_at_utc)"
         " order by runs.indicator_id",
@@ -218,7 +134,7 @@ def _indicators(warehouse: Warehouse, runs: list[dict[str, Any]]) -> list[dict[s
             " sum(case when verdict = 'bad' then 1 else 0 end) as bad_days"
             f" from {warehouse.sql_name(DAILY)} group by indicator_id"
         )
-        judged = {row.pop("indicator_id"): row for row in _records(warehouse, sql)}
+        judged = {row.pop("indicator_id"): row for row in warehouse.records(sql)}
     return [
         {
             "id": run["indicator_id"],
@@ -266,8 +182,7 @@ def _forecasts(warehouse: Warehouse) -> list[dict[str, Any]]:
         return []
     # One pass: the view is worked out anew each time it is read.
     newest_first = "row_number() over (partition by forecast, actual_indicator_id order by madrid_day desc)"
-    rows = _records(
-        warehouse,
+    rows = warehouse.records(
         f"select * from (select *, {newest_first} as age from {warehouse.sql_name(ACCURACY)}) as aged where age = 1"
         " order by forecast, actual_indicator_id",
     )
@@ -345,7 +260,7 @@ def _check_completeness(warehouse: Warehouse, since: dict[int, date]) -> Check:
     hours = 0
     named = set()
     if warehouse.exists(GAPS):
-        gaps = _records(warehouse, f"select * from {warehouse.sql_name(GAPS)} order by id, gap_start_utc")
+        gaps = warehouse.records(f"select * from {warehouse.sql_name(GAPS)} order by id, gap_start_utc")
         named = {indicator.id for indicator in registry() if indicator.role == "demand_forecast"}
         for gap in gaps:
             if gap["gap_end_utc"].date() < since.get(gap["id"], date.min):
@@ -406,8 +321,7 @@ def _check_quality(warehouse: Warehouse, since: dict[int, date]) -> Check:
 def _odd_days(warehouse: Warehouse, condition: str, since: dict[int, date]) -> list[dict[str, Any]]:
     if not warehouse.exists(DAILY):
         return []
-    rows = _records(
-        warehouse,
+    rows = warehouse.records(
         "select indicator_id, madrid_day, verdict, reasons, hours_due, missing_hours"
         f" from {warehouse.sql_name(DAILY)} where {condition} order by indicator_id, madrid_day",
     )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
 from extract.errors import UsageError
-
-if TYPE_CHECKING:
-    from extract.check import Report
+from extract.findings import Report
 
 _OF_INDICATORS = {
     "last_answer_at_utc": ("esios_last_answer_timestamp_seconds", "When the API last answered for the indicator"),

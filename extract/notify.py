@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
 from extract.errors import EsiosError, UsageError
+from extract.findings import Report
 from extract.places import beside_warehouse
 from extract.settings import Settings
 from extract.status import as_utc_text
-
-if TYPE_CHECKING:
-    from extract.check import Report
 
 TIMEOUTS_S = (5.0, 10.0)
 TOLD_AT_MOST = 100

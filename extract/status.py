@@ -100,8 +100,7 @@ def read_status(warehouse: Warehouse) -> Status:
     if warehouse.exists(landing.RESPONSES):
         status.source = landing.recorded_source(warehouse)
         status.landed = _landed(warehouse)
-        status.runs = _records(
-            warehouse,
+        status.runs = warehouse.records(
             f"select {', '.join(landing.Run.__dataclass_fields__)} from {landing.RUNS} order by started_at_utc desc",
         )[:LAST_RUNS]
     if warehouse.exists(MART):
@@ -142,13 +141,11 @@ def _rejected_text(row: Mapping[str, Any]) -> str:
 
 def _landed(warehouse: Warehouse) -> list[dict[str, Any]]:
     names = {indicator.id: indicator.name for indicator in registry()}
-    checks = _records(
-        warehouse,
+    checks = warehouse.records(
         "select indicator_id, min(window_start_utc) as first, max(window_end_utc) as last,"
         f" max(checked_at_utc) as last_answer from {landing.CHECKS} group by indicator_id order by indicator_id",
     )
-    responses = _records(
-        warehouse,
+    responses = warehouse.records(
         f"select indicator_id, count(*) as responses from {landing.RESPONSES} group by indicator_id",
     )
     count = {row["indicator_id"]: row["responses"] for row in responses}
@@ -168,19 +165,14 @@ def _table(warehouse: Warehouse) -> dict[str, Any]:
     datetime_column = warehouse.quote("datetime")
     rows = warehouse.quote("rows")
     sql = f"select count(*) as {rows}, min({datetime_column}) as first, max({datetime_column}) as last from {table}"
-    return _records(warehouse, sql)[0]
+    return warehouse.records(sql)[0]
 
 
 def _view(warehouse: Warehouse, name: str, order: str) -> list[dict[str, Any]]:
     if not warehouse.exists(name):
         return []
     ordered = ", ".join(warehouse.quote(column.strip()) for column in order.split(","))
-    return _records(warehouse, f"select * from {warehouse.sql_name(name)} order by {ordered}")
-
-
-def _records(warehouse: Warehouse, sql: str) -> list[dict[str, Any]]:
-    rows = warehouse.rows(sql)
-    return [dict(zip(rows.columns, row, strict=True)) for row in rows]
+    return warehouse.records(f"select * from {warehouse.sql_name(name)} order by {ordered}")
 
 
 def as_utc_text(value: Any) -> str:

@@ -239,9 +239,9 @@ def _revisions_of(warehouse: Warehouse, one_id: int) -> dict[str, Any]:
 
 
 def _runs(warehouse: Warehouse) -> list[dict[str, Any]]:
-    names = list(landing.Run.__dataclass_fields__)
-    rows = list(warehouse.rows(f"select {', '.join(names)} from {landing.RUNS} order by started_at_utc desc"))
-    return [_texts(dict(zip(names, row, strict=True))) for row in rows[:RUNS_SHOWN]]
+    names = ", ".join(landing.Run.__dataclass_fields__)
+    runs = warehouse.records(f"select {names} from {landing.RUNS} order by started_at_utc desc")
+    return [_texts(run) for run in runs[:RUNS_SHOWN]]
 
 
 def _builds(warehouse: Warehouse) -> list[dict[str, Any]]:

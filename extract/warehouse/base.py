@@ -221,6 +221,11 @@ class Warehouse(ABC):
 
         return frame(self.rows(sql, params))
 
+    def records(self, sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """A query's rows, each as column → plain Python value: for a few of them, without a DataFrame library."""
+        rows = self.rows(sql, params)
+        return [dict(zip(rows.columns, row, strict=True)) for row in rows]
+
     def first(self, sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """A query's first row, None if there is none; the result is read to its end."""
         found = list(self.rows(sql, params))

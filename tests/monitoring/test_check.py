@@ -18,8 +18,9 @@ import pytest
 from landed_warehouse import Warehouse
 from prometheus_client.parser import text_string_to_metric_families
 
-from extract.check import Report, run_check
+from extract.check import run_check
 from extract.errors import UsageError
+from extract.findings import Report
 from extract.settings import Settings, load_settings
 
 NOW = datetime(2021, 6, 5, 12, 0)
