@@ -291,4 +291,4 @@ class _Session:
         # Forgotten before it is closed: an interrupt in between must not leave a closed one for the run log.
         closing, self._open = self._open, None
         if closing is not None:
-            closing.close()
+            closing.close_for_now()

@@ -48,6 +48,10 @@ class Warehouse(ABC):
     def close(self) -> None:
         """Roll back what is open and let go of the connection. Twice does no harm."""
 
+    def close_for_now(self) -> None:
+        """Close, to be opened again soon: an engine may leave for the last close what tidies its file up."""
+        self.close()
+
     def __enter__(self) -> Self:
         return self
 

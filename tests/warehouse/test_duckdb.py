@@ -73,6 +73,26 @@ def test_a_commit_does_not_write_again_what_was_landed_before(path: Path) -> Non
         assert groups == 3, "merging row groups writes all payloads again"
 
 
+def test_closed_for_now_the_file_is_not_touched_and_the_next_to_open_has_every_row(path: Path) -> None:
+    log = path.with_name(f"{path.name}.wal")
+    with DuckDB(path) as warehouse:
+        warehouse.execute("create table t as select 1 as n")
+    before = path.read_bytes()
+    for number in (2, 3):
+        warehouse = DuckDB(path)
+        with warehouse.transaction():
+            warehouse.execute("insert into t values (?)", (number,))
+        warehouse.close_for_now()
+        assert path.read_bytes() == before, "a kill within a write to it could damage it"
+    with DuckDB(path, read_only=True) as reader:
+        assert reader.value("select sum(n) from t") == 6
+    assert log.exists()
+    with DuckDB(path) as last:
+        assert last.value("select sum(n) from t") == 6
+    assert not log.exists()
+    assert path.read_bytes() != before
+
+
 def test_reading_or_loading_makes_no_new_file(path: Path) -> None:
     assert "make run" in failed(UsageError, lambda: DuckDB(path, read_only=True))
     assert str(path) in failed(UsageError, lambda: DuckDB(path, create=False))
