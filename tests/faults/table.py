@@ -342,9 +342,10 @@ PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
         VALUES,
     ),
     "Processes": (
-        "Killed, interrupted, or in each other's way. DuckDB 2.0 rewrites its first block in place when a run ends (and "
-        "at every 4 MB landed): a `SIGKILL` within the fraction of a millisecond that this takes may leave a damaged "
-        "file, which the next command names (5). Keep a backup of a DuckDB file that matters, or use SQL Server.",
+        "Killed, interrupted, or in each other's way. DuckDB 2.0 rewrites its first block in place when a run ends "
+        "(and at every 4 MB landed): a `SIGKILL` within the fraction of a millisecond that this takes may leave a "
+        "damaged file, which the next command names (5). Keep a backup of a DuckDB file "
+        "that matters, or use SQL Server.",
         PROCESS,
     ),
     "The disk and the file": ("Nothing half-done is ever kept.", DISK),
