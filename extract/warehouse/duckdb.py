@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
     from extract.settings import Settings
 
-_HELD = re.compile(r"could not set lock|conflicting lock|being used by another process", re.IGNORECASE)
+# The last: another thread of ours is just closing the file.
+_HELD = re.compile(
+    r"could not set lock|conflicting lock|being used by another process|file handle conflict", re.IGNORECASE
+)
 # File too large: a limit of the user or of the file system.
 _NO_ROOM = re.compile(r"no space left|disk full|file too large|quota exceeded", re.IGNORECASE)
 _DAMAGED = re.compile(
