@@ -510,10 +510,8 @@ class SqlServer(Warehouse):
         def send(probe: _Stage, batch: pa.RecordBatch) -> None:
             self._as_json(probe, batch)()
 
-        if self._proven("json with escapes", stage, send):
-            return True
-        plain = self._proven("json", stage, send, escapes=False)
-        return plain and not bulk.holds(piece, bulk.ESCAPED)
+        escaped = bulk.holds(piece, bulk.ESCAPED)
+        return self._proven("json with escapes" if escaped else "json", stage, send, escapes=escaped)
 
     def _proven(
         self,
