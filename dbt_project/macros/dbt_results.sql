@@ -28,7 +28,7 @@
             {%- do rows.append([
                 text_literal(invocation_id),
                 text_literal((flags.WHICH or 'unknown') | string | truncate(20, true, '')),
-                text_literal(run_started_at.strftime('%Y-%m-%d %H:%M:%S')),
+                text_literal(run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')[:-3]),
                 text_literal(result.node.unique_id | string | truncate(300, true, '')),
                 text_literal(result.node.resource_type | string | truncate(20, true, '')),
                 text_literal(result.node.name | string | truncate(250, true, '')),
