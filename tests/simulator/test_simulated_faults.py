@@ -86,9 +86,9 @@ def test_a_redirect_names_its_target(esios):
 
 
 def test_latency_delays_only_the_request_it_hits(esios):
-    esios.server.add(faults.latency(300, nth=1))
-    assert esios.get(**DAY).elapsed.total_seconds() >= 0.3
-    assert esios.get(**DAY).elapsed.total_seconds() < 0.3
+    esios.server.add(faults.latency(1000, nth=1))
+    assert esios.get(**DAY).elapsed.total_seconds() >= 1
+    assert esios.get(**DAY).elapsed.total_seconds() < 1
 
 
 def test_a_hanging_server_is_a_read_time_out_and_does_not_delay_its_own_end(esios):
@@ -97,7 +97,7 @@ def test_a_hanging_server_is_a_read_time_out_and_does_not_delay_its_own_end(esio
         requests.get(f"{esios.server.url}/indicators/460", headers={"x-api-key": "k"}, timeout=0.2)
     started = time.monotonic()
     esios.server.close()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 def test_a_closed_connection_is_a_connection_error(esios):

@@ -79,7 +79,7 @@ def test_bodies_are_compressed_only_when_that_is_accepted(esios):
 
 
 def test_latency_does_not_serialise_connections(serve):
-    server = serve(latency_ms=200).server
+    server = serve(latency_ms=500).server
 
     def ask(_: int) -> int:
         return requests.get(f"{server.url}/indicators", headers={"x-api-key": "k"}, timeout=10).status_code
@@ -87,7 +87,7 @@ def test_latency_does_not_serialise_connections(serve):
     started = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, range(8))) == [200] * 8
-    assert 0.2 <= time.monotonic() - started < 0.8
+    assert 0.5 <= time.monotonic() - started < 8 * 0.5
 
 
 def test_every_answer_names_the_simulator(esios):
