@@ -213,9 +213,11 @@ class DuckDB(Warehouse):
         # What is committed stays in the log beside the file, which the next to open reads. A checkpoint rewrites the
         # file's first block in place (DuckDB 2.0): a SIGKILL within that write, seen once in some 280, leaves a damaged
         # file. So there is one a run, not one a window.
-        with suppress(duckdb.Error):
-            self._connection.execute("pragma disable_checkpoint_on_shutdown")
-        self.close()
+        try:
+            with suppress(WarehouseError), _translating():
+                self._connection.execute("pragma disable_checkpoint_on_shutdown")
+        finally:  # an interrupt may come at any statement
+            self.close()
 
     # ---------------------------------------------------------------- catalogue
     def tables(self) -> list[TableName]:
