@@ -222,7 +222,7 @@ def _write_ends(session: _Session, summary: Summary, now: Callable[[], datetime]
 def _answers(
     client: EsiosClient, jobs: Sequence[_Job], concurrency: int, idle: Callable[[], None]
 ) -> Iterator[tuple[_Job, Answer | _Failure]]:
-    """Ask for the windows, a few at a time and in order, and give the outcomes as they come.
+    """Ask for the windows, a few at a time and in order, and give the outcomes as they come, answers first.
 
     `idle` is called whenever there is nothing to hand over. Answers wait in memory only as long as the caller is busy:
     at most twice `concurrency` windows are under way, however long the span.
@@ -239,9 +239,9 @@ def _answers(
             if not any(future.done() for future in under_way):
                 idle()
             finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in finished:
-                job = under_way.pop(future)
-                yield job, future.result()
+            # Answers before failures, of which one may end the run: what has been answered is landed all the same.
+            outcomes = [(under_way.pop(future), future.result()) for future in list(under_way) if future in finished]
+            yield from sorted(outcomes, key=lambda outcome: isinstance(outcome[1], _Failure))
     finally:
         client.stop()
         pool.shutdown(wait=False, cancel_futures=True)

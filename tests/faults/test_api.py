@@ -11,13 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 import trustme
 
 import simulator
 from simulator import faults
-from tests.faults.machine import KEY, Machine, Row
+from tests.faults.machine import FIRST, KEY, LAST, Machine, Row
 from tests.faults.table import API
 
 NAME = "Previsión diaria de la demanda eléctrica peninsular"
@@ -138,6 +140,30 @@ def test_a_refused_key_ends_the_run_and_keeps_what_was_landed(
     assert len(server.requests) == 2, "a refused key is not tried again"
     assert machine.landing() == undisturbed[:1]
     then_plain(machine, server, undisturbed)
+
+
+def test_what_was_answered_is_landed_though_a_failure_that_ends_the_run_is_known_as_well(
+    machine: Machine, server: simulator.Server, undisturbed_days: list[Row]
+) -> None:
+    holder: list[duckdb.DuckDBPyConnection] = []
+    opening = threading.Lock()
+
+    def hold_the_warehouse(document: Any) -> Any:
+        with opening:
+            if not holder:
+                holder.append(duckdb.connect(str(machine.warehouse)))
+        return document
+
+    # Nothing can be landed until seven windows are answered and the eighth is refused.
+    server.add(faults.edit(hold_the_warehouse))
+    server.add(faults.key_refused(covering="2017-01-08"))
+    extract = "esios", "extract", "--start", FIRST, "--end", LAST
+    running = machine.start(*extract, ESIOS_WINDOW="day", ESIOS_CONCURRENCY="4")
+    running.wait_until(lambda: len([request for request in server.requests if request.ended]) >= 8)
+    time.sleep(0.5)  # sent is not yet read
+    holder[0].close()
+    API["key"].check(machine.end(running))
+    assert machine.landing()[:7] == undisturbed_days[:7]
 
 
 def test_the_key_does_not_follow_a_redirect_to_another_host(
