@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from extract import landing
+from extract.in_a_row import in_a_row
 from extract.indicators import registry
 from extract.warehouse import Warehouse
 
@@ -41,13 +43,24 @@ class Status:
         return sum(gap["hours"] for gap in self.gaps)
 
     def complaints(self) -> list[str]:
-        """One line for each thing that is missing or bad, UTC, named exactly."""
+        """One line for each stretch of hours that is missing or bad, UTC, named exactly."""
         lines = [f"missing: {gap_text(gap)}" for gap in self.gaps]
-        lines += [f"suspect: {_subject(row)} is {row['value']:g} MW ({row['reason']})" for row in self.suspect]
-        lines += [f"quarantined: {_rejected_text(row)}" for row in self.rejected]
         lines += [
-            f"withdrawn: {_subject(row)} is left out of the newest answer; its last value stays"
-            for row in self.withdrawn
+            f"suspect: {_subject(hours)} {_values(hours)} ({hours[0]['reason']})"
+            for hours in in_a_row(self.suspect, "datetime", itemgetter("id", "reason"))
+        ]
+        lines += [
+            f"quarantined: {_entries(entries)}"
+            for entries in in_a_row(
+                self.rejected,
+                "period_start_utc",
+                itemgetter("indicator_id", "geo_id", "value_text", "rejected_because"),
+            )
+        ]
+        lines += [
+            f"withdrawn: {_subject(hours)} left out of the newest answer; "
+            + ("its last value stays" if len(hours) == 1 else "their last values stay")
+            for hours in in_a_row(self.withdrawn, "datetime", itemgetter("id"))
         ]
         return lines
 
@@ -131,12 +144,26 @@ def table_text(table: Mapping[str, Any]) -> str:
     return f"table      {MART}: {table['rows']} rows, {table['first']:{_HOUR}} … {table['last']:{_HOUR}} UTC"
 
 
-def _subject(row: Mapping[str, Any]) -> str:
-    return f"{row['id']} {row['datetime']:{_HOUR}} UTC"
+def _subject(hours: Sequence[Mapping[str, Any]]) -> str:
+    """`460 2017-02-01 08:00 UTC is`, or the first and the last of several hours."""
+    first, last = hours[0]["datetime"], hours[-1]["datetime"]
+    if len(hours) == 1:
+        return f"{hours[0]['id']} {first:{_HOUR}} UTC is"
+    return f"{hours[0]['id']} {first:{_HOUR}} … {last:{_HOUR}} UTC ({len(hours)} hours) are"
 
 
-def _rejected_text(row: Mapping[str, Any]) -> str:
-    return f"{row['indicator_id']} {row['datetime_text']} value {row['value_text']} ({row['rejected_because']})"
+def _values(hours: Sequence[Mapping[str, Any]]) -> str:
+    lowest, highest = (pick(hour["value"] for hour in hours) for pick in (min, max))
+    return f"{lowest:g} MW" if lowest == highest else f"{lowest:g} to {highest:g} MW"
+
+
+def _entries(entries: Sequence[Mapping[str, Any]]) -> str:
+    first, last = entries[0], entries[-1]
+    told = f"{first['indicator_id']} {first['datetime_text']}"
+    if len(entries) > 1:
+        told += f" … {last['datetime_text']} ({len(entries)} entries)"
+    value = "null" if first["value_text"] is None else first["value_text"]
+    return f"{told} value {value} ({first['rejected_because']})"
 
 
 def _landed(warehouse: Warehouse) -> list[dict[str, Any]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from extract.in_a_row import HOUR, Row, in_a_row
 from extract.report.clock import instant_text, madrid_text
 from extract.report.quality import Judgement, OddDay
 from extract.status import Status
@@ -13,7 +14,6 @@ from extract.windows import DAY, midnight_utc
 
 # The page stays light when everything is wrong; the count is always told in full.
 SHOWN = 1_000
-_HOUR = timedelta(hours=1)
 # Reasons of a day whose hours are rows of their own.
 _NAMED_BY_HOUR = (
     "hours missing",
@@ -35,10 +35,8 @@ def list_faults(status: Status, judgement: Judgement | None, published: Set[int]
     rows = [
         _span("missing", gap["id"], gap["gap_start_utc"], gap["gap_end_utc"], int(gap["hours"])) for gap in status.gaps
     ]
-    rows += _grouped("suspect", ((row["id"], row["datetime"], row["reason"], row["value"]) for row in status.suspect))
-    rows += _grouped(
-        "withdrawn", ((row["id"], row["datetime"], None, row["demand_forecast"]) for row in status.withdrawn)
-    )
+    rows += _stretches("suspect", status.suspect, "value", "reason")
+    rows += _stretches("withdrawn", status.withdrawn, "demand_forecast")
     rows += [_quarantined(row) for row in status.rejected]
     rows += _days(judgement.odd if judgement else (), published)
     rows.sort(key=lambda row: (row["first_utc"] or "", row["kind"], row["id"]), reverse=True)
@@ -61,22 +59,16 @@ def _span(kind: str, one_id: int, first: datetime | None, last: datetime | None,
     }
 
 
-def _grouped(kind: str, hours: Iterable[tuple[int, datetime, str | None, float]]) -> list[dict[str, Any]]:
-    """Hours, in order of id and time → spans of consecutive hours of one reason, with lowest and highest value."""
-    spans: list[dict[str, Any]] = []
-    before: tuple[int, datetime, str | None] | None = None
-    first = None
-    for one_id, hour, reason, value in hours:
-        reasons = [] if reason is None else [reason]
-        if before == (one_id, hour - _HOUR, reason) and first is not None:
-            span = spans[-1]
-            grown = _span(kind, one_id, first, hour, span["hours"] + 1)
-            low, high = min(span["lowest"], value), max(span["highest"], value)
-            spans[-1] = grown | {"reasons": reasons, "lowest": low, "highest": high}
-        else:
-            first = hour
-            spans.append(_span(kind, one_id, hour, hour, 1) | {"reasons": reasons, "lowest": value, "highest": value})
-        before = (one_id, hour, reason)
+def _stretches(kind: str, rows: Iterable[Row], value: str, reason: str | None = None) -> list[dict[str, Any]]:
+    """Hours, in order of id and time → spans of hours in a row of one reason, with lowest and highest value."""
+    spans = []
+    for hours in in_a_row(rows, "datetime", lambda row: (row["id"], reason and row[reason])):
+        first, last = hours[0], hours[-1]
+        values = [hour[value] for hour in hours]
+        spans.append(
+            _span(kind, first["id"], first["datetime"], last["datetime"], len(hours))
+            | {"reasons": [first[reason]] if reason else [], "lowest": min(values), "highest": max(values)}
+        )
     return spans
 
 
@@ -112,7 +104,7 @@ def _day(odd: OddDay, named_by_hour: bool) -> dict[str, Any] | None:
     if not reasons:
         return None
     start, end = midnight_utc(odd.day), midnight_utc(odd.day + DAY)
-    return _span("day", odd.id, start, end - _HOUR, int((end - start) / _HOUR)) | {"reasons": reasons}
+    return _span("day", odd.id, start, end - HOUR, int((end - start) / HOUR)) | {"reasons": reasons}
 
 
 def _is_named_by_hour(reason: str) -> bool:

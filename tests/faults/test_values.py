@@ -184,15 +184,16 @@ def test_what_is_readable_and_implausible_is_published_and_named(story: Story, f
     assert story.value("vanished", HOUR[fault]) == story.true_value(HOUR[fault])
 
 
-def test_values_four_times_too_high_from_one_moment_on_are_named_each_and_mended(story: Story) -> None:
+def test_values_four_times_too_high_from_one_moment_on_are_named_and_mended(story: Story) -> None:
     VALUES["four times"].check(story.stages["spoilt"])
     hours = range(FOUR_TIMES_FROM, len(story.undisturbed))
     for hour in hours:
         assert story.value("spoilt", hour) == 4 * story.true_value(hour)
         assert story.naive(hour) in story.suspect
         assert story.value("vanished", hour) == story.true_value(hour)
-    first = story.naive(FOUR_TIMES_FROM)
-    assert f"suspect: 460 {first:%Y-%m-%d %H:%M} UTC" in story.stages["spoilt"].out
+    first, last = story.naive(hours[0]), story.naive(hours[-1])
+    told = f"suspect: 460 {first:%Y-%m-%d %H:%M} … {last:%Y-%m-%d %H:%M} UTC ({len(hours)} hours) are"
+    assert told in story.stages["spoilt"].out, "hours in a row are told in one line"
 
 
 @pytest.mark.parametrize("fault", ["the same twice", "number as text", "unsorted", "areas", "datetime_utc"])
@@ -211,9 +212,11 @@ def test_what_does_not_change_the_meaning_changes_nothing(story: Story, fault: s
 
 def test_an_hour_that_vanishes_in_a_later_answer_keeps_its_value_and_is_named(story: Story) -> None:
     VALUES["vanished"].check(story.stages["vanished"])
+    first, last = (story.naive(hour) for hour in VANISHED)
+    told = f"withdrawn: 460 {first:%Y-%m-%d %H:%M} … {last:%Y-%m-%d %H:%M} UTC (2 hours) are left out"
+    assert told in story.stages["vanished"].out
     for hour in VANISHED:
         assert story.value("vanished", hour) == story.true_value(hour)
-        assert f"withdrawn: 460 {story.naive(hour):%Y-%m-%d %H:%M} UTC" in story.stages["vanished"].out
     assert "missing:" not in story.stages["vanished"].out
 
 
