@@ -172,10 +172,8 @@ def _native(file: Path) -> bool:
     return linux and bool(words & set(file.parts) or "universal2" in file.parts)
 
 
-def odbc_driver(installed: Sequence[str], chosen: str = "") -> str:
-    """What pyodbc's DRIVER= takes: `chosen` (MSSQL_DRIVER), the newest installed one, or the file in the wheel."""
-    if chosen:
-        return chosen
+def odbc_driver(installed: Sequence[str]) -> str:
+    """What pyodbc's DRIVER= takes where MSSQL_DRIVER says nothing: the newest installed, or the file in the wheel."""
     ours = sorted((name for name in installed if re.fullmatch(r"ODBC Driver (\d+) for SQL Server", name)), reverse=True)
     if ours:
         return ours[0]
@@ -193,8 +191,17 @@ def dbt_environment(mssql: MssqlSettings) -> dict[str, str]:
     if authentication(mssql) == "windows":  # its own setting there, besides which there is no other
         found = {"MSSQL_WINDOWS_LOGIN": "yes", "MSSQL_AUTHENTICATION": "sql"}
     if mssql.backend == "pyodbc":
-        found["MSSQL_DRIVER"] = odbc_driver(importlib.import_module("pyodbc").drivers(), mssql.driver)
+        found["MSSQL_DRIVER"] = mssql.driver or odbc_driver(_pyodbc().drivers())
     return found
+
+
+def _pyodbc() -> Any:
+    try:
+        return importlib.import_module("pyodbc")
+    except ImportError as error:  # a system library is missing
+        raise WarehouseError(
+            f"pyodbc cannot be loaded ({error})", "set MSSQL_BACKEND=mssql-python, or install unixODBC (libodbc2)"
+        ) from None
 
 
 # -------------------------------------------------------------------- the two drivers
@@ -334,12 +341,7 @@ class Pyodbc(Backend):
 
     def __init__(self, mssql: MssqlSettings) -> None:
         super().__init__(mssql)
-        try:
-            self.module: Any = importlib.import_module("pyodbc")
-        except ImportError as error:
-            raise WarehouseError(
-                f"pyodbc cannot be loaded ({error})", "set MSSQL_BACKEND=mssql-python, or install unixODBC (libodbc2)"
-            ) from None
+        self.module = _pyodbc()
 
     @property
     def errors(self) -> tuple[type[BaseException], ...]:
@@ -351,7 +353,7 @@ class Pyodbc(Backend):
         if way in _CREDENTIALS:
             token = _token(_credential(way)).encode(_UTF16)
             before = {_SQL_COPT_SS_ACCESS_TOKEN: struct.pack("<i", len(token)) + token}
-        driver = odbc_driver(self.module.drivers(), self.mssql.driver)
+        driver = self.mssql.driver or odbc_driver(self.module.drivers())
         self.module.pooling = False
         text = f"DRIVER={quoted(driver)};APP=esios-elt;" + connection_string(self.mssql, "token" if before else way)
         connection = self.module.connect(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,9 +103,8 @@ def test_what_has_a_variable_of_its_own_is_refused_in_mssql_options(options: str
         driver.connection_string(replace(MSSQL, options=options), "sql")
 
 
-def test_pyodbc_takes_the_chosen_driver_then_the_newest_then_the_wheel_s() -> None:
+def test_pyodbc_takes_the_newest_driver_then_the_wheel_s() -> None:
     installed = ["ODBC Driver 17 for SQL Server", "SQLite3", "ODBC Driver 18 for SQL Server"]
-    assert driver.odbc_driver(installed, "/my/driver.so") == "/my/driver.so"
     assert driver.odbc_driver(installed) == "ODBC Driver 18 for SQL Server"
     assert Path(driver.odbc_driver([])).is_file()
 
@@ -168,3 +168,12 @@ def test_dbt_is_given_the_driver_and_the_windows_login() -> None:
     }
     given_driver = replace(MSSQL, backend="pyodbc", driver="/my/driver.so")
     assert driver.dbt_environment(given_driver)["MSSQL_DRIVER"] == "/my/driver.so"
+
+
+def test_a_driver_that_cannot_be_loaded_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyodbc", None)
+    settings = replace(MSSQL, backend="pyodbc")
+    for load in (driver.dbt_environment, driver.Pyodbc):
+        with pytest.raises(WarehouseError, match="pyodbc cannot be loaded") as told:
+            load(settings)
+        assert "libodbc2" in told.value.remedy
