@@ -25,16 +25,12 @@ def on_sqlserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         yield tell(place)
 
 
-# One worker an engine: the story is told once.
 ENGINES = [
-    pytest.param("on_duckdb", id="duckdb", marks=pytest.mark.xdist_group("story")),
+    pytest.param("on_duckdb", id="duckdb"),
     pytest.param(
         "on_sqlserver",
         id="sqlserver",
-        marks=[
-            pytest.mark.xdist_group("story"),
-            pytest.mark.skipif("not os.environ.get('MSSQL_SERVER')", reason=NO_SERVER),
-        ],
+        marks=pytest.mark.skipif("not os.environ.get('MSSQL_SERVER')", reason=NO_SERVER),
     ),
 ]
 engines = pytest.mark.parametrize("engine", ENGINES)
@@ -135,7 +131,6 @@ def test_esios_load_upserts_and_refuses_what_does_not_fit(story: Story) -> None:
     assert after[dt.datetime(2017, 6, 1, 10)][3] == 25000.25
 
 
-@pytest.mark.xdist_group("story")
 @pytest.mark.skipif("not os.environ.get('MSSQL_SERVER')", reason=NO_SERVER)
 def test_both_engines_saw_the_same_value_for_value(on_duckdb: Story, on_sqlserver: Story) -> None:
     assert on_sqlserver.seen.keys() == on_duckdb.seen.keys()
