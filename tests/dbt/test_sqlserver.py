@@ -40,7 +40,7 @@ def test_every_model_test_and_analysis_compiles_to_clean_tsql_in_both_branches(
         ],
         env=environment,
         check=True,
-        timeout=120,
+        timeout=280,
     )
     compiled = tmp_path / "compiled" / "esios_elt"
     files = {file.stem: file.read_text("utf-8") for file in compiled.rglob("*.sql")}

@@ -1,55 +1,19 @@
-with landed_windows as (
+with published_spans as (
     select
-        indicator_id,
-        window_start_utc,
-        window_end_utc,
-        extracted_at_utc as asked_at_utc
-    from {{ ref('stg_esios__indicator_responses') }}
-    union all
-    select
-        indicator_id,
-        window_start_utc,
-        window_end_utc,
-        checked_at_utc as asked_at_utc
-    from {{ source('raw_esios', 'window_checks') }}
-),
-
-last_asked as (
-    select
-        landed_windows.indicator_id,
-        landed_windows.window_start_utc,
-        landed_windows.window_end_utc,
-        max(landed_windows.asked_at_utc) as asked_at_utc
-    from landed_windows
+        due_spans.indicator_id,
+        due_spans.window_start_utc,
+        due_spans.due_end_utc
+    from {{ ref('due_spans') }} as due_spans
     inner join {{ ref('esios_indicators') }} as registered
-        on landed_windows.indicator_id = registered.id
+        on due_spans.indicator_id = registered.id
     where registered.role = 'demand_forecast'
-    group by landed_windows.indicator_id, landed_windows.window_start_utc, landed_windows.window_end_utc
-),
-
-end_of_madrid_day as (
-    select
-        indicator_id,
-        window_start_utc,
-        window_end_utc,
-        {{ from_madrid(midnight_of(add_hours(midnight_of(to_madrid('asked_at_utc')), 36))) }} as day_end_utc
-    from last_asked
-),
-
-due_spans as (
-    select
-        indicator_id,
-        window_start_utc,
-        case when window_end_utc < day_end_utc then window_end_utc else day_end_utc end as due_end_utc
-    from end_of_madrid_day
-    where window_start_utc < day_end_utc
 ),
 
 due_hours as (
     select distinct
-        due_spans.indicator_id as id,
+        published_spans.indicator_id as id,
         each_hour.hour_utc
-    from {{ each_hour('due_spans', 'window_start_utc', 'due_end_utc') }}
+    from {{ each_hour('published_spans', 'window_start_utc', 'due_end_utc') }}
 ),
 
 missing_hours as (
