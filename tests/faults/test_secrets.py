@@ -66,7 +66,7 @@ def test_a_secret_on_a_command_line_would_be_found() -> None:
         give_up = time.monotonic() + 60
         while not watched.with_secrets() and time.monotonic() < give_up:
             time.sleep(0.01)
-        telling.communicate(b"\n", timeout=60)
+        telling.communicate(b"\n", timeout=120)
     assert len(watched.with_secrets()) == 1
 
 

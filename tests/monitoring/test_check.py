@@ -310,7 +310,7 @@ def command(warehouse: Warehouse, *arguments: str, env: dict[str, str] | None = 
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("ESIOS_", "DBT_", "MSSQL_"))}
     environment = {**clean, "ESIOS_DUCKDB_PATH": str(warehouse.path), **(env or {})}
     done = subprocess.run(
-        [sys.executable, "-m", "extract", *arguments], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "extract", *arguments], env=environment, capture_output=True, text=True, timeout=120
     )
     return done.returncode, done.stdout, done.stderr
 

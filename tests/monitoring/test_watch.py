@@ -89,7 +89,7 @@ def test_two_watchers_never_work_on_one_warehouse(tmp_path: Path) -> None:
             "with only_watcher(settings): print('held')"
         )
         other = subprocess.run(
-            [sys.executable, "-c", held, str(settings.duckdb_path)], capture_output=True, text=True, timeout=60
+            [sys.executable, "-c", held, str(settings.duckdb_path)], capture_output=True, text=True, timeout=120
         )
         assert other.returncode == 1
         assert f"another esios watch (process {os.getpid()}) is at work on this warehouse" in other.stderr
@@ -152,7 +152,7 @@ def test_it_extracts_builds_checks_and_stops_on_a_signal_while_it_sleeps(tmp_pat
             records.append(json.loads(text))
             if records[-1]["step"] == "sleep":
                 process.send_signal(signal.SIGTERM)
-        code, err = process.wait(timeout=60), process.stderr.read()
+        code, err = process.wait(timeout=120), process.stderr.read()
     assert [(record["step"], record["outcome"]) for record in records] == [
         *(("extract", "ok"), ("build", "ok"), ("check", "ok"), ("sleep", "scheduled"), ("stop", "ok"))
     ]
@@ -176,7 +176,7 @@ def test_a_signal_ends_an_extract_within_seconds_and_what_was_landed_stays(tmp_p
             threading.Event().wait(0.05)
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     assert time.monotonic() - began < 15
     assert process.returncode == 0
     assert "Traceback" not in err

@@ -23,7 +23,7 @@ class Client:
         self.session.headers["x-api-key"] = "a token"
 
     def get(self, path: str = "/indicators/460", **parameters: Any) -> requests.Response:
-        return self.session.get(self.server.url + path, params=parameters, timeout=10, allow_redirects=False)
+        return self.session.get(self.server.url + path, params=parameters, timeout=30, allow_redirects=False)
 
     def answer(self, indicator: int, start: str, end: str, **parameters: Any) -> dict[str, Any]:
         response = self.get(f"/indicators/{indicator}", start_date=start, end_date=end, **parameters)

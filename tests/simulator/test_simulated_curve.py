@@ -67,7 +67,9 @@ def test_the_actual_demand_is_close_to_the_forecast_but_not_equal():
 
 def test_a_new_process_draws_the_same_curve():
     script = "from simulator import demand; print(demand.demand_mw(736330), demand.spot_price(736330))"
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30).stdout
+    told = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
+    ).stdout
     assert told.strip() == f"{demand.demand_mw(736330)} {demand.spot_price(736330)}"
 
 

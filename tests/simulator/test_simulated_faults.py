@@ -324,25 +324,25 @@ def test_every_kind_can_be_made_from_json():
 
 def test_faults_are_set_listed_and_reset_over_http(esios):
     url = esios.server.url
-    told = requests.post(f"{url}/_faults", json=[{"kind": "status", "code": 502, "times": 1}], timeout=5).json()
+    told = requests.post(f"{url}/_faults", json=[{"kind": "status", "code": 502, "times": 1}], timeout=30).json()
     assert told["faults"][0]["kind"] == "status"
     assert [esios.get().status_code for _ in range(2)] == [502, 200]
-    listed = requests.get(f"{url}/_faults", timeout=5).json()["faults"][0]
+    listed = requests.get(f"{url}/_faults", timeout=30).json()["faults"][0]
     assert (listed["seen"], listed["done"]) == (2, 1)
-    log = requests.get(f"{url}/_log", timeout=5).json()["requests"]
+    log = requests.get(f"{url}/_log", timeout=30).json()["requests"]
     assert [(entry["number"], entry["status"], entry["faults"]) for entry in log] == [
         (1, 502, ["status"]),
         (2, 200, []),
     ]
-    assert requests.post(f"{url}/_reset", timeout=5).status_code == 200
-    assert requests.get(f"{url}/_log", timeout=5).json() == {"requests": []}
-    assert requests.get(f"{url}/_faults", timeout=5).json() == {"faults": []}
-    refused = requests.post(f"{url}/_faults", json={"kind": "nonsense"}, timeout=5)
+    assert requests.post(f"{url}/_reset", timeout=30).status_code == 200
+    assert requests.get(f"{url}/_log", timeout=30).json() == {"requests": []}
+    assert requests.get(f"{url}/_faults", timeout=30).json() == {"faults": []}
+    refused = requests.post(f"{url}/_faults", json={"kind": "nonsense"}, timeout=30)
     assert (refused.status_code, "nonsense" in refused.json()["message"]) == (400, True)
 
 
 def test_the_gzip_that_is_not_broken_is_gzip(esios):
     raw = esios.session.get(
-        f"{esios.server.url}/indicators/460", params=DAY, headers={"Accept-Encoding": "gzip"}, stream=True, timeout=5
+        f"{esios.server.url}/indicators/460", params=DAY, headers={"Accept-Encoding": "gzip"}, stream=True, timeout=30
     )
     assert json.loads(gzip.decompress(raw.raw.read(decode_content=False)))["indicator"]["id"] == 460

@@ -19,18 +19,18 @@ QUARTER = {"start_date": "2017-01-01", "end_date": "2017-03-31T23:59:59", "time_
 
 
 def code(server: simulator.Server, **headers: str) -> int:
-    return requests.get(f"{server.url}/indicators", headers=headers, timeout=5).status_code
+    return requests.get(f"{server.url}/indicators", headers=headers, timeout=30).status_code
 
 
 def test_any_key_is_accepted_and_none_is_401(esios):
     assert code(esios.server, **{"x-api-key": "anything"}) == 200
-    response = requests.get(f"{esios.server.url}/indicators/460", timeout=5)
+    response = requests.get(f"{esios.server.url}/indicators/460", timeout=30)
     assert (response.status_code, response.text.strip()) == (401, "HTTP Token: Access denied.")
 
 
 def test_a_refused_key_is_403_as_json(serve):
     server = serve(refused_keys=["stale"]).server
-    response = requests.get(f"{server.url}/indicators/460", headers={"x-api-key": "stale"}, timeout=5)
+    response = requests.get(f"{server.url}/indicators/460", headers={"x-api-key": "stale"}, timeout=30)
     assert (response.status_code, response.json()) == (403, {"Status": 403, "message": "Forbidden"})
     assert code(server, **{"x-api-key": "fresh"}) == 200
 
@@ -44,7 +44,7 @@ def test_with_one_key_every_other_is_refused(serve):
 
 def test_the_log_tells_what_was_asked_and_never_the_key(esios):
     esios.get(start_date="2017-01-01", time_trunc="hour")
-    requests.get(f"{esios.server.url}/indicators", timeout=5)
+    requests.get(f"{esios.server.url}/indicators", timeout=30)
     first, second = esios.server.requests
     assert (first.number, first.path, first.indicator, first.status, first.key_ok) == (
         1,
@@ -57,7 +57,7 @@ def test_the_log_tells_what_was_asked_and_never_the_key(esios):
     assert first.headers["user-agent"].startswith("python-requests")
     assert (second.indicator, second.status, second.key_ok) == (None, 401, False)
     assert "a token" not in repr(esios.server.requests)
-    assert "a token" not in requests.get(f"{esios.server.url}/_log", timeout=5).text
+    assert "a token" not in requests.get(f"{esios.server.url}/_log", timeout=30).text
 
 
 def test_connections_are_kept_alive_after_answers_and_errors_alike(esios):
@@ -68,9 +68,9 @@ def test_connections_are_kept_alive_after_answers_and_errors_alike(esios):
 
 
 def test_bodies_are_compressed_only_when_that_is_accepted(esios):
-    packed = esios.session.get(f"{esios.server.url}/indicators/460", params=QUARTER, timeout=5)
+    packed = esios.session.get(f"{esios.server.url}/indicators/460", params=QUARTER, timeout=30)
     plain = esios.session.get(
-        f"{esios.server.url}/indicators/460", params=QUARTER, headers={"Accept-Encoding": "identity"}, timeout=5
+        f"{esios.server.url}/indicators/460", params=QUARTER, headers={"Accept-Encoding": "identity"}, timeout=30
     )
     assert packed.headers["Content-Encoding"] == "gzip"
     assert "Content-Encoding" not in plain.headers
@@ -82,7 +82,7 @@ def test_latency_does_not_serialise_connections(serve):
     server = serve(latency_ms=500).server
 
     def ask(_: int) -> int:
-        return requests.get(f"{server.url}/indicators", headers={"x-api-key": "k"}, timeout=10).status_code
+        return requests.get(f"{server.url}/indicators", headers={"x-api-key": "k"}, timeout=30).status_code
 
     started = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
@@ -93,18 +93,18 @@ def test_latency_does_not_serialise_connections(serve):
 def test_every_answer_names_the_simulator(esios):
     url = esios.server.url
     answers = [
-        requests.get(f"{url}/indicators", timeout=5),
-        requests.get(f"{url}/nothing", headers={"x-api-key": "k"}, timeout=5),
-        requests.post(f"{url}/indicators", data=b"x", timeout=5),
-        requests.request("BREW", f"{url}/indicators", timeout=5),
-        requests.get(f"{url}/_log", timeout=5),
+        requests.get(f"{url}/indicators", timeout=30),
+        requests.get(f"{url}/nothing", headers={"x-api-key": "k"}, timeout=30),
+        requests.post(f"{url}/indicators", data=b"x", timeout=30),
+        requests.request("BREW", f"{url}/indicators", timeout=30),
+        requests.get(f"{url}/_log", timeout=30),
     ]
     assert [answer.status_code for answer in answers] == [401, 404, 405, 501, 200]
     assert {answer.headers["Server"] for answer in answers} == {"esios-simulator/1"}
 
 
 def test_nonsense_on_the_wire_is_answered_and_harms_nobody(esios):
-    with socket.create_connection(("127.0.0.1", esios.server.port), timeout=5) as wire:
+    with socket.create_connection(("127.0.0.1", esios.server.port), timeout=30) as wire:
         wire.sendall(b"\x00\x01 nonsense\r\n\r\n")
         assert b"400" in wire.recv(1000)
     assert esios.get().status_code == 200
@@ -122,7 +122,7 @@ def test_it_serves_tls(serve, tmp_path):
     assert client.server.url.startswith("https://127.0.0.1:")
     assert len(client.hourly("2017-01-01", "2017-01-01T23:59:59")) == 24
     with pytest.raises(requests.exceptions.SSLError):
-        requests.get(client.server.url, timeout=5, verify=True)
+        requests.get(client.server.url, timeout=30, verify=True)
 
 
 def test_a_closed_server_accepts_no_more_and_drops_kept_connections(serve):

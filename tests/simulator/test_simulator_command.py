@@ -33,7 +33,7 @@ def environment(**variables: str) -> dict[str, str]:
 def run(root: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "simulator", *arguments],
-        cwd=root, env=environment(**variables), capture_output=True, text=True, timeout=30,
+        cwd=root, env=environment(**variables), capture_output=True, text=True, timeout=120,
     )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def test_it_prints_its_url_serves_and_ends_cleanly(root, number):
         assert answer.json()["indicator"]["values"][0]["datetime"] == "2024-03-13T00:00:00.000+01:00"
         assert requests.get(f"{url}/indicators/460", **ask).status_code == 503
         process.send_signal(number)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=120) == 0
         assert process.stderr.read() == ""
     finally:
         process.kill()
@@ -114,7 +114,7 @@ def test_signals_reach_the_command_which_may_end_in_its_own_way(root, number):
     try:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)
-        assert process.wait(timeout=10) == 40 + number
+        assert process.wait(timeout=120) == 40 + number
     finally:
         process.kill()
         process.communicate()

@@ -259,7 +259,7 @@ def test_a_full_disk_is_a_warehouse_error_and_what_was_there_stays(path: Path) -
     with DuckDB(path) as warehouse:
         warehouse.execute("create table before (n int)")
         warehouse.append("before", [{"n": 1}])
-    done = subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, timeout=120)
     assert done.stdout.startswith("5 "), done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     with DuckDB(path) as warehouse:
@@ -319,7 +319,7 @@ def test_the_machine_s_time_zone_is_of_no_account(path: Path) -> None:
     )
     environment = {**os.environ, "TZ": "Europe/Madrid"}
     command = [sys.executable, "-c", script, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert (done.stdout, done.stderr) == ("2017-07-01 00:00:00 2017-07-01 00:00:00\n", "")
 
 
@@ -331,7 +331,7 @@ def test_light_work_imports_no_dataframe_library(path: Path) -> None:
         "assert list(warehouse.rows('select * from raw_esios.source')) == [('simulated',)]\n"
         "print({'pandas', 'pyarrow', 'numpy'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=120)
     assert (done.stdout, done.stderr) == ("set()\n", "")
 
 

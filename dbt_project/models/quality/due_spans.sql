@@ -42,10 +42,10 @@ due_until as (
     from last_questions
 )
 
-{#- Of windows with the same start the longest holds the others: a series kept up to date has many. #}
 select
     indicator_id,
     window_start_utc,
+    {#- Of windows with the same start the longest holds the others: a series kept up to date has many. #}
     max(case when window_end_utc < due_until_utc then window_end_utc else due_until_utc end) as due_end_utc
 from due_until
 where window_start_utc < due_until_utc
