@@ -22,7 +22,7 @@ import requests
 import tenacity
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from extract.errors import ApiUnavailable, KeyRefused
+from extract.errors import ApiClosed, ApiUnavailable, KeyRefused
 from extract.prompt_adapter import PromptAdapter
 from extract.settings import ApiSettings, is_loopback
 
@@ -179,7 +179,8 @@ class EsiosClient:
             return retrying(self._once, label, url, shape)
         except _Transient as error:
             tries = retrying.statistics.get("attempt_number", 1)
-            _fail(error, tries, urlsplit(url).netloc)
+            told_to_go_away = error.wait_s is not None and tries < settings.max_tries
+            _fail(error, tries, urlsplit(url).netloc, ApiClosed if told_to_go_away else ApiUnavailable)
 
     def _once(self, label: int, url: str, shape: Callable[[Any], str | None]) -> Answer:
         origin = urlsplit(url)
@@ -226,7 +227,7 @@ class EsiosClient:
         except requests.exceptions.SSLError as error:
             if not any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
                 raise _Transient(f"the TLS handshake failed ({_cause(error)})") from None
-            raise ApiUnavailable(
+            raise ApiClosed(
                 f"the TLS certificate of {urlsplit(url).netloc} was refused ({_cause(error)})",
                 "check ESIOS_BASE_URL and the clock; behind a company proxy set REQUESTS_CA_BUNDLE to its certificate",
             ) from None
@@ -235,7 +236,7 @@ class EsiosClient:
         except HTTPError as error:  # urllib3's own: requests wraps only what comes before the body
             raise _Transient(f"the body came cut or broken ({_cause(error)})") from None
         except requests.exceptions.RequestException as error:
-            raise ApiUnavailable(f"the request cannot be made ({_cause(error)})", "check ESIOS_BASE_URL") from None
+            raise ApiClosed(f"the request cannot be made ({_cause(error)})", "check ESIOS_BASE_URL") from None
         except ValueError:  # requests looks at where a redirect leads, even where it does not follow
             raise _Transient("it redirects to what is no address") from None
         self._count(label, bytes_received=size)
@@ -381,9 +382,9 @@ def _cause(error: BaseException) -> str:
     return type(innermost).__name__
 
 
-def _fail(error: _Transient, tries: int, host: str) -> NoReturn:
+def _fail(error: _Transient, tries: int, host: str, kind: type[ApiUnavailable]) -> NoReturn:
     asked = f", which asked us to wait {error.wait_s:.0f} s" if error.wait_s else ""
-    raise ApiUnavailable(
+    raise kind(
         f"{host} could not be used after {tries} {'try' if tries == 1 else 'tries'}{asked}: {error}",
         "what was landed stays; run the same command again later to fetch the rest",
     ) from None

@@ -45,6 +45,10 @@ class ApiUnavailable(EsiosError):
     exit_code = 4
 
 
+class ApiClosed(ApiUnavailable):
+    """No request will be answered for now, whatever it asks for: the others need not be tried."""
+
+
 class WarehouseError(EsiosError):
     """The warehouse could not be reached, opened, read or written; the open transaction was rolled back."""
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from extract import landing
 from extract.api import Answer, EsiosClient, Interrupted
-from extract.errors import ApiUnavailable, EsiosError, KeyRefused, UsageError, WarehouseError
+from extract.errors import ApiClosed, ApiUnavailable, EsiosError, KeyRefused, UsageError, WarehouseError
 from extract.indicators import Indicator
 from extract.landing import Run
 from extract.progress import Progress
@@ -21,6 +21,8 @@ from extract.windows import Window, api_parameters, madrid_day, window_size
 
 # Where several things failed, the run ends as the first of these says.
 GRAVEST_FIRST = (WarehouseError, UsageError, KeyRefused, ApiUnavailable)
+# So many windows in a row that could not be had, with nothing answered meanwhile: the API is down, not a window odd.
+API_IS_DOWN_AFTER = 4
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class _Job:
 @dataclass(frozen=True)
 class _Failure:
     error: EsiosError
-    api_is_down: bool
+    nothing_answered: bool = False  # by the API to anybody, while this window was asked for
 
 
 def utc_now() -> datetime:
@@ -161,6 +163,7 @@ def _work_through(
     quiet: bool,
 ) -> None:
     client = EsiosClient(settings.api)
+    in_vain = 0
     try:
         with Progress(len(jobs), quiet=quiet) as progress:
             for job, outcome in _answers(client, jobs, settings.api.concurrency, session.release):
@@ -168,11 +171,14 @@ def _work_through(
                     added = landing.land(session.warehouse, job.run, job.window, outcome, now())
                     job.run.responses_landed += added
                     summary.windows_answered += 1
+                    in_vain = 0
                     progress.done(f"{job}: {'landed' if added else 'unchanged'}, {len(outcome.body):,} bytes")
                 else:
                     progress.failed(f"{job}: {outcome.error}")
                     _record(summary, job.run, outcome.error)
-                    if outcome.api_is_down or not isinstance(outcome.error, ApiUnavailable):
+                    in_vain = in_vain + 1 if outcome.nothing_answered else 0
+                    hopeless = isinstance(outcome.error, ApiClosed) or not isinstance(outcome.error, ApiUnavailable)
+                    if hopeless or in_vain >= max(API_IS_DOWN_AFTER, settings.api.concurrency):
                         break
     except KeyboardInterrupt:
         summary.interrupted = True
@@ -254,10 +260,9 @@ def _ask(client: EsiosClient, job: _Job) -> Answer | _Failure:
     try:
         return client.indicator(indicator.id, parameters)
     except EsiosError as error:
-        # Nothing has answered since we began: the other windows would wait just as long, and in vain.
-        return _Failure(error, api_is_down=client.last_success < began)
+        return _Failure(error, nothing_answered=client.last_success < began)
     except Interrupted:
-        return _Failure(ApiUnavailable("stopped before it was answered"), api_is_down=False)
+        return _Failure(ApiUnavailable("stopped before it was answered"))
 
 
 class _Session:

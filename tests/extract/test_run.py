@@ -182,6 +182,14 @@ def test_an_api_that_is_down_is_not_asked_for_every_window(settings_for: MakeSet
     assert isinstance(summary.error, ApiUnavailable)
 
 
+def test_an_api_that_tells_us_to_wait_for_long_is_left_alone(settings_for: MakeSettings) -> None:
+    with simulator.serve(faults=[faults.status(429, retry_after=7200)]) as server:
+        settings = settings_for(server, ESIOS_CONCURRENCY="1")
+        summary = run(settings, Request([DEMAND], date(2010, 1, 1), date(2017, 12, 31)))
+        assert len(server.requests) <= 2, "one more may have been on its way"
+    assert isinstance(summary.error, ApiUnavailable)
+
+
 def test_a_refused_key_ends_the_run_at_once(settings_for: MakeSettings) -> None:
     with simulator.serve(refused_keys=["sesame"]) as server:
         settings = settings_for(server, ESIOS_CONCURRENCY="1")

@@ -130,6 +130,17 @@ def test_a_window_that_cannot_be_had_leaves_the_others_and_is_fetched_next_time(
     then_plain(machine, server, undisturbed)
 
 
+@pytest.mark.parametrize("concurrency", ["1", "4"])
+@pytest.mark.parametrize("fault", ["500 for good", "no indicator", "404"])
+def test_a_first_window_that_cannot_be_had_does_not_stop_the_others(
+    machine: Machine, server: simulator.Server, undisturbed_days: list[Row], fault: str, concurrency: str
+) -> None:
+    make, settings = STRIKES[fault]
+    server.add(make(**settings, covering=FIRST))
+    API[fault].check(machine.extract(ESIOS_CONCURRENCY=concurrency, ESIOS_WINDOW="day"))
+    assert machine.landing() == undisturbed_days[1:]
+
+
 @pytest.mark.parametrize(("fault", "make"), [("key", faults.key_refused), ("401", faults.unauthorized)])
 def test_a_refused_key_ends_the_run_and_keeps_what_was_landed(
     machine: Machine, server: simulator.Server, undisturbed: list[Row], fault: str, make: Make
