@@ -166,18 +166,11 @@ def _sql_total(column: Column, name: str) -> str:
         Kind.FLOAT: f"cast(cast(cast({name} as float) as binary(8)) as bigint)",  # its 64 bits
         Kind.BOOLEAN: f"cast({name} as int)",
         Kind.DATE: f"datediff(day, '0001-01-01', {name})",
-        Kind.TIMESTAMP: _sql_microseconds("second", "'0001-01-01'", moment),
-        Kind.INSTANT: _sql_microseconds("second", "'0001-01-01'", name),
-        Kind.TIME: _sql_microseconds("second", "cast('00:00' as time(6))", name),
+        Kind.TIMESTAMP: f"datediff_big(microsecond, '0001-01-01', {moment})",
+        Kind.INSTANT: f"datediff_big(microsecond, '0001-01-01', {name})",
+        Kind.TIME: f"datediff_big(microsecond, cast('00:00' as time(6)), {name})",
     }.get(kind)
     return "null" if whole is None else f"sum(cast({whole} as decimal(38, 0)))"
-
-
-def _sql_microseconds(part: str, start: str, name: str) -> str:
-    # In two steps: DATEDIFF_BIG counts boundaries, so whole seconds are exact, and the fraction comes on its own.
-    return (
-        f"cast(datediff_big({part}, {start}, {name}) as decimal(38, 0)) * 1000000 + datepart(nanosecond, {name}) / 1000"
-    )
 
 
 def differing_column(execute: Execute, stage: str, quote: Callable[[str], str], tally: Tally) -> str | None:
