@@ -49,7 +49,6 @@ _WHOLE_NUMBERS = {
     "bigint": (-(2**63), 2**63 - 1),
 }
 _AGAIN = "nothing was written; run it again"
-_WAYS = ("json", "arrays")
 # What each way of loading has shown on a server, kept for the life of the process.
 _races: dict[tuple[Any, ...], Race] = {}
 
@@ -400,11 +399,11 @@ class SqlServer(Warehouse):
         with ThreadPoolExecutor(1, "esios-send") as sender:
             on_its_way: Future[None] | None = None
             for piece in pieces:
-                if on_its_way and not race.decided(_WAYS):
+                if on_its_way and not race.decided:
                     on_its_way.result()
                 few = piece is head and piece.num_rows < bulk.FEW_ROWS
                 takes_json = not few and self._takes_json(staged, race, piece)
-                way = race.pick(_WAYS) if takes_json else "arrays"
+                way = race.pick() if takes_json else "arrays"
                 send = self._written_out(way, staged, piece)
                 if on_its_way:
                     on_its_way.result()

@@ -11,6 +11,7 @@ import itertools
 import json
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,8 +27,14 @@ from extract.warehouse.tables import ROW_NUMBER, Column, Kind
 ROWS_A_SEND = 10_000
 BYTES_A_SEND = 8 * 1024 * 1024
 # A few rows are not worth a probe, nor the second connection of a bulk copy.
-FEW_ROWS = 2_000
+FEW_ROWS = 1_000
+# How often each way is timed before one is chosen: the first time holds the parsing.
 TRIALS = 2
+# Where no bulk copy can be had.
+WAYS = ("json", "arrays")
+# A JSON text holds its rows in chunks of so many, each opened on its own: some servers' OPENJSON slows down with the
+# length of what it opens, and takes half the time for chunks.
+CHUNK_ROWS = 500
 _EPOCH_DAY = dt.date(1970, 1, 1).toordinal() - 1  # days from 0001-01-01 to Arrow's day 0
 _EPOCH_US = _EPOCH_DAY * 86_400_000_000
 _LOW_DIGITS = 18
@@ -166,18 +173,11 @@ def _sql_total(column: Column, name: str) -> str:
         Kind.FLOAT: f"cast(cast(cast({name} as float) as binary(8)) as bigint)",  # its 64 bits
         Kind.BOOLEAN: f"cast({name} as int)",
         Kind.DATE: f"datediff(day, '0001-01-01', {name})",
-        Kind.TIMESTAMP: _sql_microseconds("second", "'0001-01-01'", moment),
-        Kind.INSTANT: _sql_microseconds("second", "'0001-01-01'", name),
-        Kind.TIME: _sql_microseconds("second", "cast('00:00' as time(6))", name),
+        Kind.TIMESTAMP: f"datediff_big(microsecond, '0001-01-01', {moment})",
+        Kind.INSTANT: f"datediff_big(microsecond, '0001-01-01', {name})",
+        Kind.TIME: f"datediff_big(microsecond, cast('00:00' as time(6)), {name})",
     }.get(kind)
     return "null" if whole is None else f"sum(cast({whole} as decimal(38, 0)))"
-
-
-def _sql_microseconds(part: str, start: str, name: str) -> str:
-    # In two steps: DATEDIFF_BIG counts boundaries, so whole seconds are exact, and the fraction comes on its own.
-    return (
-        f"cast(datediff_big({part}, {start}, {name}) as decimal(38, 0)) * 1000000 + datepart(nanosecond, {name}) / 1000"
-    )
 
 
 def differing_column(execute: Execute, stage: str, quote: Callable[[str], str], tally: Tally) -> str | None:
@@ -214,7 +214,7 @@ def pieces(batches: Iterable[pa.RecordBatch], tally: Tally) -> Iterator[pa.Recor
         start = 0
         while start < clean.num_rows:
             # The first pieces are for finding the fastest way: small, so that a slow one costs little.
-            rows = most if tally.rows >= TRIALS * FEW_ROWS else min(most, FEW_ROWS)
+            rows = most if tally.rows >= len(WAYS) * TRIALS * FEW_ROWS else min(most, FEW_ROWS)
             piece = clean.slice(start, rows)
             tally.add(piece)
             yield piece
@@ -244,7 +244,10 @@ def json_statement(stage: str, names: Sequence[str], columns: Sequence[Column]) 
     """One statement that takes a whole piece as one JSON text (SQL Server 2016 and later): one round trip a piece."""
     typed = ", ".join(f"c{at} {_json_type(column)} '$[{at}]'" for at, column in enumerate(columns))
     listed = ", ".join(f"c{at}" for at in range(len(columns)))
-    return f"insert into {stage} ({', '.join(names)}) select {listed} from openjson(?) with ({typed})"
+    return (
+        f"insert into {stage} ({', '.join(names)}) select {listed}"
+        f" from openjson(?) as chunks cross apply openjson(chunks.value) with ({typed})"
+    )
 
 
 def _json_type(column: Column) -> str:
@@ -263,9 +266,13 @@ def json_fits(columns: Sequence[Column]) -> bool:
 
 
 def json_text(piece: pa.RecordBatch) -> str:
-    """A piece as an array of arrays: numbers as JSON numbers, all else as text that SQL Server reads exactly."""
-    cells = [_json_cells(array) for array in piece.columns]
-    return json.dumps(list(zip(*cells, strict=True)), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """A piece as an array of chunks, each an array of rows, each an array of values.
+
+    Numbers are JSON numbers, all else is text that SQL Server reads exactly.
+    """
+    rows = list(zip(*map(_json_cells, piece.columns), strict=True))
+    chunks = [rows[at : at + CHUNK_ROWS] for at in range(0, len(rows), CHUNK_ROWS)]
+    return json.dumps(chunks, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _json_cells(array: pa.Array) -> Any:
@@ -341,31 +348,33 @@ def _parameter(column: Column, array: pa.Array) -> ParameterType:
 # -------------------------------------------------------------------- the choice
 @dataclass
 class Race:
-    """Rows a second of each way on one server, for the kinds of one load; the first pieces decide, and count."""
+    """Seconds a row of each way on one server, for the kinds of one load; the first pieces decide, and count."""
 
-    seconds_a_row: dict[str, float] = field(default_factory=dict)
+    seconds_a_row: dict[str, deque[float]] = field(default_factory=lambda: {way: deque(maxlen=TRIALS) for way in WAYS})
     proven: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
 
-    def pick(self, ways: Sequence[str]) -> str:
-        """The way to send the next piece by: each once, then the fastest."""
-        left = [way for way in ways if way not in self.refused] or [ways[-1]]
-        untried = [way for way in left if way not in self.seconds_a_row]
-        return untried[0] if untried else min(left, key=self.seconds_a_row.__getitem__)
+    @property
+    def _untried(self) -> list[str]:
+        return [way for way, times in self.seconds_a_row.items() if len(times) < TRIALS]
 
-    def decided(self, ways: Sequence[str]) -> bool:
-        """Whether each way that is left was timed once."""
-        return all(way in self.refused or way in self.seconds_a_row for way in ways)
+    @property
+    def decided(self) -> bool:
+        """Whether each way was timed often enough, or only one is left."""
+        return "json" in self.refused or not self._untried
+
+    def pick(self) -> str:
+        """The way to send the next piece by, where JSON may be: each `TRIALS` times, then the fastest of late."""
+        return next(iter(self._untried), None) or min(WAYS, key=lambda way: min(self.seconds_a_row[way]))
 
     def timed(
         self, way: str, rows: int, send: Callable[[], None], clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        """Send, and remember how fast it went (the best so far: the first time holds the parsing)."""
+        """Send, and remember how fast it went."""
         start = clock()
         send()
         if rows >= FEW_ROWS:
-            pace = (clock() - start) / rows
-            self.seconds_a_row[way] = min(pace, self.seconds_a_row.get(way, math.inf))
+            self.seconds_a_row[way].append((clock() - start) / rows)
 
 
 def probe_batch(columns: Sequence[Column], escapes: bool = True) -> pa.RecordBatch:
