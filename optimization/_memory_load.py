@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from optimization._files import BadInput, Progress, cores
 from optimization._memory_assemble import TextColumn
-from optimization._memory_encode import Encoded, encode, same_texts, texts_of
+from optimization._memory_encode import Encoded, encode, same_texts
 from optimization._memory_plan import Plan, Reread, as_text, convert, first_misfit, fit
+from optimization._memory_proof import row_of
 from optimization._memory_release import release
 from optimization._memory_source import Chunk, Source, line_of_row, parse, unique_names
 
@@ -119,11 +120,7 @@ def check(source: Source, chunk: Chunk, name: str, encoded: Encoded, texts: pa.A
     """NotLossless, with the line, unless the chunk prints the texts of the file again."""
     if encoded.checked or same_texts(encoded, texts):
         return
-    row = 0
-    printed = texts_of(encoded)
-    if printed is not None:
-        back = printed.fill_null(encoded.missing) if encoded.missing else printed
-        row = next((n for n in range(len(texts)) if back[n].as_py() != texts[n].as_py()), 0)
+    row = next((n for n in range(len(texts)) if not same_texts(row_of(encoded, n), texts.slice(n, 1))), 0)
     raise NotLossless(
         f"{source.path}, line {line_of_row(chunk, source, row):,}: column {name!r} does not give "
         f"{texts[row].as_py()!r} back: please report this"
