@@ -66,9 +66,8 @@ def in_order(work: Callable[[Chunk], Result], chunks: Iterator[Chunk]) -> Iterat
                 result.cancel()
 
 
-def column_of(table: pa.Table, place: int) -> pa.Array:
+def one_array(column: pa.ChunkedArray) -> pa.Array:
     """A parsed column as one array."""
-    column = table.column(place)
     if column.num_chunks == 1:
         return column.chunk(0)
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
@@ -86,13 +85,11 @@ def scan(
     scanned = Scanned(names, {name: [] for name in names})
 
     def work(chunk: Chunk) -> list[Encoded]:
-        table = parse(chunk, names, source)
-        # A column's text is let go as soon as its values are there.
-        parts = [column_of(table, place) for place in range(table.num_columns)]
-        del table
+        columns = parse(chunk, names, source).columns[::-1]
         encoded = []
-        for place, name in enumerate(names):
-            texts, parts[place] = parts[place], None
+        for name in names:
+            # A column's text is let go as soon as its values are there.
+            texts = one_array(columns.pop())
             if schema is not None:
                 encoded.append(fitted(source, chunk, schema[name], texts))
                 continue
@@ -108,6 +105,7 @@ def scan(
             gathered[name].add(encoded)
         scanned.rows += columns[0].length
         scanned.repeated_headers += [(source.path, line) for line in chunk.repeated_headers]
+        source.take_back(chunk)
         columns.clear()
         if number % 8 == 0:
             release()
@@ -199,14 +197,15 @@ def settle(
             def work(chunk: Chunk, source: Source = source) -> list[Encoded]:
                 table = parse(chunk, scanned.names, source, only=again)
                 encoded = []
-                for place, name in enumerate(again):
-                    texts = column_of(table, place)
+                for name, column in zip(again, table.columns, strict=True):
+                    texts = one_array(column)
                     encoded.append(as_text(texts))
                     if reading.verify:
                         check(source, chunk, name, encoded[-1], texts)
                 return encoded
 
-            for _, texts in in_order(work, _watched(source, reading, progress)):
+            for chunk, texts in in_order(work, _watched(source, reading, progress)):
+                source.take_back(chunk)
                 for name, encoded in zip(again, texts, strict=True):
                     read[name].append(encoded)
         for name in again:
