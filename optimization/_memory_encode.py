@@ -199,7 +199,7 @@ def _encode_spelled(texts: pa.Array, candidate: str) -> Encoded | None:
     words = pc.unique(texts.filter(spelled)).to_pylist()
     if len(words) != 1:
         return None
-    encoded = _encode(pc.if_else(spelled, pa.scalar(None, pa.string()), texts), candidate)
+    encoded = _encode(pc.replace_with_mask(texts, spelled, pa.scalar(None, texts.type)), candidate)
     return None if encoded is None else replace(encoded, missing=words[0])
 
 
@@ -305,7 +305,7 @@ def _filled(numbers: pa.Array) -> np.ndarray:
 
 
 def _bytes_of(texts: pa.Array) -> np.ndarray:
-    """The bytes of all texts, one after another."""
+    """The bytes of all texts, one after another; a gap must have none."""
     offsets = np.frombuffer(texts.buffers()[1], np.int64 if pa.types.is_large_string(texts.type) else np.int32)
     data = texts.buffers()[2]
     if data is None:

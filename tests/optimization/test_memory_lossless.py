@@ -103,6 +103,28 @@ def test_a_type_is_taken_only_if_every_text_comes_back(tmp_path: Path, values: l
         assert differences(load_csv(one_column(tmp_path, values), level), ["c", "row"], rows) == []
 
 
+@pytest.mark.parametrize("missing", ["NA", "-", "", None])
+def test_gaps_among_values_that_never_repeat_leave_them_what_they_are(tmp_path: Path, missing: str | None) -> None:
+    kinds = {
+        "int": ([str(n * 7919 - 10**6) for n in range(900)], "int32[pyarrow]"),
+        "big": ([str(n * 10**16 - 10**18) for n in range(900)], "Int64"),
+        "decimal": ([f"{n * n}.{n:03d}" for n in range(900)], "float64"),
+        "float": ([repr(n**0.5 + 0.1) for n in range(900)], "float64"),
+        "date": ([f"{1000 + n}-02-28" for n in range(900)], "date32[day][pyarrow]"),
+        "other_date": ([f"28/02/{1000 + n}" for n in range(900)], "date32[day][pyarrow]"),
+        "stamp": ([f"{1900 + n}-02-28T01:02:03.{n:03d}Z" for n in range(900)], "datetime64[ms, UTC]"),
+    }
+    rows: list[list[str | None]] = [[column[n] for column, _ in kinds.values()] for n in range(900)]
+    for n in range(0, 900, 7):
+        rows[n] = [missing] * len(kinds)
+    path = written(tmp_path, list(kinds), rows)
+    for level in LEVELS:
+        assert differences(load_csv(path, level), list(kinds), rows) == []
+    if missing != "":  # an empty text in quotes is no gap
+        loaded = load_csv(path)
+        assert [str(dtype) for dtype in loaded.dtypes] == [dtype for _, dtype in kinds.values()]
+
+
 def test_a_column_that_turns_to_text_late_is_read_again_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import optimization._memory_source as source
 
