@@ -128,7 +128,7 @@ def check(source: Source, chunk: Chunk, name: str, encoded: Encoded, texts: pa.A
 def fitted(source: Source, chunk: Chunk, plan: Plan, texts: pa.Array) -> Encoded:
     encoded = as_text(texts) if plan.kind == "text" else encode(texts)
     settled = fit(plan, encoded)
-    if settled is not None and (settled.kind == "bool" or same_texts(settled, texts)):
+    if settled is not None and (settled.kind == "bool" or settled.checked or same_texts(settled, texts)):
         return settled
     row = first_misfit(plan, texts)
     value = texts[row].as_py()
