@@ -1,4 +1,4 @@
-"""Columns kept compressed in memory (blosc2: zstd over shuffled bytes), each decoded on its own. No files."""
+"""Columns kept compressed in memory (zstd over shuffled bytes), each decoded on its own. No files."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from optimization._memory_plan import Plan
 from optimization._memory_types import PackedType
 from optimization._memory_usable import series_of_values
 
-PIECE = 32 << 20
-BLOCK = 8 << 20
-SAMPLE = 1 << 17
-_FILTERS = {"none": "NOFILTER", "bytes": "SHUFFLE", "bits": "BITSHUFFLE"}  # of blosc2
+PIECE = 4 << 20  # about a cache: more finds no more repetitions
+SAMPLE = 1 << 16
 
 
 @dataclass
 class Squeezed:
-    """A buffer, compressed piece by piece; `step` > 0: the differences of neighbours, integers of that many bytes."""
+    """A buffer of items of `width` bytes, compressed piece by piece: the first bytes of all items, then the second …
+
+    `steps`: the differences of neighbours are kept.
+    """
 
     pieces: list[bytes]
     size: int
-    step: int = 0
+    width: int
+    steps: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -50,52 +52,38 @@ class Node:
 
 
 def squeeze(data: np.ndarray, width: int) -> Squeezed:
-    """Compress bytes that hold items of `width` bytes, in the way that a sample says is smallest."""
+    """Compress bytes that hold items of `width` bytes; as differences where a sample says that those are smaller."""
     raw = np.ascontiguousarray(data).view(np.uint8).reshape(-1)
-    size = len(raw)
-    if size < 64:
-        return Squeezed([b"\0" + raw.tobytes()], size)
-    middle = (size // 2) // (8 * width) * (8 * width)
-    sample = (
-        raw
-        if size <= 2 * SAMPLE
-        else np.concatenate([raw[: SAMPLE // width * width], raw[middle : middle + SAMPLE // width * width]])
-    )
-    best: tuple[int, str, int] = (1 << 62, "none", 0)
-    for step in (0, width) if width in (1, 2, 4, 8) else (0,):
-        candidate = _differences(sample, width) if step else sample
-        for name in ("bytes", "bits", "none"):
-            if name == "none" and width == 8:
-                continue
-            got = len(_pack(candidate, width, name))
-            if got < best[0] * 0.98:
-                best = (got, name, step)
-    _, name, step = best
-    noise = best[0] > 0.97 * len(sample)
-    whole = _differences(raw, width) if step else raw
+    steps = False
+    if width in (2, 4, 8):
+        middle = len(raw) // 2 // width * width
+        sample = raw[middle : middle + SAMPLE]
+        steps = len(_pack(_differences(sample, width), width)) < 0.98 * len(_pack(sample, width))
+    whole = _differences(raw, width) if steps else raw
     piece = PIECE // width * width
-    return Squeezed(
-        [b"\1" + _pack(whole[at : at + piece], width, name, noise) for at in range(0, size, piece)], size, step
-    )
+    packed = [_pack(whole[at : at + piece], width) for at in range(0, len(whole), piece)]
+    return Squeezed(packed, len(raw), width, steps)
 
 
-def _pack(data: np.ndarray, width: int, name: str, noise: bool = False) -> bytes:
-    import blosc2  # a third of a second, which the other levels need not pay
+def _codec() -> pa.Codec:
+    # Level 5 makes the mixed data set 1 % smaller and takes 7 times as long.
+    return pa.Codec("zstd", 1)
 
-    packed: bytes = blosc2.compress2(
-        np.ascontiguousarray(data),
-        codec=blosc2.Codec.ZSTD,
-        # Level 5 makes the mixed data set 1 % smaller and takes 7 times as long.
-        clevel=1,
-        typesize=min(width, 255),
-        nthreads=1,
-        # One block a piece where it fits: a repetition is found however far back it lies. Whole items only: a block
-        # that ends within one cannot be read back (blosc2 does not say so when it writes).
-        blocksize=0 if noise else min(len(data), BLOCK // width * width),
-        filters=[getattr(blosc2.Filter, _FILTERS[name])],
-        filters_meta=[0],
-    )
+
+def _pack(data: np.ndarray, width: int) -> bytes:
+    shuffled = data if width == 1 else np.ascontiguousarray(data.reshape(-1, width).T)
+    packed: bytes = _codec().compress(pa.py_buffer(shuffled), asbytes=True)
     return packed
+
+
+def _unpack(piece: bytes, size: int, width: int) -> np.ndarray:
+    shuffled = np.frombuffer(_codec().decompress(piece, size), np.uint8)
+    if width == 1:
+        return shuffled
+    items = np.empty((size // width, width), np.uint8)
+    for place, part in enumerate(shuffled.reshape(width, -1)):  # a transposed copy takes up to six times as long
+        items[:, place] = part
+    return items.reshape(-1)
 
 
 def _differences(raw: np.ndarray, width: int) -> np.ndarray:
@@ -111,21 +99,19 @@ def _differences(raw: np.ndarray, width: int) -> np.ndarray:
 
 def expand(squeezed: Squeezed | None) -> np.ndarray:
     """The bytes again."""
-    if squeezed is None:
+    if squeezed is None or not squeezed.size:
         return np.empty(0, np.uint8)
-    import blosc2
-
+    width, piece = squeezed.width, PIECE // squeezed.width * squeezed.width
     parts = [
-        np.frombuffer(piece[1:] if piece[:1] == b"\0" else blosc2.decompress2(piece[1:], nthreads=1), np.uint8)
-        for piece in squeezed.pieces
+        _unpack(packed, min(piece, squeezed.size - number * piece), width)
+        for number, packed in enumerate(squeezed.pieces)
     ]
     raw = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    if squeezed.step:
-        width = squeezed.step
+    if squeezed.steps:
         zigzag = raw.view(f"u{width}")
         one = zigzag.dtype.type(1)
-        steps = (zigzag >> one) ^ (~(zigzag & one) + one)
-        raw = np.cumsum(steps, dtype=zigzag.dtype).view(np.uint8)
+        differences = (zigzag >> one) ^ (~(zigzag & one) + one)
+        raw = np.cumsum(differences, dtype=zigzag.dtype).view(np.uint8)
     return raw
 
 

@@ -42,7 +42,7 @@ _INTS = re.compile(r"(?:-?\d{1,20}+\n)++\Z", re.ASCII)
 _LEADING_ZERO = re.compile(r"^-?0\d|^-0$", re.ASCII | re.MULTILINE)
 _FLOATS = re.compile(r"(?:-?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?\n)++\Z", re.ASCII)
 _DATES = re.compile(r"(?:\d{2,4}+[-/.]\d{2}[-/.]\d{2}[^\n]*+\n)++\Z", re.ASCII)
-_FLOAT_BYTES = b"0123456789.-+eE"
+_MINUS, _POINT, _NINE = b"-.9"
 MAX_DECIMALS = 15
 _POWERS = tuple(10.0**n for n in range(MAX_DECIMALS + 1))
 SAMPLE = 256
@@ -169,36 +169,38 @@ def encode(texts: pa.Array) -> Encoded:
     step = max(1, length // SAMPLE)
     picked = texts if step == 1 else texts.take(pa.array(np.arange(0, length, step)[:SAMPLE]))
     picked = picked.drop_null() if nulls else picked
+    sample = picked.slice(0, 64).to_pylist() or texts.drop_null().slice(0, 64).to_pylist()
+    candidate = _candidate(sample)
+    tried = None
+    if candidate in ("int", "float") and _MISSING_SET.isdisjoint(sample):
+        tried = candidate  # to read a number takes less than to find out which are alike
+        encoded = _encode_numbers(texts, candidate)
+        if encoded is not None:
+            return encoded
     # Few different texts: look at those alone. 0.95: a twentieth of a sample seen twice means some 10 times its size
     # in all.
     if len(pc.unique(picked)) <= 0.95 * len(picked) or length < 64:
         coded = texts.dictionary_encode()
         if len(coded.dictionary) <= max(length // 3, 64):
             return _encode_dictionary(coded, length, size_of_texts(texts))
-    sample = picked.drop_null().slice(0, 64).to_pylist() or texts.drop_null().slice(0, 64).to_pylist()
-    valid = None
-    dense = texts
-    if nulls:
-        valid = pc.is_valid(texts).to_numpy(zero_copy_only=False)
-        dense = texts.drop_null()
-    candidate = _candidate(sample)
-    if candidate == "text":
-        return Encoded(
-            "text", length, texts=texts, missing="" if nulls else None, text_size=size_of_texts(texts), checked=True
-        )
-    encoded = _encode_dense(dense, candidate)
-    missing = "" if nulls else None
-    if encoded is None:
-        spelled = pc.is_in(dense, value_set=_MISSING_ARRAY).to_numpy(zero_copy_only=False)
-        words = pc.unique(dense.filter(pa.array(spelled))).to_pylist() if spelled.any() else []
-        if len(words) == 1 and not nulls:
-            missing, valid = words[0], ~spelled
-            encoded = _encode_dense(dense.filter(pa.array(valid)), candidate)
-    if encoded is None:
-        return Encoded(
-            "text", length, texts=texts, missing="" if nulls else None, text_size=size_of_texts(texts), checked=True
-        )
-    return _spread(encoded, length, valid, missing)
+    encoded = None if candidate in ("text", tried) else _encode(texts, candidate)
+    if encoded is None and candidate != "text" and not nulls:
+        encoded = _encode_spelled(texts, candidate)
+    if encoded is not None:
+        return encoded
+    return Encoded(
+        "text", length, texts=texts, missing="" if nulls else None, text_size=size_of_texts(texts), checked=True
+    )
+
+
+def _encode_spelled(texts: pa.Array, candidate: str) -> Encoded | None:
+    """Numbers or times among which missing is spelled in one way; None where they are not."""
+    spelled = pc.is_in(texts, value_set=_MISSING_ARRAY)
+    words = pc.unique(texts.filter(spelled)).to_pylist()
+    if len(words) != 1:
+        return None
+    encoded = _encode(pc.replace_with_mask(texts, spelled, pa.scalar(None, texts.type)), candidate)
+    return None if encoded is None else replace(encoded, missing=words[0])
 
 
 def _candidate(sample: list[str]) -> str:
@@ -244,11 +246,11 @@ def _encode_dictionary(coded: pa.DictionaryArray, length: int, size: int) -> Enc
         return as_text
     different = words
     if not spelled:
-        encoded = _encode_dense(words, candidate)
+        encoded = _encode(words, candidate)
     elif len(spelled) == 1 and valid is None:
         kept = [n for n in range(len(entries)) if n != spelled[0]]
         different = words.take(pa.array(kept))
-        encoded = _encode_dense(different, candidate)
+        encoded = _encode(different, candidate)
         valid = positions != spelled[0]
         missing = entries[spelled[0]]
         renumber = np.zeros(len(entries), np.int64)
@@ -270,28 +272,45 @@ def _zeroed(values: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
     return values
 
 
-def _spread(encoded: Encoded, length: int, valid: np.ndarray | None, missing: str | None) -> Encoded:
-    """The values of the present rows, spread over all rows."""
-    if valid is None:
-        return encoded
-    assert encoded.values is not None
-    values = np.zeros(length, encoded.values.dtype)
-    values[valid] = encoded.values
-    return replace(encoded, length=length, values=values, valid=valid, missing=missing)
-
-
-def _encode_dense(texts: pa.Array, candidate: str) -> Encoded | None:
-    """Numbers or times without a missing row; None where a text would not come back."""
-    if not len(texts):
+def _encode(texts: pa.Array, candidate: str) -> Encoded | None:
+    """Numbers or times with gaps, if there are any; None where a text would not come back."""
+    if texts.null_count == len(texts):
         return None
+    return encode_times(texts) if candidate == "time" else _encode_numbers(texts, candidate)
+
+
+def _encode_numbers(texts: pa.Array, candidate: str) -> Encoded | None:
     if candidate == "int":
         # A point further on; without one, what is no plain integer is text.
         return encode_ints(texts) or (
             encode_floats(texts) if pc.any(pc.match_substring_regex(texts, "[.eE]")).as_py() else None
         )
-    if candidate == "float":
-        return encode_floats(texts)
-    return encode_times(texts)
+    return encode_floats(texts)
+
+
+def _present(texts: pa.Array) -> np.ndarray | None:
+    """True where a row has a text; None where every row has one."""
+    if not texts.null_count:
+        return None
+    present: np.ndarray = pc.is_valid(texts).to_numpy(zero_copy_only=False)
+    return present
+
+
+def _filled(numbers: pa.Array) -> np.ndarray:
+    """Arrow's numbers as numpy's; the lowest of them where one is missing, so that offsets are 0 there."""
+    if numbers.null_count:
+        numbers = numbers.fill_null(pc.min(numbers))
+    filled: np.ndarray = numbers.to_numpy(zero_copy_only=False)
+    return filled
+
+
+def _bytes_of(texts: pa.Array) -> np.ndarray:
+    """The bytes of all texts, one after another; a gap must have none."""
+    offsets = np.frombuffer(texts.buffers()[1], np.int64 if pa.types.is_large_string(texts.type) else np.int32)
+    data = texts.buffers()[2]
+    if data is None:
+        return np.empty(0, np.uint8)
+    return np.frombuffer(data, np.uint8)[offsets[texts.offset] : offsets[texts.offset + len(texts)]]
 
 
 # --- numbers
@@ -319,45 +338,51 @@ def digits_of(values: np.ndarray) -> int:
 def encode_ints(texts: pa.Array) -> Encoded | None:
     """Integers written plainly: no +, no leading zero, no -0. Proven by length: any other spelling is longer."""
     try:
-        wide = texts.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        numbers = texts.cast(pa.int64())
     except pa.ArrowInvalid:
         try:
-            wide = texts.cast(pa.uint64()).to_numpy(zero_copy_only=False)
+            numbers = texts.cast(pa.uint64())
         except pa.ArrowInvalid:
             return None
-    offsets, data = text_parts(texts)
-    if int(offsets[-1]) != digits_of(wide):
-        return None
-    if ((data == 0x78) | (data == 0x58)).any():
+    data = _bytes_of(texts)
+    if data.max() > _NINE:
         return None  # arrow also reads 0x1A
+    wide = _filled(numbers)
     low, high = int(wide.min()), int(wide.max())
+    if len(data) != digits_of(wide) - numbers.null_count * len(str(low)):
+        return None
+    return _narrowed("int", wide, _present(texts), low, high)
+
+
+def _narrowed(kind: str, wide: np.ndarray, valid: np.ndarray | None, low: int, high: int) -> Encoded:
+    """Whole numbers in the least bytes, compared with what they were."""
     values, base = narrowed(wide, None, low, high)
-    return Encoded("int", len(texts), values=values, base=base, low=low, high=high)
+    encoded = Encoded(kind, len(wide), values, valid, base=base, low=low, high=high)
+    encoded.missing = None if valid is None else ""
+    encoded.checked = bool(np.array_equal(encoded.wide(), wide))
+    return encoded
 
 
 def encode_floats(texts: pa.Array) -> Encoded | None:
     """Numbers of which each has a decimal point, or prints the same without one."""
-    _, data = text_parts(texts)
-    raw = data.tobytes()
-    if raw.translate(None, _FLOAT_BYTES):
-        return None
-    if b"+" in raw and pc.any(pc.starts_with(texts, "+")).as_py():
+    data = _bytes_of(texts)
+    if data.min() < _MINUS and pc.any(pc.starts_with(texts, "+")).as_py():
         return None
     try:
-        values = texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        numbers = texts.cast(pa.float64())
     except pa.ArrowInvalid:
         return None
+    values = _filled(numbers)
     if not np.isfinite(values).all():
         return None
-    plain = False
-    if raw.count(b".") != len(texts):
-        without = pc.invert(pc.match_substring(texts, "."))
-        bare = texts.filter(without)
-        numbers = values[without.to_numpy(zero_copy_only=False)]
-        plain = len(bare) > 0
-        if plain and not _prints_plain(bare, numbers):
+    present = len(texts) - texts.null_count
+    plain = np.count_nonzero(data == _POINT) != present
+    if plain:
+        bare = texts.filter(pc.invert(pc.match_substring(texts, ".")))
+        if not _prints_plain(bare, bare.cast(pa.float64()).to_numpy(zero_copy_only=False)):
             return None
-    return _as_decimal(values, plain)
+    encoded = _as_decimal(values, plain)
+    return replace(encoded, valid=_present(texts), missing=None if present == len(texts) else "")
 
 
 def _prints_plain(bare: pa.Array, numbers: np.ndarray) -> bool:
@@ -397,8 +422,8 @@ def _as_decimal(values: np.ndarray, plain: bool) -> Encoded:
     lowest, highest = int(scaled.min()), int(scaled.max())
     if highest - lowest >= 1 << 48:
         return as_float
-    narrow, base = narrowed(scaled, None, lowest, highest)
-    return replace(as_float, kind="decimal", values=narrow, base=base, scale=scale)
+    whole = _narrowed("decimal", scaled, None, lowest, highest)
+    return replace(whole, scale=scale, plain=plain, low=low, high=high)
 
 
 def _decimals(number: float) -> int:
@@ -459,12 +484,17 @@ def _fits(text: str, form: str) -> bool:
 
 
 def encode_times(texts: pa.Array, forms: list[str] | None = None) -> Encoded | None:
-    """Dates or timestamps of one form of fixed width; None where a text is of another form or no real day."""
-    offsets, data = text_parts(texts)
-    width = int(offsets[1] - offsets[0])
-    if width < 10 or len(data) != width * len(texts) or np.any(np.diff(offsets) != width):
+    """Dates or timestamps of one form of fixed width; None where a text is of another form or no real day.
+
+    A text of such a form, in which Arrow finds every field in its range, is the only one of its moment: it comes back.
+    """
+    present = len(texts) - texts.null_count
+    data = _bytes_of(texts)
+    width = len(data) // present
+    # No text is longer than the mean: all are as long.
+    if width < 10 or len(data) != width * present or pc.max(pc.binary_length(texts)).as_py() != width:
         return None
-    matrix = data.reshape(len(texts), width)
+    matrix = data.reshape(present, width)
     found: list[Encoded] = []
     for form in forms if forms is not None else forms_of(matrix[0].tobytes()):
         if len(form) == width and all(
@@ -485,19 +515,22 @@ def encode_times(texts: pa.Array, forms: list[str] | None = None) -> Encoded | N
 def _times_of(texts: pa.Array, matrix: np.ndarray, form: str) -> Encoded | None:
     """The days or moments of texts of one form, whose separators are where they belong; read by Arrow, as ISO."""
     kind = "timestamp" if "h" in form else "date"
-    iso = _as_iso(matrix, form) if form[:10] != "YYYY-MM-DD" or "," in form or form.endswith(_ZONES[1:]) else texts
+    valid = _present(texts)
+    if form[:10] != "YYYY-MM-DD" or "," in form or form.endswith(_ZONES[1:]):
+        texts = _as_iso(matrix, form)
+        if valid is not None:
+            texts = texts.take(pa.array(np.cumsum(valid) - 1, mask=~valid))
     target = pa.timestamp(unit_of(form)) if kind == "timestamp" else pa.date32()
     try:
-        iso.slice(0, 64).cast(target)  # a month 31 shows soon, and each failure costs Arrow a microsecond
-        read = iso.cast(target)
+        texts.slice(0, 64).cast(target)  # a month 31 shows soon, and each failure costs Arrow a microsecond
+        read = texts.cast(target)
     except pa.ArrowInvalid:
         return None
-    wide = read.cast(pa.int64() if kind == "timestamp" else pa.int32()).to_numpy(zero_copy_only=False).astype(np.int64)
+    wide = _filled(read.cast(pa.int64() if kind == "timestamp" else pa.int32())).astype(np.int64)
     low, high = int(wide.min()), int(wide.max())
     if low < _YEAR_1 * (86_400 * PER_SECOND[unit_of(form)] if kind == "timestamp" else 1):
         return None
-    values, base = narrowed(wide, None, low, high)
-    return Encoded(kind, len(texts), values=values, base=base, form=form, low=low, high=high)
+    return replace(_narrowed(kind, wide, valid, low, high), form=form)
 
 
 def _as_iso(matrix: np.ndarray, form: str) -> pa.Array:

@@ -9,8 +9,6 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.feather
-import pyarrow.parquet
 
 from optimization._files import BadInput, written_aside
 from optimization._memory_compressed import Compressed, compress
@@ -64,11 +62,13 @@ def save(result: Any, out: str | Path) -> None:
     table = table.replace_schema_metadata(
         {**(table.schema.metadata or {}), KEY: json.dumps(kept, ensure_ascii=False).encode()}
     )
+    from pyarrow import feather, parquet  # 30 ms, which a load need not pay
+
     with written_aside(str(out)) as aside:
         if ending == ".parquet":
-            pa.parquet.write_table(table, aside, compression="zstd", use_dictionary=True)
+            parquet.write_table(table, aside, compression="zstd", use_dictionary=True)
         else:
-            pa.feather.write_feather(table, aside, compression="zstd" if level == "compressed" else "lz4")
+            feather.write_feather(table, aside, compression="zstd" if level == "compressed" else "lz4")
 
 
 def _without_runs(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -79,11 +79,11 @@ def _without_runs(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def load(path: str | Path) -> Any:
     """What `save` wrote, of the same types again: a DataFrame, a packed table or a compressed one."""
+    from pyarrow import feather, parquet
+
     ending = check_ending(path)
     try:
-        table = (
-            pa.parquet.read_table(path) if ending == ".parquet" else pa.feather.read_table(str(path), memory_map=False)
-        )
+        table = parquet.read_table(path) if ending == ".parquet" else feather.read_table(str(path), memory_map=False)
     except pa.ArrowInvalid as error:
         raise BadInput(f"{path}: no {ending[1:]} file ({error})") from error
     kept = (table.schema.metadata or {}).get(KEY)

@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from optimization._files import BadInput, Progress, cores
 from optimization._memory_assemble import TextColumn
-from optimization._memory_encode import Encoded, encode, same_texts, texts_of
+from optimization._memory_encode import Encoded, encode, same_texts
 from optimization._memory_plan import Plan, Reread, as_text, convert, first_misfit, fit
+from optimization._memory_proof import row_of
 from optimization._memory_release import release
 from optimization._memory_source import Chunk, Source, line_of_row, parse, unique_names
 
@@ -65,9 +66,8 @@ def in_order(work: Callable[[Chunk], Result], chunks: Iterator[Chunk]) -> Iterat
                 result.cancel()
 
 
-def column_of(table: pa.Table, place: int) -> pa.Array:
+def one_array(column: pa.ChunkedArray) -> pa.Array:
     """A parsed column as one array."""
-    column = table.column(place)
     if column.num_chunks == 1:
         return column.chunk(0)
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
@@ -85,13 +85,11 @@ def scan(
     scanned = Scanned(names, {name: [] for name in names})
 
     def work(chunk: Chunk) -> list[Encoded]:
-        table = parse(chunk, names, source)
-        # A column's text is let go as soon as its values are there.
-        parts = [column_of(table, place) for place in range(table.num_columns)]
-        del table
+        columns = parse(chunk, names, source).columns[::-1]
         encoded = []
-        for place, name in enumerate(names):
-            texts, parts[place] = parts[place], None
+        for name in names:
+            # A column's text is let go as soon as its values are there.
+            texts = one_array(columns.pop())
             if schema is not None:
                 encoded.append(fitted(source, chunk, schema[name], texts))
                 continue
@@ -107,6 +105,7 @@ def scan(
             gathered[name].add(encoded)
         scanned.rows += columns[0].length
         scanned.repeated_headers += [(source.path, line) for line in chunk.repeated_headers]
+        source.take_back(chunk)
         columns.clear()
         if number % 8 == 0:
             release()
@@ -119,11 +118,7 @@ def check(source: Source, chunk: Chunk, name: str, encoded: Encoded, texts: pa.A
     """NotLossless, with the line, unless the chunk prints the texts of the file again."""
     if encoded.checked or same_texts(encoded, texts):
         return
-    row = 0
-    printed = texts_of(encoded)
-    if printed is not None:
-        back = printed.fill_null(encoded.missing) if encoded.missing else printed
-        row = next((n for n in range(len(texts)) if back[n].as_py() != texts[n].as_py()), 0)
+    row = next((n for n in range(len(texts)) if not same_texts(row_of(encoded, n), texts.slice(n, 1))), 0)
     raise NotLossless(
         f"{source.path}, line {line_of_row(chunk, source, row):,}: column {name!r} does not give "
         f"{texts[row].as_py()!r} back: please report this"
@@ -133,7 +128,7 @@ def check(source: Source, chunk: Chunk, name: str, encoded: Encoded, texts: pa.A
 def fitted(source: Source, chunk: Chunk, plan: Plan, texts: pa.Array) -> Encoded:
     encoded = as_text(texts) if plan.kind == "text" else encode(texts)
     settled = fit(plan, encoded)
-    if settled is not None and (settled.kind == "bool" or same_texts(settled, texts)):
+    if settled is not None and (settled.kind == "bool" or settled.checked or same_texts(settled, texts)):
         return settled
     row = first_misfit(plan, texts)
     value = texts[row].as_py()
@@ -202,14 +197,15 @@ def settle(
             def work(chunk: Chunk, source: Source = source) -> list[Encoded]:
                 table = parse(chunk, scanned.names, source, only=again)
                 encoded = []
-                for place, name in enumerate(again):
-                    texts = column_of(table, place)
+                for name, column in zip(again, table.columns, strict=True):
+                    texts = one_array(column)
                     encoded.append(as_text(texts))
                     if reading.verify:
                         check(source, chunk, name, encoded[-1], texts)
                 return encoded
 
-            for _, texts in in_order(work, _watched(source, reading, progress)):
+            for chunk, texts in in_order(work, _watched(source, reading, progress)):
+                source.take_back(chunk)
                 for name, encoded in zip(again, texts, strict=True):
                     read[name].append(encoded)
         for name in again:

@@ -49,11 +49,11 @@ def arrow_array(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pa.Array 
     scale = max(plan.decimals, 0)
     lows, highs = [], []
     for chunk in full:
-        wide = chunk.wide()
+        assert chunk.values is not None
         times = 10 ** (scale - chunk.scale) if plan.kind == "float" else 1
-        present = wide if chunk.valid is None else wide[chunk.valid]
-        lows.append(int(present.min()) * times)
-        highs.append(int(present.max()) * times)
+        present = chunk.values if chunk.valid is None else chunk.values[chunk.valid]
+        lows.append((int(present.min()) + chunk.base) * times)
+        highs.append((int(present.max()) + chunk.base) * times)
     base, span = min(lows), max(highs) - min(lows)
     width = max(1, (span.bit_length() + 7) // 8)
     if plan.kind == "int" and base >= 0 and max(highs) >= 1 << 63:
@@ -137,18 +137,19 @@ def _dictionary(
     step = max(1, rows // 16_384)
     raw = np.frombuffer(array.buffers()[1], array.type.to_pandas_dtype())
     sample = raw[::step]
+    seen = len(np.unique(sample))
     valid = None if not array.null_count else array.is_valid().to_numpy(zero_copy_only=False)
     head = raw[:4097]
     ends = _runs(raw, valid) if np.count_nonzero(head[1:] != head[:-1]) <= 1024 else None
     entry = logical.bit_width / 8
-    if ends is not None and len(ends) * (4 + entry) < WORTH * rows * min(
-        width, 1 if len(np.unique(sample)) <= 256 else 2
-    ):
+    if ends is not None and len(ends) * (4 + entry) < WORTH * rows * min(width, 1 if seen <= 256 else 2):
         values = _decoded(array.take(pa.array(ends - 1)), codec, logical)
         return pa.RunEndEncodedArray.from_arrays(pa.array(ends), values), replace(
             plan, type=f"run_end_encoded<{logical}>", why=f"{plan.why}; {len(ends):,} runs"
         )
-    if len(sample) >= 8192 and len(np.unique(sample)) > len(sample) * 0.9 and rows > 2 * MOST_NUMBERS:
+    if len(sample) >= 8192 and seen > len(sample) * 0.9 and rows > 2 * MOST_NUMBERS:
+        return None
+    if (1 if seen <= 256 else 2) >= WORTH * width:  # codes alone would take as much
         return None
     # -0.0 and 0.0 are one dictionary entry to Arrow, and two numbers to us.
     if array.type in (pa.float32(), pa.float64()) and np.signbit(raw[raw == 0]).any():

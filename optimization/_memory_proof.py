@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -26,16 +27,15 @@ def first_difference(plan: Plan, chunks: list[Encoded], rows: Rows) -> int | Non
         values = rows(start, start + chunk.length)
         if not _agrees(plan, chunk, values, maps):
             for row in range(chunk.length):
-                if not _agrees(plan, _row(chunk, row), values.slice(row, 1), {}):
+                if not _agrees(plan, row_of(chunk, row), values.slice(row, 1), {}):
                     return start + row
             return start
         start += chunk.length
     return None
 
 
-def _row(chunk: Encoded, row: int) -> Encoded:
-    from dataclasses import replace
-
+def row_of(chunk: Encoded, row: int) -> Encoded:
+    """One row of a chunk."""
     return replace(
         chunk,
         length=1,

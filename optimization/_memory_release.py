@@ -4,9 +4,11 @@ else nothing.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -37,3 +39,22 @@ def release() -> None:
     libc = _libc()
     if libc is not None:
         libc.malloc_trim(0)
+
+
+@contextlib.contextmanager
+def reused() -> Iterator[None]:
+    """While this lasts, Arrow takes what it just freed again instead of new memory, which the system must clear first.
+
+    A tenth of a load's time. Arrow's own allocator, mimalloc, has no such setting but an environment variable.
+    """
+    if "jemalloc" not in pa.supported_memory_backends():
+        yield
+        return
+    usual = pa.default_memory_pool()
+    pa.set_memory_pool(pa.jemalloc_memory_pool())
+    pa.jemalloc_set_decay_ms(1000)
+    try:
+        yield
+    finally:
+        release()
+        pa.set_memory_pool(usual)

@@ -128,6 +128,7 @@ class Source:
         self.encoding = encoding or ""
         self.compression = ""
         self.bytes_read = 0
+        self._spare: list[bytearray] = []
         self.size = Path(path).stat().st_size
         if self.size == 0:
             raise BadInput(f"{self.path} is empty: a header with the names of the columns is needed")
@@ -278,8 +279,9 @@ class Source:
         line = 1 + self.header_lines
         piece: Bytes = b""
         for piece in self._pieces():
-            yield self._chunk(piece, line, drop_repeated_header)
-            line += piece.count(self.newline)
+            first, line = line, line + _count_of(np.frombuffer(piece, np.uint8), self.newline[0])
+            yield self._chunk(piece, first, drop_repeated_header)
+        self._spare.clear()
         opened = unclosed_quote(piece, self.newline[0], self._delimiter_byte)
         if opened >= 0:
             line -= piece.count(self.newline, opened)
@@ -303,11 +305,12 @@ class Source:
         delimiter = self._delimiter_byte
         if not self.decode_first and not self.compression:
             # The next piece is read from where the last record ended: nothing is copied to be put together.
-            size, at = self.chunk_bytes, skip + len(self.mark)
+            at = skip + len(self.mark)
+            size = min(self.chunk_bytes, self.size + 1)
             with open(self.path, "rb", buffering=0) as file:
                 while True:
                     file.seek(at)
-                    block = bytearray(size)  # which, unlike bytes, is cut to its length in place
+                    block = self._block(size)
                     del block[file.readinto(block) :]
                     end = last_record_end(block, newline, delimiter)
                     if len(block) < size and at + len(block) >= os.fstat(file.fileno()).st_size:
@@ -318,6 +321,7 @@ class Source:
                     if end < 0:  # a record longer than that
                         self._check_length(size)
                         size *= 2
+                        self._spare.append(block)
                         continue
                     size = self.chunk_bytes
                     at += end + 1
@@ -342,6 +346,21 @@ class Source:
             yield piece
         if rest and not skip:
             yield rest
+
+    def _block(self, size: int) -> bytearray:
+        """Memory to read into: a bytearray, which, unlike bytes, is cut to its length in place."""
+        block = self._spare.pop() if self._spare else bytearray()
+        block += bytes(max(size - len(block), 0))
+        del block[size:]
+        return block
+
+    def take_back(self, chunk: Chunk) -> None:
+        """Read what comes next into the memory of a chunk that nobody looks at any more: new memory costs as much as
+        the reading.
+        """
+        if isinstance(chunk.data, bytearray):
+            self._spare.append(chunk.data)
+            chunk.data = b""
 
     def _chunk(self, data: Bytes, line: int, drop: bool) -> Chunk:
         repeated: list[int] = []
@@ -455,14 +474,23 @@ def last_record_end(data: Bytes, newline: int, delimiter: int) -> int:
 
 
 def _places_of(view: np.ndarray, byte: int) -> np.ndarray:
-    """Where a byte stands, looked for piece by piece: new memory for a mask of everything would cost the most."""
+    """Where a byte stands."""
+    found = [np.flatnonzero(mask) + start for start, mask in _masks(view, byte)]
+    return np.concatenate(found) if found else np.empty(0, np.int64)
+
+
+def _count_of(view: np.ndarray, byte: int) -> int:
+    """How often a byte stands somewhere: a third of the time that `bytes.count` takes."""
+    return sum(int(np.count_nonzero(mask)) for _, mask in _masks(view, byte))
+
+
+def _masks(view: np.ndarray, byte: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Piece by piece: new memory for a mask of everything would cost the most."""
     piece = 1 << 18
     mask = np.empty(piece, np.bool_)
-    found = []
     for start in range(0, len(view), piece):
         part = view[start : start + piece]
-        found.append(np.flatnonzero(np.equal(part, byte, out=mask[: len(part)])) + start)
-    return np.concatenate(found) if found else np.empty(0, np.int64)
+        yield start, np.equal(part, byte, out=mask[: len(part)])
 
 
 def unclosed_quote(data: Bytes, newline: int, delimiter: int) -> int:

@@ -112,7 +112,7 @@ def _libraries(df: pd.DataFrame, lat: np.ndarray, lon: np.ndarray) -> list[tuple
     """The libraries that evaluate expressions, as far as they are installed."""
     ways: list[tuple[str, int, Work]] = []
     try:
-        numexpr = optional("numexpr", "bench")
+        numexpr = optional("numexpr", "optimization")
         formula = "sin(lat/2)**2 + cos(lat) * cos(lon) * sin(lon/2)**2"
         ways.append(("numexpr", len(df), lambda: numexpr.evaluate(formula, {"lat": lat, "lon": lon})))
     except BadInput as error:

@@ -104,6 +104,7 @@ def load_file(
     from optimization._memory_load import NotLossless, Reading, check_names, settle
     from optimization._memory_lossy import parsed
     from optimization._memory_plan import decide, refreshed
+    from optimization._memory_release import reused
     from optimization._memory_source import unique_names
 
     _check_choice("level", level, LEVELS)
@@ -116,7 +117,7 @@ def load_file(
     for source in sources[1:]:
         check_names(source, unique_names(source.header), names)
     size = sum(source.size for source in sources)
-    with Progress(size, "reading", quiet=quiet) as progress:
+    with reused(), Progress(size, "reading", quiet=quiet) as progress:
         if engine == "dask":
             from optimization._memory_dask import scan_on_cluster
 
@@ -130,7 +131,8 @@ def load_file(
     notes = [f"{file}, line {line:,}: the header again, left out" for file, line in scanned.repeated_headers[:5]]
     if len(scanned.repeated_headers) > 5:
         notes.append(f"{len(scanned.repeated_headers) - 5:,} more repeated headers, left out")
-    loaded, lost, wrong = assemble(plans, columns, scanned.rows, level, steps, verify)
+    with reused():
+        loaded, lost, wrong = assemble(plans, columns, scanned.rows, level, steps, verify)
     for name, row in wrong.items():
         raise NotLossless(f"{path}: column {name!r} does not give row {row + 1:,} back: please report this")
     loaded.encoding, loaded.delimiter = sources[0].encoding_name, sources[0].delimiter
@@ -210,8 +212,10 @@ def assemble(
         reports[name] = ColumnReport(name, plan.kind, before, after, plan.type, plan.missing or "", plan.why)
 
     order = list(columns)
+    # Texts take by far the longest: begun last, one of them would keep a thread busy after the others are done.
+    longest_first = sorted(order, key=lambda name: -sum(max(chunk.text_size, 0) for chunk in columns[name]))
     with ThreadPoolExecutor(cores()) as pool:
-        list(pool.map(build, order))
+        list(pool.map(build, longest_first))
     result = _put_together(
         level, {name: done[name] for name in order}, {name: settled[name] for name in order}, rows, Compressed
     )

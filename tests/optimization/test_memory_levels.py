@@ -57,9 +57,7 @@ def test_all_levels_give_the_same_values(mixed: Path) -> None:
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 6, 7, 8, 20])
-def test_items_of_any_width_are_compressed_in_several_blocks(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
-    """Columns of more than 8 MB have several blocks; here they are smaller."""
-    monkeypatch.setattr("optimization._memory_compressed.BLOCK", 1 << 16)
+def test_items_of_any_width_are_compressed_in_several_pieces(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     monkeypatch.setattr("optimization._memory_compressed.PIECE", 1 << 18)
     data = np.random.default_rng(1).integers(0, 50, 1_000_000 // width * width).astype(np.uint8)
     squeezed = squeeze(data, width)

@@ -103,6 +103,28 @@ def test_a_type_is_taken_only_if_every_text_comes_back(tmp_path: Path, values: l
         assert differences(load_csv(one_column(tmp_path, values), level), ["c", "row"], rows) == []
 
 
+@pytest.mark.parametrize("missing", ["NA", "-", "", None])
+def test_gaps_among_values_that_never_repeat_leave_them_what_they_are(tmp_path: Path, missing: str | None) -> None:
+    kinds = {
+        "int": ([str(n * 7919 - 10**6) for n in range(900)], "int32[pyarrow]"),
+        "big": ([str(n * 10**16 - 10**18) for n in range(900)], "Int64"),
+        "decimal": ([f"{n * n}.{n:03d}" for n in range(900)], "float64"),
+        "float": ([repr(n**0.5 + 0.1) for n in range(900)], "float64"),
+        "date": ([f"{1000 + n}-02-28" for n in range(900)], "date32[day][pyarrow]"),
+        "other_date": ([f"28/02/{1000 + n}" for n in range(900)], "date32[day][pyarrow]"),
+        "stamp": ([f"{1900 + n}-02-28T01:02:03.{n:03d}Z" for n in range(900)], "datetime64[ms, UTC]"),
+    }
+    rows: list[list[str | None]] = [[column[n] for column, _ in kinds.values()] for n in range(900)]
+    for n in range(0, 900, 7):
+        rows[n] = [missing] * len(kinds)
+    path = written(tmp_path, list(kinds), rows)
+    for level in LEVELS:
+        assert differences(load_csv(path, level), list(kinds), rows) == []
+    if missing != "":  # an empty text in quotes is no gap
+        loaded = load_csv(path)
+        assert [str(dtype) for dtype in loaded.dtypes] == [dtype for _, dtype in kinds.values()]
+
+
 def test_a_column_that_turns_to_text_late_is_read_again_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import optimization._memory_source as source
 
@@ -150,24 +172,63 @@ def test_whole_numbers_up_to_the_last_of_64_bits_come_back(tmp_path: Path, level
     assert differences(load_csv(written(tmp_path, header, rows), level), header, rows) == []
 
 
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        (["1", "2", "4"], "3"),
+        ([str(n) for n in range(500)], "2"),
+        (["2020-01-02", "2020-01-03", "2020-01-05"] * 30, "2020-01-04"),  # of which each different text is read once
+        (["0.25", "1.5", "4.75"] * 30, "1.51"),
+    ],
+)
 def test_an_encoding_that_loses_something_is_named_with_the_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: list[str], wrong: str
 ) -> None:
     from optimization import _memory_encode
     from optimization._memory_load import NotLossless
 
-    def broken(texts: pa.Array) -> Any:
-        found = honest(texts)
-        found.values[1] += 1
-        return found
+    def broken(*given: Any) -> Any:
+        found, base = narrowed(*given)
+        found[1] += 1
+        return found, base
 
-    honest = _memory_encode.encode_ints
-    monkeypatch.setattr(_memory_encode, "encode_ints", broken)
-    for values in (["1", "2", "4"], [str(n) for n in range(500)]):  # of each different text, and of each row
-        path = one_column(tmp_path, values)
-        with pytest.raises(NotLossless, match="line 3: column 'c' does not give"):
-            load_csv(path)
-        assert load_csv(path, verify=False)["c"].iloc[1] == int(values[1]) + 1
+    narrowed = _memory_encode.narrowed
+    monkeypatch.setattr(_memory_encode, "narrowed", broken)
+    path = one_column(tmp_path, values)
+    with pytest.raises(NotLossless, match="line 3: column 'c' does not give"):
+        load_csv(path)
+    assert str(load_csv(path, verify=False)["c"].iloc[1]) == wrong
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2019-12-31", "31/12/2019", "2020.02.29", "2019-12-31 23:59:59", "1999-11-30T19:59", "2019-12-31T09:08:07.125Z",
+     "2019-12-31 00:00:00,000001", "30-11-2019 10:20:30.123456789", "2020-02-29T12:34:56+00:00"],
+)  # fmt: skip
+def test_a_time_with_any_other_byte_anywhere_is_refused_or_comes_back(text: str) -> None:
+    """What lets the texts of times go unprinted: no two texts of a form are read as one moment."""
+    from optimization._memory_encode import encode_times, same_texts
+
+    taken = 0
+    for place in range(len(text)):
+        for byte in map(chr, range(128)):
+            texts = pa.array([text[:place] + byte + text[place + 1 :]])
+            encoded = encode_times(texts)
+            if encoded is not None:
+                taken += 1
+                assert encoded.checked
+                assert same_texts(encoded, texts), texts[0]
+    assert taken > len(text)
+
+
+def test_days_and_hours_that_are_none_are_refused() -> None:
+    from optimization._memory_encode import encode_times, same_texts
+
+    days = [f"{year}-{month:02d}-{day:02d}" for year in (1900, 2000, 2023) for month in range(14) for day in range(33)]
+    clocks = [f"2020-01-01 {hour:02d}:{minute:02d}:{minute:02d}" for hour in range(26) for minute in range(0, 63, 3)]
+    read = [text for text in days + clocks if encode_times(pa.array([text])) is not None]
+    assert all(same_texts(encode_times(pa.array([text])), pa.array([text])) for text in read)  # type: ignore[arg-type]
+    assert len(read) == 365 + 366 + 365 + 24 * 20
 
 
 @pytest.mark.parametrize("level", LEVELS)

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from optimization import _files, _speed_compare, _speed_dask, _speed_text, generate, speed
+from optimization import _files, _speed_compare, _speed_dask, _speed_text, generate
 from optimization._files import BadInput
-from optimization.speed import add_distance_to_file, function_to_apply, main
+from optimization._speed_command import files_of, main
+from optimization.speed import add_distance_to_file, function_to_apply
 
 ROOT = Path(__file__).parents[2]
 
@@ -241,7 +242,7 @@ def test_two_dask_workers_write_the_same_bytes_as_the_local_engine(
     pq.write_table(table(), folder / "d.parquet")
     for name in names_in(folder):
         add_distance_to_file(str(folder / name), str(local / name), kernel=kernel)
-    files = speed.files_of(str(folder), str(spread))
+    files = files_of(str(folder), str(spread))
     _speed_dask.add_distance_to_files(files, cluster.scheduler_address, kernel, part=9_973)
     assert sorted(names_in(spread)) == ["a.csv", "b.csv", "c.csv", "d.parquet"]
     for name in ("a.csv", "b.csv", "c.csv"):
