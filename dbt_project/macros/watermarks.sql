@@ -70,20 +70,30 @@
     {% endif %}
 {% endmacro %}
 
-{% macro not_staged(landed, staged) %}
-    {#- The condition that the answer `landed` is not staged yet. Answers are numbered without holes, so the numbers tell
-        whether those with a later time than any staged one are all that is missing: then only the far end of the landing's
-        index is read. If not, an answer was committed late, with an older time: then, and only then, every key is compared. -#}
+{% macro all_that_is_unknown_is_later(landed, instant, known) %}
+    {#- (literal of the last known `instant`, known rows) if the rows of `landed` after that instant are all that is not
+        known yet; [none, 0] otherwise. Rows are appended only, so their number tells, and only the far end of an index on
+        `instant` is read. If it does not add up, a row was committed late, with an older time. `known`: a subquery that
+        gives one row, last_known and known_rows. -#}
     {% set query %}
         select
-            {{ literal_of_instant('before.extracted_at_utc') }} as last_literal,
-            {{ rows_in(landed) }} - before.answers as missing,
-            (select count(*) from {{ landed }} as lately where lately.extracted_at_utc > before.extracted_at_utc) as landed_lately
-        from (select max(extracted_at_utc) as extracted_at_utc, coalesce(max(response_id), 0) as answers from {{ staged }}) as before
+            {{ literal_of_instant('before.last_known') }} as last_literal,
+            before.known_rows,
+            {{ rows_in(landed) }} - before.known_rows as unknown,
+            (select count(*) from {{ landed }} as lately where lately.{{ instant }} > before.last_known) as landed_lately
+        from ({{ known }}) as before
     {% endset %}
-    {%- set before = asked_now(query, [[none, 0, 0]])[0] -%}
-    {%- if before[0] and before[1] | int == before[2] | int -%}
-        landed.extracted_at_utc > {{ before[0] }}
+    {%- set before = asked_now(query, [[none, 0, 0, 1]])[0] -%}
+    {{ return([before[0], before[1] | int] if before[0] and before[2] | int == before[3] | int else [none, 0]) }}
+{% endmacro %}
+
+{% macro not_staged(landed, staged) %}
+    {#- The condition that the answer `landed` is not staged yet. Answers are numbered without holes: the last number is how
+        many there are. After one that was committed late, and only then, every key is compared. -#}
+    {%- set known %}select max(extracted_at_utc) as last_known, coalesce(max(response_id), 0) as known_rows from {{ staged }}{% endset -%}
+    {%- set last_literal = all_that_is_unknown_is_later(landed, 'extracted_at_utc', known)[0] -%}
+    {%- if last_literal -%}
+        landed.extracted_at_utc > {{ last_literal }}
     {%- else -%}
         not exists (
             select 1
@@ -91,4 +101,16 @@
             where {{ same_answer('staged', 'landed') }}
         )
     {%- endif -%}
+{% endmacro %}
+
+{% macro checks_judged(checks, judged) %}
+    {#- (literal of the last check, how many checks) that the newest judgement knew, or [none, 0]: then all are to be read. -#}
+    {%- set known %}
+        select
+            max(last_checked_at_utc) as last_known,
+            coalesce(max(checks_judged), 0) as known_rows
+        from {{ judged }}
+        where checks_judged = (select max(checks_judged) from {{ judged }})
+    {% endset -%}
+    {{ return(all_that_is_unknown_is_later(checks, 'checked_at_utc', known)) }}
 {% endmacro %}

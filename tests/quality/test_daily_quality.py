@@ -15,7 +15,8 @@ from landed_warehouse import Warehouse, entry
 
 ODD = """select madrid_day::varchar, verdict, reasons from quality_esios.daily_quality
 where indicator_id = ? and verdict <> 'good' order by madrid_day"""
-MEASURES = "columns(* exclude (judged_at_utc))"
+# Without what only says how far the table has come.
+MEASURES = "columns(* exclude (judged_at_utc, checks_judged, last_checked_at_utc))"
 
 
 def day(warehouse: Warehouse, indicator: int, madrid_day: str, *columns: str) -> tuple[Any, ...]:
@@ -174,6 +175,42 @@ def test_an_incremental_run_judges_what_is_new_and_as_a_full_one_would(tmp_path:
     assert warehouse.rows("from quality_esios.indicator_hours order by indicator_id, period_start_utc") == hours
 
 
+def test_no_check_is_read_twice_and_none_that_was_committed_late_is_missed(tmp_path: Path) -> None:
+    warehouse = made.judged(tmp_path)
+    rolling = made.days("2021-06-05", "2021-06-12")
+    made.land(warehouse, 460, "2021-06-05", "2021-06-12", rolling, extracted="2021-06-05 05:00")
+    models = ("--select", "esios_indicators", "staging", "indicator_hours", "daily_quality")
+
+    def run() -> str:
+        warehouse.run(*models)
+        [file] = (warehouse.folder / "target" / "compiled").rglob("daily_quality.sql")
+        return file.read_text("utf-8")
+
+    def due() -> list[tuple[Any, ...]]:
+        return warehouse.rows(
+            "select madrid_day::varchar from quality_esios.daily_quality"
+            " where madrid_day >= '2021-06-05' and hours_due = 24 order by 1"
+        )
+
+    run()
+    assert due() == [("2021-06-05",)]
+    warehouse.check(made.window("2021-06-05", "2021-06-12"), "2021-06-08 05:00", indicator=460)
+    assert "where checked_at_utc > timestamp '2021-06-05 05:00:00.000000'" in run()
+    assert due() == [(f"2021-06-0{number}",) for number in (5, 6, 7, 8)]
+    # Of another window, and with a time before the newest check: a clock was set back, or a commit came late.
+    warehouse.check(made.window("2021-06-09", "2021-06-09"), "2021-06-07 06:00", run="late", indicator=460)
+    warehouse.check(made.window("2021-06-10", "2021-06-10"), "2021-06-10 06:00", run="in time", indicator=460)
+    warehouse.check(made.window("2021-05-20", "2021-05-20"), "2021-06-02 06:00", run="very late", indicator=460)
+    assert "where checked_at_utc >" not in run()
+    assert due() == [(f"2021-06-{number:02d}",) for number in (5, 6, 7, 8, 10)]
+    assert day(warehouse, 460, "2021-05-20", "hours_due", "hours_there") == (24, 0), "named as missing"
+    assert "where checked_at_utc > timestamp '2021-06-10 06:00:00.000000'" in run()
+    incremental = warehouse.rows(f"select {MEASURES} from quality_esios.daily_quality order by 1, 2")
+    warehouse.run("--select", "daily_quality", "--full-refresh")
+    full = warehouse.rows(f"select {MEASURES} from quality_esios.daily_quality order by 1, 2")
+    assert differing(full, incremental) == []
+
+
 def test_an_answer_that_comes_before_its_hour_is_kept_as_what_was_known(tmp_path: Path) -> None:
     warehouse = made.judged(tmp_path)
     first = made.days("2021-06-05", "2021-06-05")
@@ -217,14 +254,14 @@ def test_results_are_appended_run_by_run_whatever_the_message_holds(tmp_path: Pa
     [(command, models)] = warehouse.rows(runs)
     assert (command, models) == ("run", warehouse.one("select count(distinct name) from quality_esios.dbt_results"))
     # An error whose text is full of quotes and braces.
-    warehouse.execute('alter table quality_esios.daily_quality rename hours_due to "it\'s {{ x }}; --"')
+    warehouse.execute('alter table quality_esios.daily_quality rename due_until_utc to "it\'s {{ x }}; --"')
     assert warehouse.dbt("run", "--select", "daily_quality") == {"daily_quality": "error"}
     assert [count for _, count in warehouse.rows(runs)] == [models, 1]
     [(status, message)] = warehouse.rows(
         "select status, message from quality_esios.dbt_results where status <> 'success'"
     )
     assert status == "error"
-    assert "hours_due" in message
+    assert "due_until_utc" in message
     assert len(message) <= 400
 
 

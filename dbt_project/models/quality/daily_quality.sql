@@ -3,25 +3,72 @@
     incremental_strategy='delete+insert',
     unique_key=['indicator_id', 'madrid_day'],
     on_schema_change='append_new_columns',
-    indexes=clustered_on(['indicator_id', 'madrid_day'], unique=true) + indexed_on(['indicator_id', 'newest_response_id'])
+    indexes=clustered_on(['indicator_id', 'madrid_day'], unique=true)
+    + indexed_on(['indicator_id', 'newest_response_id'])
+    + indexed_on(['checks_judged'], included=['last_checked_at_utc'])
 ) }}
 
-{#- Work in proportion to what is new: the days of new answers, those that they are compared with, and the days that have
-    become due. Thresholds come from the registry; a threshold that is null judges nothing. -#}
+{#- Work in proportion to what is new: the days of new answers, those that they are compared with, and the days that new
+    questions have made due. What is due of a day, and its newest answer, only ever grow, so what was known of it is enough:
+    no older answer or check is read again. Thresholds come from the registry; a threshold that is null judges nothing. -#}
+{%- set known_checks = [none, 0] -%}
 {%- if is_incremental() -%}
     {%- set newest_answer = highest_of_indicator(ref('stg_esios__indicator_responses'), 'response_id') -%}
     {%- set behind = indicators_behind(newest_answer, highest_of_indicator(this, 'newest_response_id')) -%}
+    {%- set known_checks = checks_judged(source('raw_esios', 'window_checks'), this) -%}
 {%- endif -%}
-with answers as (
+with new_answers as (
     select
-        response_id,
+        answers.response_id,
+        answers.indicator_id,
+        answers.window_start_utc,
+        answers.window_end_utc,
+        answers.extracted_at_utc,
+        {{ day_of(to_madrid('answers.window_start_utc')) }} as first_day,
+        {{ day_of(to_madrid(add_hours('answers.window_end_utc', 23))) }} as end_day
+    from {{ ref('stg_esios__indicator_responses') }} as answers
+    {% if is_incremental() %}
+    where {{ newer_than(behind, 'answers') }}
+    {% endif %}
+),
+
+new_checks as (
+    select
         indicator_id,
         window_start_utc,
         window_end_utc,
-        extracted_at_utc,
-        {{ day_of(to_madrid('window_start_utc')) }} as first_day,
-        {{ day_of(to_madrid(add_hours('window_end_utc', 23))) }} as end_day
-    from {{ ref('stg_esios__indicator_responses') }}
+        checked_at_utc
+    from {{ source('raw_esios', 'window_checks') }}
+    {% if known_checks[0] %}
+    where checked_at_utc > {{ known_checks[0] }}
+    {% endif %}
+),
+
+checks_so_far as (
+    select
+        {{ known_checks[1] }} + count(*) as checks_judged,
+        coalesce(max(checked_at_utc), {{ known_checks[0] or 'max(checked_at_utc)' }}) as last_checked_at_utc
+    from new_checks
+),
+
+new_questions as (
+    select
+        indicator_id,
+        window_start_utc,
+        window_end_utc,
+        extracted_at_utc as asked_at_utc
+    from new_answers
+    union all
+    select
+        indicator_id,
+        window_start_utc,
+        window_end_utc,
+        checked_at_utc as asked_at_utc
+    from new_checks
+),
+
+due_spans as (
+    {{ due_spans('new_questions') }}
 ),
 
 due_spans_in_days as (
@@ -31,7 +78,7 @@ due_spans_in_days as (
         due_end_utc,
         {{ day_of(to_madrid('window_start_utc')) }} as first_day,
         {{ add_days(day_of(to_madrid(add_seconds('due_end_utc', -1))), 1) }} as end_day
-    from {{ ref('due_spans') }}
+    from due_spans
 ),
 
 due_days as (
@@ -65,15 +112,6 @@ due_hours as (
 ),
 
 {% if is_incremental() %}
-new_answers as (
-    select
-        answers.indicator_id,
-        answers.first_day,
-        answers.end_day
-    from answers
-    where {{ newer_than(behind, 'answers') }}
-),
-
 answered_days as (
     select distinct
         new_answers.indicator_id,
@@ -111,8 +149,9 @@ touched_days as (
     left join {{ this }} as judged
         on due_hours.indicator_id = judged.indicator_id
             and due_hours.madrid_day = judged.madrid_day
-    where judged.hours_due is null
-        or judged.hours_due <> {{ hours_from_to('due_hours.due_from_utc', 'due_hours.due_until_utc') }}
+    where judged.due_until_utc is null
+        or judged.due_from_utc > due_hours.due_from_utc
+        or judged.due_until_utc < due_hours.due_until_utc
 ),
 {% else %}
 touched_days as (
@@ -128,14 +167,42 @@ touched_days as (
 ),
 {% endif %}
 
+known_days as (
+    {#- What is due of a day, and its newest answer, before what is new is added. #}
+    {% if is_incremental() %}
+    select
+        indicator_id,
+        madrid_day,
+        due_from_utc,
+        due_until_utc,
+        newest_response_id
+    from {{ this }}
+    {% else %}
+    select
+        indicator_id,
+        madrid_day,
+        due_from_utc,
+        due_until_utc,
+        cast(null as {{ type_counter() }}) as newest_response_id
+    from due_hours
+    {% endif %}
+),
+
 days_to_judge as (
     select
         touched_days.indicator_id,
         touched_days.madrid_day,
         {{ day_start_utc('touched_days.madrid_day') }} as day_start_utc,
         {{ day_start_utc(add_days('touched_days.madrid_day', 1)) }} as day_end_utc,
-        due_hours.due_from_utc,
-        due_hours.due_until_utc,
+        case
+            when known.due_from_utc <= due_hours.due_from_utc then known.due_from_utc
+            else coalesce(due_hours.due_from_utc, known.due_from_utc)
+        end as due_from_utc,
+        case
+            when known.due_until_utc >= due_hours.due_until_utc then known.due_until_utc
+            else coalesce(due_hours.due_until_utc, known.due_until_utc)
+        end as due_until_utc,
+        known.newest_response_id as known_response_id,
         registered.cadence_seconds,
         registered.revision_horizon_days,
         registered.plausible_min,
@@ -153,7 +220,11 @@ days_to_judge as (
     left join due_hours
         on touched_days.indicator_id = due_hours.indicator_id
             and touched_days.madrid_day = due_hours.madrid_day
-    where due_hours.madrid_day is not null
+    left join known_days as known
+        on touched_days.indicator_id = known.indicator_id
+            and touched_days.madrid_day = known.madrid_day
+    where due_hours.due_until_utc is not null
+        or known.due_until_utc is not null
         or exists (
             select 1
             from {{ ref('indicator_hours') }} as landed
@@ -451,17 +522,32 @@ entries_put_aside as (
     group by rejected.indicator_id, rejected.madrid_day
 ),
 
-newest_answers as (
+answers_of_days as (
     select
         days_to_judge.indicator_id,
         days_to_judge.madrid_day,
-        max(answers.response_id) as newest_response_id
+        new_answers.response_id
     from days_to_judge
-    inner join answers
-        on days_to_judge.indicator_id = answers.indicator_id
-            and days_to_judge.madrid_day >= answers.first_day
-            and days_to_judge.madrid_day < answers.end_day
-    group by days_to_judge.indicator_id, days_to_judge.madrid_day
+    inner join new_answers
+        on days_to_judge.indicator_id = new_answers.indicator_id
+            and days_to_judge.madrid_day >= new_answers.first_day
+            and days_to_judge.madrid_day < new_answers.end_day
+    union all
+    select
+        indicator_id,
+        madrid_day,
+        known_response_id as response_id
+    from days_to_judge
+    where known_response_id is not null
+),
+
+newest_answers as (
+    select
+        indicator_id,
+        madrid_day,
+        max(response_id) as newest_response_id
+    from answers_of_days
+    group by indicator_id, madrid_day
 ),
 
 withdrawals as (
@@ -470,7 +556,7 @@ withdrawals as (
         newest_answers.madrid_day,
         count(*) as withdrawn_values
     from newest_answers
-    inner join answers
+    inner join {{ ref('stg_esios__indicator_responses') }} as answers
         on newest_answers.newest_response_id = answers.response_id
     inner join {{ ref('indicator_hours') }} as landed
         on newest_answers.indicator_id = landed.indicator_id
@@ -481,12 +567,24 @@ withdrawals as (
     group by newest_answers.indicator_id, newest_answers.madrid_day
 ),
 
+first_answers as (
+    select
+        registered.id as indicator_id,
+        (
+            select min(answers.response_id)
+            from {{ ref('stg_esios__indicator_responses') }} as answers
+            where answers.indicator_id = registered.id
+        ) as response_id
+    from {{ ref('esios_indicators') }} as registered
+),
+
 first_landings as (
     select
-        indicator_id,
-        {{ day_of(to_madrid('min(extracted_at_utc)')) }} as first_landing_day
-    from answers
-    group by indicator_id
+        answers.indicator_id,
+        {{ day_of(to_madrid('answers.extracted_at_utc')) }} as first_landing_day
+    from first_answers
+    inner join {{ ref('stg_esios__indicator_responses') }} as answers
+        on first_answers.response_id = answers.response_id
 ),
 
 measured_days as (
@@ -499,6 +597,10 @@ measured_days as (
         consistency.consistency_z,
         consistency.week_change,
         newest_answers.newest_response_id,
+        days.due_from_utc,
+        days.due_until_utc,
+        checks_so_far.checks_judged,
+        checks_so_far.last_checked_at_utc,
         days.late_after_hours,
         days.flat_hours_max,
         days.weekly_change_max,
@@ -549,6 +651,7 @@ measured_days as (
             and days.madrid_day = withdrawals.madrid_day
     left join first_landings
         on days.indicator_id = first_landings.indicator_id
+    cross join checks_so_far
 ),
 
 faults_of_days as (
@@ -627,5 +730,9 @@ select
     cast(values_received as {{ type_whole() }}) as values_received,
     cast(answers as {{ type_whole() }}) as answers,
     newest_response_id,
-    {{ now_utc() }} as judged_at_utc
+    {{ now_utc() }} as judged_at_utc,
+    cast(due_from_utc as {{ type_instant() }}) as due_from_utc,
+    cast(due_until_utc as {{ type_instant() }}) as due_until_utc,
+    cast(checks_judged as {{ type_counter() }}) as checks_judged,
+    last_checked_at_utc
 from reasons_of_days
