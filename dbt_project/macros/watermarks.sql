@@ -114,3 +114,43 @@
     {% endset -%}
     {{ return(all_that_is_unknown_is_later(checks, 'checked_at_utc', known)) }}
 {% endmacro %}
+
+{% macro days_near_what_is_new(behind, known_checks, margin) %}
+    {#- (first, last) day, as texts, within `margin` days of the windows of new answers and new checks; [none, none] where
+        there are none. Written into the SQL they tell a server beforehand how little of history is meant. -#}
+    {% set query %}
+        select
+            {{ literal_of_instant('min(fresh.window_start_utc)') }} as start_literal,
+            {{ literal_of_instant('max(fresh.window_end_utc)') }} as end_literal
+        from (
+            select
+                answers.window_start_utc,
+                answers.window_end_utc
+            from {{ ref('stg_esios__indicator_responses') }} as answers
+            where {{ newer_than(behind, 'answers') }}
+            union all
+            select
+                window_start_utc,
+                window_end_utc
+            from {{ source('raw_esios', 'window_checks') }}
+            where {{ 'checked_at_utc > ' ~ known_checks[0] if known_checks[0] else '1 = 1' }}
+        ) as fresh
+    {% endset %}
+    {%- set found = asked_now(query, [[none, none]])[0] -%}
+    {%- if not found[0] -%}
+        {{ return([none, none]) }}
+    {%- endif -%}
+    {%- set first = modules.datetime.datetime.fromisoformat(found[0].split("'")[1]) -%}
+    {%- set last = modules.datetime.datetime.fromisoformat(found[1].split("'")[1]) -%}
+    {%- set apart = modules.datetime.timedelta(days=margin) -%}
+    {{ return([(first - apart).date().isoformat(), (last + apart).date().isoformat()]) }}
+{% endmacro %}
+
+{% macro within_days(value, days, type) %}
+    {#- The condition that a day or an instant lies within `days`; nothing does where there are none. -#}
+    {%- if days[0] -%}
+        {{ value }} between cast('{{ days[0] }}' as {{ type }}) and cast('{{ days[1] }}' as {{ type }})
+    {%- else -%}
+        1 = 0
+    {%- endif -%}
+{% endmacro %}

@@ -16,6 +16,8 @@
     {%- set newest_answer = highest_of_indicator(ref('stg_esios__indicator_responses'), 'response_id') -%}
     {%- set behind = indicators_behind(newest_answer, highest_of_indicator(this, 'newest_response_id')) -%}
     {%- set known_checks = checks_judged(source('raw_esios', 'window_checks'), this) -%}
+    {#- The days judged, a week later, and each with its neighbours; one more for the zone. -#}
+    {%- set days = days_near_what_is_new(behind, known_checks, 9) -%}
 {%- endif -%}
 with new_answers as (
     select
@@ -41,6 +43,26 @@ new_checks as (
     from {{ source('raw_esios', 'window_checks') }}
     {% if known_checks[0] %}
     where checked_at_utc > {{ known_checks[0] }}
+    {% endif %}
+),
+
+hours_near as (
+    select
+        indicator_id,
+        period_start_utc,
+        datetime_local,
+        madrid_day,
+        value,
+        answers,
+        revisions,
+        largest_revision,
+        last_revised_at_utc,
+        first_landed_at_utc,
+        first_published_at_utc,
+        last_response_id
+    from {{ ref('indicator_hours') }}
+    {% if is_incremental() %}
+    where {{ within_days('madrid_day', days, 'date') }}
     {% endif %}
 ),
 
@@ -111,6 +133,28 @@ due_hours as (
     from due_days_in_utc
 ),
 
+known_days as (
+    {#- What is due of a day, and its newest answer, before what is new is added. #}
+    {% if is_incremental() %}
+    select
+        indicator_id,
+        madrid_day,
+        due_from_utc,
+        due_until_utc,
+        newest_response_id
+    from {{ this }}
+    where {{ within_days('madrid_day', days, 'date') }}
+    {% else %}
+    select
+        indicator_id,
+        madrid_day,
+        due_from_utc,
+        due_until_utc,
+        cast(null as {{ type_counter() }}) as newest_response_id
+    from due_hours
+    {% endif %}
+),
+
 {% if is_incremental() %}
 answered_days as (
     select distinct
@@ -121,7 +165,7 @@ answered_days as (
     select distinct
         judged.indicator_id,
         judged.madrid_day
-    from {{ ref('indicator_hours') }} as judged
+    from hours_near as judged
     where {{ newer_than(behind, 'judged', 'last_response_id') }}
 ),
 
@@ -146,7 +190,7 @@ touched_days as (
         due_hours.indicator_id,
         due_hours.madrid_day
     from due_hours
-    left join {{ this }} as judged
+    left join known_days as judged
         on due_hours.indicator_id = judged.indicator_id
             and due_hours.madrid_day = judged.madrid_day
     where judged.due_until_utc is null
@@ -163,30 +207,9 @@ touched_days as (
     select distinct
         indicator_id,
         madrid_day
-    from {{ ref('indicator_hours') }}
+    from hours_near
 ),
 {% endif %}
-
-known_days as (
-    {#- What is due of a day, and its newest answer, before what is new is added. #}
-    {% if is_incremental() %}
-    select
-        indicator_id,
-        madrid_day,
-        due_from_utc,
-        due_until_utc,
-        newest_response_id
-    from {{ this }}
-    {% else %}
-    select
-        indicator_id,
-        madrid_day,
-        due_from_utc,
-        due_until_utc,
-        cast(null as {{ type_counter() }}) as newest_response_id
-    from due_hours
-    {% endif %}
-),
 
 days_to_judge as (
     select
@@ -227,7 +250,7 @@ days_to_judge as (
         or known.due_until_utc is not null
         or exists (
             select 1
-            from {{ ref('indicator_hours') }} as landed
+            from hours_near as landed
             where landed.indicator_id = touched_days.indicator_id
                 and landed.madrid_day = touched_days.madrid_day
         )
@@ -259,7 +282,7 @@ hours_in_order as (
         lag(landed.value) over (partition by landed.indicator_id order by landed.period_start_utc) as row_before,
         lead(landed.period_start_utc) over (partition by landed.indicator_id order by landed.period_start_utc) as period_after_utc,
         lead(landed.value) over (partition by landed.indicator_id order by landed.period_start_utc) as row_after
-    from {{ ref('indicator_hours') }} as landed
+    from hours_near as landed
     inner join needed_days
         on landed.indicator_id = needed_days.indicator_id
             and landed.madrid_day = needed_days.madrid_day
@@ -478,7 +501,7 @@ values_of_days as (
         sum(case when flags.is_spike = 1 or (flags.is_step = 1 and flags.is_after_odd_hour = 0) then 1 else 0 end) as large_steps,
         max(flags.run_length) as longest_run
     from days_to_judge
-    inner join {{ ref('indicator_hours') }} as landed
+    inner join hours_near as landed
         on days_to_judge.indicator_id = landed.indicator_id
             and days_to_judge.madrid_day = landed.madrid_day
     inner join hours_with_flags as flags
@@ -501,6 +524,9 @@ rejected_entries as (
             and days_to_judge.madrid_day = {{ day_of(to_madrid('rejected.period_start_utc')) }}
             and days_to_judge.day_start_utc <= rejected.period_start_utc
             and days_to_judge.day_end_utc > rejected.period_start_utc
+    {% if is_incremental() %}
+    where {{ within_days('rejected.period_start_utc', days, type_instant()) }}
+    {% endif %}
 ),
 
 entries_put_aside as (
@@ -516,7 +542,7 @@ entries_put_aside as (
                 then rejected.period_start_utc
         end) as conflicting_hours
     from rejected_entries as rejected
-    left join {{ ref('indicator_hours') }} as landed
+    left join hours_near as landed
         on rejected.indicator_id = landed.indicator_id
             and rejected.period_start_utc = landed.period_start_utc
     group by rejected.indicator_id, rejected.madrid_day
@@ -558,7 +584,7 @@ withdrawals as (
     from newest_answers
     inner join {{ ref('stg_esios__indicator_responses') }} as answers
         on newest_answers.newest_response_id = answers.response_id
-    inner join {{ ref('indicator_hours') }} as landed
+    inner join hours_near as landed
         on newest_answers.indicator_id = landed.indicator_id
             and newest_answers.madrid_day = landed.madrid_day
     where landed.last_response_id < newest_answers.newest_response_id
