@@ -5,7 +5,7 @@
     on_schema_change='append_new_columns',
     indexes=clustered_on(['indicator_id', 'madrid_day'], unique=true)
     + indexed_on(['indicator_id', 'newest_response_id'])
-    + indexed_on(['checks_judged'], included=['last_checked_at_utc'])
+    + indexed_on(['checks_judged', 'last_checked_at_utc'])
 ) }}
 
 {#- Work in proportion to what is new: the days of new answers, those that they are compared with, and the days that new
