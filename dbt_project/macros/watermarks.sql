@@ -116,41 +116,50 @@
 {% endmacro %}
 
 {% macro days_near_what_is_new(behind, known_checks, margin) %}
-    {#- (first, last) day, as texts, within `margin` days of the windows of new answers and new checks; [none, none] where
-        there are none. Written into the SQL they tell a server beforehand how little of history is meant. -#}
+    {#- (indicator, first day, last day) of each indicator with new answers or new checks: the days within `margin` days of
+        their windows. Written into the SQL they tell a server beforehand how little of history is meant. -#}
     {% set query %}
         select
+            fresh.indicator_id,
             {{ literal_of_instant('min(fresh.window_start_utc)') }} as start_literal,
             {{ literal_of_instant('max(fresh.window_end_utc)') }} as end_literal
         from (
             select
+                answers.indicator_id,
                 answers.window_start_utc,
                 answers.window_end_utc
             from {{ ref('stg_esios__indicator_responses') }} as answers
             where {{ newer_than(behind, 'answers') }}
             union all
             select
+                indicator_id,
                 window_start_utc,
                 window_end_utc
             from {{ source('raw_esios', 'window_checks') }}
             where {{ 'checked_at_utc > ' ~ known_checks[0] if known_checks[0] else '1 = 1' }}
         ) as fresh
+        group by fresh.indicator_id
+        order by fresh.indicator_id
     {% endset %}
-    {%- set found = asked_now(query, [[none, none]])[0] -%}
-    {%- if not found[0] -%}
-        {{ return([none, none]) }}
-    {%- endif -%}
-    {%- set first = modules.datetime.datetime.fromisoformat(found[0].split("'")[1]) -%}
-    {%- set last = modules.datetime.datetime.fromisoformat(found[1].split("'")[1]) -%}
+    {%- set days = [] -%}
     {%- set apart = modules.datetime.timedelta(days=margin) -%}
-    {{ return([(first - apart).date().isoformat(), (last + apart).date().isoformat()]) }}
+    {%- for indicator, start, end in asked_now(query, [[460, "'2018-01-01'", "'2018-02-01'"]]) -%}
+        {%- set first = modules.datetime.datetime.fromisoformat(start.split("'")[1]) - apart -%}
+        {%- set last = modules.datetime.datetime.fromisoformat(end.split("'")[1]) + apart -%}
+        {%- do days.append([indicator, first.date().isoformat(), last.date().isoformat()]) -%}
+    {%- endfor -%}
+    {{ return(days) }}
 {% endmacro %}
 
-{% macro within_days(value, days, type) %}
-    {#- The condition that a day or an instant lies within `days`; nothing does where there are none. -#}
-    {%- if days[0] -%}
-        {{ value }} between cast('{{ days[0] }}' as {{ type }}) and cast('{{ days[1] }}' as {{ type }})
-    {%- else -%}
+{% macro within_days(rows, column, days, type) %}
+    {#- The condition that a day or an instant lies within the `days` of its indicator; nothing does where there are none. -#}
+    {%- if not days -%}
         1 = 0
     {%- endif -%}
+    {%- for indicator, first, last in days %}
+        (
+            {{ rows }}.indicator_id = {{ indicator | int }}
+            and {{ rows }}.{{ column }} between cast('{{ first }}' as {{ type }}) and cast('{{ last }}' as {{ type }})
+        ){{ ' or' if not loop.last }}
+    {%- endfor -%}
 {% endmacro %}

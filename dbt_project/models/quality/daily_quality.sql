@@ -48,21 +48,21 @@ new_checks as (
 
 hours_near as (
     select
-        indicator_id,
-        period_start_utc,
-        datetime_local,
-        madrid_day,
-        value,
-        answers,
-        revisions,
-        largest_revision,
-        last_revised_at_utc,
-        first_landed_at_utc,
-        first_published_at_utc,
-        last_response_id
-    from {{ ref('indicator_hours') }}
+        landed.indicator_id,
+        landed.period_start_utc,
+        landed.datetime_local,
+        landed.madrid_day,
+        landed.value,
+        landed.answers,
+        landed.revisions,
+        landed.largest_revision,
+        landed.last_revised_at_utc,
+        landed.first_landed_at_utc,
+        landed.first_published_at_utc,
+        landed.last_response_id
+    from {{ ref('indicator_hours') }} as landed
     {% if is_incremental() %}
-    where {{ within_days('madrid_day', days, 'date') }}
+    where {{ within_days('landed', 'madrid_day', days, 'date') }}
     {% endif %}
 ),
 
@@ -137,13 +137,13 @@ known_days as (
     {#- What is due of a day, and its newest answer, before what is new is added. #}
     {% if is_incremental() %}
     select
-        indicator_id,
-        madrid_day,
-        due_from_utc,
-        due_until_utc,
-        newest_response_id
-    from {{ this }}
-    where {{ within_days('madrid_day', days, 'date') }}
+        before.indicator_id,
+        before.madrid_day,
+        before.due_from_utc,
+        before.due_until_utc,
+        before.newest_response_id
+    from {{ this }} as before
+    where {{ within_days('before', 'madrid_day', days, 'date') }}
     {% else %}
     select
         indicator_id,
@@ -525,7 +525,7 @@ rejected_entries as (
             and days_to_judge.day_start_utc <= rejected.period_start_utc
             and days_to_judge.day_end_utc > rejected.period_start_utc
     {% if is_incremental() %}
-    where {{ within_days('rejected.period_start_utc', days, type_instant()) }}
+    where {{ within_days('rejected', 'period_start_utc', days, type_instant()) }}
     {% endif %}
 ),
 
