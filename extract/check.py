@@ -10,11 +10,13 @@ from typing import Any
 from extract import landing
 from extract.errors import EXIT_DATA_INCOMPLETE, EsiosError
 from extract.findings import Check, Problem, Report
+from extract.in_a_row import Row, in_a_row
 from extract.indicators import entries, registry
 from extract.run import utc_now
 from extract.settings import Settings
 from extract.status import GAPS, REJECTED, gap_text
 from extract.warehouse import Warehouse, connect
+from extract.windows import DAY
 
 DAILY = "quality_esios.daily_quality"
 PERIODS = "quality_esios.indicator_hours"
@@ -280,21 +282,14 @@ def _check_completeness(warehouse: Warehouse, since: dict[int, date]) -> Check:
     return Check("completeness", told, tuple(problems))
 
 
-def _spans_of_nothing(days: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+def _spans_of_nothing(days: list[dict[str, Any]]) -> list[list[Row]]:
     """The days in order, those in a row of which nothing is there together: an indicator may begin years later."""
-    spans: list[list[dict[str, Any]]] = []
-    for row in days:
-        before = spans[-1][-1] if spans else None
-        if (
-            before is not None
-            and before["indicator_id"] == row["indicator_id"]
-            and before["madrid_day"] + timedelta(days=1) == row["madrid_day"]
-            and all(one["missing_hours"] == one["hours_due"] for one in (before, row))
-        ):
-            spans[-1].append(row)
-        else:
-            spans.append([row])
-    return spans
+
+    def same(row: Row) -> tuple[Any, Any]:
+        nothing_there = row["missing_hours"] == row["hours_due"]
+        return row["indicator_id"], nothing_there or row["madrid_day"]
+
+    return in_a_row(days, "madrid_day", same, DAY)
 
 
 def _check_quality(warehouse: Warehouse, since: dict[int, date]) -> Check:
