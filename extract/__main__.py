@@ -112,7 +112,7 @@ def _with_span(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _request(indicators: tuple[str, ...], start: date | None, end: date | None, refresh: bool) -> Any:
-    from extract.indicators import default_indicators, find_indicators
+    from extract.registry import default_indicators, find_indicators
     from extract.run import Request
 
     return Request(find_indicators(indicators) if indicators else default_indicators(), start, end, refresh)

@@ -11,7 +11,7 @@ from extract import landing
 from extract.errors import EXIT_DATA_INCOMPLETE, EsiosError
 from extract.findings import Check, Problem, Report
 from extract.in_a_row import Row, in_a_row
-from extract.indicators import entries, registry
+from extract.registry import entries, registry
 from extract.run import utc_now
 from extract.settings import Settings
 from extract.status import GAPS, REJECTED, gap_text

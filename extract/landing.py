@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from extract.api import SIMULATED, Answer, source_of
 from extract.errors import UsageError
-from extract.indicators import Indicator
+from extract.registry import Indicator
 from extract.settings import is_loopback
 from extract.warehouse import Warehouse
 from extract.windows import Window, cut, is_covered, madrid_day

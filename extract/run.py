@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 from extract import landing
 from extract.api import Answer, EsiosClient, Interrupted
 from extract.errors import ApiClosed, ApiUnavailable, EsiosError, KeyRefused, UsageError, WarehouseError
-from extract.indicators import Indicator
 from extract.landing import Run
 from extract.progress import Progress
+from extract.registry import Indicator
 from extract.settings import Settings, require_api_key
 from extract.warehouse import Warehouse, connect
 from extract.windows import Window, api_parameters, madrid_day, window_size
@@ -147,7 +147,7 @@ def _plan(
         # From where any run began, so that the holes of a killed one are filled as well.
         first = landing.first_requested_day(warehouse, indicator.id) or indicator.first_day
     checked = landing.checked_windows(warehouse, indicator.id)
-    size = window_size(indicator.cadence, settings.api.window)
+    size = window_size(indicator.cadences[0].cadence, settings.api.window)
     windows = landing.windows_to_ask(indicator, first, last, size, checked, request.refresh)
     run = Run(str(uuid.uuid4()), indicator.id, now_utc, first, request.end, windows=len(windows))
     landing.begin_run(warehouse, run)
@@ -256,7 +256,7 @@ def _answers(
 def _ask(client: EsiosClient, job: _Job) -> Answer | _Failure:
     began = time.monotonic()
     indicator = job.indicator
-    parameters = api_parameters(job.window, indicator.cadence, indicator.time_agg, indicator.geo_id)
+    parameters = api_parameters(job.window, indicator.cadences[0].cadence, indicator.time_agg, indicator.areas)
     try:
         return client.indicator(indicator.id, parameters)
     except EsiosError as error:

@@ -10,7 +10,7 @@ from typing import Any
 
 from extract import landing
 from extract.in_a_row import in_a_row
-from extract.indicators import registry
+from extract.registry import registry
 from extract.warehouse import Warehouse
 
 GAPS = "quality_esios.demand_forecast_gaps"

@@ -6,7 +6,7 @@ sent lies one second before the window's (esios-api.md: adjoining windows would 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -93,8 +93,13 @@ def is_covered(window: Window, landed: Iterable[Window]) -> bool:
     return reached >= window.end_day
 
 
-def api_parameters(window: Window, cadence: str, time_agg: str, geo_id: int) -> dict[str, str]:
-    """The query for exactly this window: explicit offsets, aggregation never left to the API's default (sum)."""
+def api_parameters(
+    window: Window, cadence: str, time_agg: str, areas: Sequence[int] | None
+) -> dict[str, str | list[str]]:
+    """The query for exactly this window: explicit offsets, aggregation never left to the API's default (sum).
+
+    `areas` None asks for every area, which the API does where none is named.
+    """
     start = datetime.combine(window.first_day, time(), MADRID)
     last_second = datetime.combine(window.end_day, time(), MADRID) - timedelta(seconds=1)
     return {
@@ -102,5 +107,5 @@ def api_parameters(window: Window, cadence: str, time_agg: str, geo_id: int) -> 
         "end_date": last_second.isoformat(),
         "time_trunc": cadence,
         "time_agg": time_agg,
-        "geo_ids[]": str(geo_id),
+        "geo_ids[]": [str(area) for area in areas or ()],
     }

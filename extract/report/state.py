@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from extract import landing
-from extract.indicators import entries
+from extract.registry import entries
 from extract.report.clock import instant_text
 from extract.report.quality import Judgement
 from extract.status import GAPS, REJECTED, SUSPECT, WITHDRAWN, Status

@@ -49,7 +49,7 @@ def test_find_gives_the_exact_name_first(shell: Shell, api: Api) -> None:
     ("arguments", "variables", "code", "words"),
     [
         (("extract",), {}, 2, "ESIOS_API_KEY is not set"),
-        (("extract", "--indicator", "461"), {"ESIOS_API_KEY": "k"}, 2, "esios_indicators.yml"),
+        (("extract", "--indicator", "461"), {"ESIOS_API_KEY": "k"}, 2, "esios add 461"),
         (("extract", "--start", "2017-02-30"), {}, 2, "yyyy-mm-dd"),
         (("extract", "--start", "2018-01-02", "--end", "2018-01-01"), {"ESIOS_API_KEY": "k"}, 2, "lies after"),
         (("extract", "--start", "2999-01-01"), {"ESIOS_API_KEY": "k"}, 2, "in the future"),

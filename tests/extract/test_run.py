@@ -12,7 +12,7 @@ import pytest
 
 import simulator
 from extract.errors import ApiUnavailable, KeyRefused, UsageError
-from extract.indicators import find_indicators
+from extract.registry import find_indicators
 from extract.run import Request, Summary, extract
 from extract.settings import Settings
 from extract.warehouse import connect

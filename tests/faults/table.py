@@ -300,9 +300,9 @@ INPUT = {
     "target": Fault(
         "An unknown target", 2, ("ESIOS_TARGET is 'oracle'", "set it to one of duckdb, sqlserver"), UNTOUCHED
     ),
-    "indicator": Fault("An unknown indicator", 2, ("99999999", "esios_indicators.yml"), UNTOUCHED),
+    "indicator": Fault("An unknown indicator", 2, ("99999999", "esios add 99999999"), UNTOUCHED),
     "indicator with quotes": Fault(
-        "An indicator with quotes and `;--`", 2, ("drop table x;--", "esios_indicators.yml"), UNTOUCHED
+        "An indicator with quotes and `;--`", 2, ("drop table x;--", "esios add"), UNTOUCHED
     ),
     "table": Fault("An unknown table", 2, ("no_such_table",), UNTOUCHED),
     "table with quotes": Fault("A table with quotes and `;--`", 2, ("drop table",), UNTOUCHED),

@@ -226,7 +226,7 @@ days_to_judge as (
             else coalesce(due_hours.due_until_utc, known.due_until_utc)
         end as due_until_utc,
         known.newest_response_id as known_response_id,
-        registered.cadence_seconds,
+        cadences.cadence_seconds,
         registered.revision_horizon_days,
         registered.plausible_min,
         registered.plausible_max,
@@ -240,6 +240,10 @@ days_to_judge as (
     from touched_days
     inner join {{ ref('esios_indicators') }} as registered
         on touched_days.indicator_id = registered.id
+    inner join {{ ref('esios_indicator_cadences') }} as cadences
+        on touched_days.indicator_id = cadences.indicator_id
+            and {{ day_start_utc('touched_days.madrid_day') }} >= cadences.valid_from_utc
+            and {{ day_start_utc('touched_days.madrid_day') }} < cadences.valid_until_utc
     left join due_hours
         on touched_days.indicator_id = due_hours.indicator_id
             and touched_days.madrid_day = due_hours.madrid_day
@@ -274,7 +278,7 @@ hours_in_order as (
         landed.datetime_local,
         landed.madrid_day,
         landed.value,
-        registered.cadence_seconds,
+        cadences.cadence_seconds,
         registered.plausible_min,
         registered.plausible_max,
         registered.plausible_step,
@@ -288,6 +292,10 @@ hours_in_order as (
             and landed.madrid_day = needed_days.madrid_day
     inner join {{ ref('esios_indicators') }} as registered
         on landed.indicator_id = registered.id
+    inner join {{ ref('esios_indicator_cadences') }} as cadences
+        on landed.indicator_id = cadences.indicator_id
+            and landed.period_start_utc >= cadences.valid_from_utc
+            and landed.period_start_utc < cadences.valid_until_utc
 ),
 
 neighbouring_hours as (
