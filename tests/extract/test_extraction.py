@@ -12,8 +12,8 @@ import pytest
 
 import simulator
 from extract.errors import ApiUnavailable, KeyRefused, UsageError
+from extract.extraction import Request, Summary, extract
 from extract.registry import find_indicators
-from extract.run import Request, Summary, extract
 from extract.settings import Settings
 from extract.warehouse import connect
 from simulator import faults
