@@ -116,7 +116,7 @@ _span_options = (
         metavar="ID_OR_NAME",
         help="Repeat for several [default: 460].",
     ),
-    click.option("--all", "every", is_flag=True, help="Every registered indicator."),
+    click.option("--all", "every", is_flag=True, help="Every registered indicator, for the days that it has."),
     click.option("--start", type=DAY, help="First Madrid day, yyyy-mm-dd."),
     click.option("--end", type=DAY, help="Last Madrid day, included."),
     click.option("--refresh", is_flag=True, help="Ask again for windows that are closed."),
@@ -136,7 +136,7 @@ def _request(indicators: tuple[str, ...], every: bool, start: date | None, end: 
     if indicators and every:
         raise UsageError("--all and --indicator contradict each other", "leave one of them out")
     wanted = registry() if every else find_indicators(indicators) if indicators else default_indicators()
-    return Request(wanted, start, end, refresh)
+    return Request(wanted, start, end, refresh, clip=every)
 
 
 @cli.command()

@@ -27,12 +27,16 @@ API_IS_DOWN_AFTER = 4
 
 @dataclass(frozen=True)
 class Request:
-    """What to extract. Days are Madrid days, both included; without either: keep up to date."""
+    """What to extract. Days are Madrid days, both included; without either: keep up to date.
+
+    `clip`: of each indicator only the days that it is published for, where a day beyond them is refused otherwise.
+    """
 
     indicators: Sequence[Indicator]
     start: date | None = None
     end: date | None = None
     refresh: bool = False
+    clip: bool = False
 
 
 @dataclass
@@ -118,13 +122,17 @@ def extract(
     """
     require_api_key(settings)
     today = madrid_day(now())
-    spans = [_span(indicator, request, today) for indicator in request.indicators]
+    spans = [(indicator, span) for indicator in request.indicators if (span := _span(indicator, request, today))]
+    if not spans:
+        raise UsageError(
+            f"no indicator is published from {request.start} to {request.end or 'today'}", "check --start and --end"
+        )
     summary = Summary()
     with _Session(settings) as session:
         session.warehouse.ensure_schema()
         landing.refuse_other_source(landing.recorded_source(session.warehouse), settings.api.base_url)
         plans = []
-        for indicator, span in zip(request.indicators, spans, strict=True):
+        for indicator, span in spans:
             plans.append(_plan(session.warehouse, settings, indicator, span, request, now()))
             summary.runs.append(plans[-1].run)
         session.release()
@@ -138,12 +146,17 @@ def extract(
     return summary
 
 
-def _span(indicator: Indicator, request: Request, today: date) -> tuple[date | None, date]:
-    """First and last day to ask for; the first is None where the run log decides (no dates given)."""
+def _span(indicator: Indicator, request: Request, today: date) -> tuple[date | None, date] | None:
+    """First and last day to ask for; the first is None where the run log decides (no dates given). None: no day."""
+    start, end = request.start, request.end
     last_published = today + timedelta(days=indicator.published_ahead_days)
-    if request.start and request.end and request.start > request.end:
-        raise UsageError(f"--start {request.start} lies after --end {request.end}", "swap them")
-    for option, day in (("--start", request.start), ("--end", request.end)):
+    if start and end and start > end:
+        raise UsageError(f"--start {start} lies after --end {end}", "swap them")
+    if request.clip:
+        start, end = start and max(start, indicator.first_day), end and min(end, last_published)
+        if (start or indicator.first_day) > (end or last_published):
+            return None
+    for option, day in (("--start", start), ("--end", end)):
         if day and day > last_published:
             raise UsageError(
                 f"{option} {day} lies in the future",
@@ -154,8 +167,8 @@ def _span(indicator: Indicator, request: Request, today: date) -> tuple[date | N
                 f"{option} {day} lies before the first day of indicator {indicator.id}, {indicator.first_day}",
                 "check the year, or change first_day in dbt_project/models/registry/esios_indicators.yml",
             )
-    first = indicator.first_day if request.start is None and request.end is not None else request.start
-    return first, request.end or last_published
+    first = indicator.first_day if start is None and end is not None else start
+    return first, end or last_published
 
 
 def _plan(
@@ -176,7 +189,7 @@ def _plan(
         requested = landing.first_requested_day(warehouse, indicator.id) or indicator.first_day
         first = max(requested, indicator.first_day)
         forgotten = landing.forgotten_spans(events)
-    run = Run(str(uuid.uuid4()), indicator.id, now_utc, first, request.end)
+    run = Run(str(uuid.uuid4()), indicator.id, now_utc, first, request.end and last)
     spans = without(Window(first, last + DAY), forgotten)
     plan = _Plan(indicator, run, spans, closed, settings.api.window, request.refresh)
     run.windows = sum(1 for _ in plan.jobs())
