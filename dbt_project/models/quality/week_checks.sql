@@ -15,9 +15,7 @@
     before is itself compared with the one before that. A day bears on the next two weeks. -#}
 {%- set judged = highest(this, 'judgement') if is_incremental() else 0 -%}
 {%- set weeks = '(0), (7), (14)' if is_incremental() else '(0)' -%}
-{%- if is_incremental() -%}
-    {%- set days = days_near(judged_days(judged), 16) -%}
-{%- endif -%}
+{%- set days = days_near(judged_days(judged), 16) if is_incremental() else [] -%}
 {%- set of_day = 'partition by indicator_id, geo_id, madrid_day' -%}
 with periods_near as (
     select
