@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from extract import landing
+from extract.areas import REJECTED
 from extract.indicators import entries
 from extract.report.clock import instant_text
 from extract.report.quality import Judgement
-from extract.status import GAPS, REJECTED, SUSPECT, WITHDRAWN, Status
+from extract.status import GAPS, SUSPECT, WITHDRAWN, Status
 from extract.warehouse import Warehouse
 
 # As in `dbt source freshness` (dbt_project/models/staging/esios/_esios__sources.yml): three missed days are no hiccup.
