@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from extract.errors import UsageError
+from extract.health.wording import FINDINGS, LANGUAGES, QUARANTINED, meaning, template
+from extract.files import written
 
 _SLOT = re.compile(r"<!--(\w+)-->")
 
@@ -20,7 +21,7 @@ def render(facts: dict[str, Any]) -> str:
     slots = {
         "style": _resource("page.css"),
         "plotly": _resource("vendor/plotly-cartesian.min.js"),
-        "texts": _json(json.loads(_resource("texts.json"))),
+        "texts": _json(_texts()),
         "facts": _json(facts),
         "script": _resource("series.js") + _resource("charts.js") + _resource("page.js"),
     }
@@ -29,21 +30,25 @@ def render(facts: dict[str, Any]) -> str:
 
 
 def write(path: Path, text: str) -> int:
-    """Write the page aside, then rename it: a browser never sees half of one. Gives the size in bytes."""
+    """Write the page; gives its size in bytes."""
     content = text.encode("utf-8")
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            aside.write_bytes(content)
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
+        with written(path) as file:
+            file.write(content)
     except OSError as error:
         raise UsageError(
             f"cannot write {path} ({error.strerror or error})", "make room, or choose another place with --out"
         ) from None
     return len(content)
+
+
+def _texts() -> dict[str, dict[str, str]]:
+    """The page's own words and, under `finding.` and `entry.`, those of each code."""
+    texts: dict[str, dict[str, str]] = json.loads(_resource("texts.json"))
+    for language in LANGUAGES:
+        texts[language] |= {f"finding.{code}": template(code, language) for code in (*FINDINGS, *QUARANTINED)}
+        texts[language] |= {f"entry.{code}": meaning(code, language) for code in QUARANTINED}
+    return texts
 
 
 def _json(document: Any) -> str:

@@ -258,7 +258,7 @@ VALUES = {
     ),
     "no offset": Fault("A time without offset", 1, ("quarantined: 460", "the time cannot be read"), QUARANTINED),
     "vanished": Fault(
-        "An hour that vanishes in a later answer", 1, ("withdrawn: 460", "left out of the newest answer"),
+        "An hour that vanishes in a later answer", 1, ("withdrawn: 460", "left out of the newest response"),
         "The last good value; it is named until an answer has the hour again",
     ),
     "beyond its window": Fault(
@@ -348,6 +348,35 @@ INPUT = {
     "path": Fault(
         "A DuckDB path with `;`, `?`, `#`, or quotes in the file's name", 2,
         ("dbt cannot build there", "choose a path without ; ? #"), UNTOUCHED,
+    ),
+    "escaped quote": Fault(
+        "A CSV file with `\\\"` in a quoted cell (Spark, MySQL)", 2,
+        ("line 2: \\\" in a quoted cell may mean a quote or the end of the cell", 'write a quote as ""'), UNTOUCHED,
+    ),
+    "text after a quote": Fault(
+        "A CSV file with a cell that goes on after its closing quote", 2,
+        ("line 2: ',' expected after '\"'", "fix the line; nothing was written"), UNTOUCHED,
+    ),
+    "workbook": Fault(
+        "A workbook, an archive, a database or a web page named .csv", 2,
+        ("is a workbook (xlsx, ods)", "save it as CSV (UTF-8); nothing was written"), UNTOUCHED,
+    ),
+    "output folder": Fault(
+        "An output that is a folder", 2, ("is a folder", "name a file with --out"), UNTOUCHED,
+    ),
+    "dbt variables": Fault(
+        "`DBT_*` variables of another project (`DBT_EMPTY`, `DBT_TARGET`, `DBT_PROJECT_DIR`, …)", 0,
+        ("Note: ", "DBT_EMPTY", "ignored: give dbt its options on the command line"),
+        "The same table as without them: only where dbt writes (`DBT_TARGET_PATH`, `DBT_LOG_PATH`) may be set",
+    ),
+    "database name": Fault(
+        "A DuckDB file with the name of a schema or of DuckDB's own (`main`, `temp`, `system`, `quality_esios`, …)", 2,
+        ("has the name 'quality_esios'", "choose another file name"), UNTOUCHED,
+    ),
+    "env line": Fault(
+        "A line of `.env` that is no `NAME=value`, or whose quotes can be read in two ways", 2,
+        ("line 3: the quote that MSSQL_PASSWORD opens is not closed", "between two single quotes"),
+        UNTOUCHED,
     ),
     "find": Fault(
         "A text to find with quotes and `;--`", 1, ("no indicator of the catalogue has", "try a shorter part"),
@@ -449,11 +478,12 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("the disk is full during an export", "2: make room, or another place", "the old file, whole", "full in export"),
     ("variables missing or wrong, dates out of order or in the future, unknown targets, indicators, tables, names with"
      " quotes and `;--`", "2, which, where, and how to mend it", "everything; nothing was asked", ", ".join(
-         key for key in INPUT if key != "find")),
+         key for key in INPUT if key not in ("find", "dbt variables"))),
     ("streams that are closed, without a reader, or in an encoding that lacks characters; cron's environment",
      "nothing", "the work, done to its end", "closed, reader gone, locale, cron"),
     ("what is said goes to a full disk", "2: make room, or send it elsewhere", "the work, done to its end",
      "output full"),
+    ("`DBT_*` variables of another project", "a note", "the same table as without them", "dbt variables"),
     ("a name to find that nothing has", "1", "everything", "find"),
 )  # fmt: skip
 README = PAGE.parents[1] / "README.md"

@@ -201,7 +201,10 @@ def test_an_incremental_run_judges_what_is_new_and_as_a_full_one_would(tmp_path:
 
 def assert_as_rebuilt(warehouse: Warehouse) -> None:
     """What the increments made is what a full build makes, row by row."""
-    queries = {name: f"select {columns} from quality_esios.{name} order by 1, 2, 3, 4, 5, 6" for name, columns in TABLES.items()}
+    queries = {
+        name: f"select {columns} from quality_esios.{name} order by 1, 2, 3, 4, 5, 6"
+        for name, columns in TABLES.items()
+    }
     before = {name: warehouse.rows(query) for name, query in queries.items()}
     warehouse.run("--select", "due_days", "period_checks", "week_checks", "daily_measures", "--full-refresh")
     for name, query in queries.items():
@@ -212,6 +215,7 @@ def test_no_check_is_read_twice_and_none_that_was_committed_late_is_missed(tmp_p
     warehouse = made.judged(tmp_path)
     rolling = made.days("2021-06-05", "2021-06-12")
     made.land(warehouse, 460, "2021-06-05", "2021-06-12", rolling, extracted="2021-06-05 05:00")
+
     def run() -> str:
         warehouse.run(*MODELS)
         [file] = (warehouse.folder / "target" / "compiled").rglob("due_days.sql")
