@@ -73,7 +73,7 @@ VERSION_TESTS = (
 )
 FIFTH = "period_start_utc = '2018-02-01 03:00'"
 BAD_VERSIONS = {
-    "one twice": (f"insert into esios_value_versions from esios_value_versions where {FIFTH} and version = 1", 0, 2, 4),
+    "one twice": (f"insert into esios_value_versions from esios_value_versions where {FIFTH} and version = 1", 0, 4),
     "no value": (f"update esios_value_versions set value = null where {FIFTH} and version = 1", 1),
     "no area": (f"update esios_value_versions set geo_id = null where {FIFTH}", 1, 2),
     "ends late": (

@@ -161,8 +161,8 @@ def test_drift_is_the_stability_index_over_the_reference_deciles(warehouse: Ware
                 [
                     value
                     for (value,) in warehouse.rows(
-                        """select value from esios_values where indicator_id = ?
-                        and ((period_start_utc at time zone 'UTC') at time zone 'Europe/Madrid')::date between ? and ?""",
+                        """select value from esios_values where indicator_id = ? and
+                        ((period_start_utc at time zone 'UTC') at time zone 'Europe/Madrid')::date between ? and ?""",
                         indicator,
                         *span,
                     )
