@@ -156,7 +156,7 @@ def test_faults_are_named_with_their_hours_in_utc_and_madrid(
         (row["kind"], row["first_utc"], row["last_utc"], row["periods"], row["lowest"], row["highest"])
         for row in faults["rows"]
     ] == [
-        ("day", "2018-01-04T23:00:00Z", "2018-01-05T23:00:00Z", 1, None, None),
+        ("day", "2018-01-04T23:00:00Z", "2018-01-05T22:00:00Z", 1, None, None),
         ("missing", "2018-01-03T22:00:00Z", "2018-01-04T00:00:00Z", 3, None, None),
         ("suspect", "2018-01-02T12:00:00Z", "2018-01-02T12:00:00Z", 1, 43000.0, 43000.0),
         ("suspect", "2018-01-02T10:00:00Z", "2018-01-02T11:00:00Z", 2, 9000.0, 9500.5),
