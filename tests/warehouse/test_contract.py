@@ -306,7 +306,7 @@ def five(**changes: Any) -> pd.DataFrame:
         (five(id=[460, np.nan, 460]), ["row 2, column 'id'", "is missing, and the column is NOT NULL"]),
         (five(name=["a", "b", None]), ["row 3, column 'name'", "is missing, and the column is NOT NULL"]),
         (five(demand_forecast=["1", "2", "n/a"]), ["row 1, column 'demand_forecast'", "is text, not a number"]),
-        (five(demand_forecast=[1.0, np.inf, 1.0]), ["row 2, column 'demand_forecast'", "inf is no finite number"]),
+        (five(demand_forecast=[1.0, np.inf, 1.0]), ["row 2, column 'demand_forecast'", "inf is not a finite number"]),
         (five(datetime=["2017-01-01", "", "x"]), ["row 1, column 'datetime'", "is text, not a date and time"]),
         (five(name=[1, 2, 3]), ["row 1, column 'name'", "not text"]),
         (five(name=pd.Series(["a", "\ud800", "c"], dtype="object")), ["row 2, column 'name'", "half a surrogate pair"]),

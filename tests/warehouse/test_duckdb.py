@@ -343,7 +343,11 @@ OWN_TYPES = {
     "hugeint": (10**38 - 1, 10**38, "out of range"),
     "real": (0.5, 1e39, "out of range"),
     "timestamp_ms": (pd.Timestamp("2017-01-01 00:00:00.001"), pd.Timestamp("2017-01-01 00:00:00.0001"), "finer than"),
-    "timestamp_ns": (pd.Timestamp("2017-01-01"), pd.Timestamp("1500-01-01"), "out of range (years 1678 to 2261)"),
+    "timestamp_ns": (
+        pd.Timestamp("2017-01-01"),
+        pd.Timestamp("1500-01-01"),
+        "out of range (1677-09-21 00:12:43.1452",
+    ),
 }
 
 

@@ -21,9 +21,9 @@ from extract.errors import EsiosError, UsageError, WarehouseError
 from extract.settings import Settings
 from extract.warehouse import Kind, connect
 from extract.warehouse.sqlserver import SqlServer
-from extract.warehouse.sqlserver_backend import ConnectionLost, Deadlock
 from extract.warehouse.sqlserver_bulk import FEW_ROWS
-from extract.warehouse.tables import Column
+from extract.warehouse.sqlserver_faults import ConnectionLost, Deadlock
+from extract.warehouse.tables import Column, Grid
 
 from .conftest import NO_SERVER, Place
 
@@ -278,12 +278,15 @@ def test_types_are_told_with_their_bounds(place: Place) -> None:
     assert (columns["b"].type, columns["b"].length, columns["b"].encoding) == ("varchar(20)", 20, "cp1252")
     assert (columns["c"].length, columns["c"].encoding) == (5, "utf-16-le")
     assert (columns["d"].kind, columns["d"].precision, columns["d"].scale) == (Kind.DECIMAL, 19, 4)
+    assert columns["d"].maximum == Decimal("922337203685477.5807")
     assert columns["e"].maximum == pytest.approx(3.4028235e38)
-    assert (columns["f"].minimum, columns["f"].scale) == (1753, 2)
+    assert (columns["f"].earliest, columns["f"].latest.year) == (dt.datetime(1753, 1, 1), 9999)
     assert (columns["g"].kind, columns["g"].length) == (Kind.BINARY, None)
     assert columns["h"].generated
     assert columns["i"].generated
-    assert columns["j"] == Column("j", "datetime2(3)", Kind.TIMESTAMP, nullable=False, has_default=True, scale=3)
+    assert columns["j"] == Column(
+        "j", "datetime2(3)", Kind.TIMESTAMP, nullable=False, has_default=True, grid=Grid.of_decimals(3)
+    )
 
 
 # The far ends of each type, and what drivers like to alter on the way.
