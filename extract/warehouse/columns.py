@@ -221,11 +221,12 @@ def _frame_chunks(frame: pd.DataFrame) -> Iterator[list[Cells]]:
 
 def _told_apart(inferred: pa.DataType) -> bool:
     """Whether Arrow's guess for a column of Python objects is sure to bend no value: a guessed date or time may cut
-    (datetimes among dates, nanoseconds), a guessed float may round (large integers among floats).
+    (datetimes among dates, nanoseconds), a guessed float may round (large integers among floats), a guessed binary may
+    hold texts.
     """
     import pyarrow.types as pt
 
-    sure = (pt.is_string, pt.is_large_string, pt.is_binary, pt.is_boolean, pt.is_integer, pt.is_decimal, pt.is_null)
+    sure = (pt.is_string, pt.is_large_string, pt.is_boolean, pt.is_integer, pt.is_decimal, pt.is_null)
     return any(is_sure(inferred) for is_sure in sure)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import os
 import subprocess
 import sys
@@ -20,8 +21,10 @@ from hypothesis import strategies as st
 
 from extract.errors import UsageError
 from extract.warehouse import Key, Kind, TableName, connect
+from extract.warehouse.sqlserver_bulk import FEW_ROWS
 
-from .conftest import Place
+from .conftest import Place, needs_server
+from .type_bounds import BOUNDS
 
 HOSTILE = [
     "plain",
@@ -171,6 +174,61 @@ def test_values_of_every_type_come_back_equal(place: Place, word: str, way: str)
     back = [v for _, v in place.content(table)]
     assert back == values
     assert [type(v) for v in back] == [type(v) for v in values]
+
+
+def at_the_bounds(what: str) -> list[Any]:
+    """Each type with its texts and values (`fits`), or each text, value and reason that one `breaks`."""
+    cases = []
+    for (engine, spelled), bounds in BOUNDS.items():
+        marks = [needs_server] if engine == "sqlserver" else []
+        for row in [bounds.fits] if what == "fits" else bounds.breaks:
+            label = f"{engine}-{spelled}" + ("" if what == "fits" else f"-{row[0][:30]}")
+            cases.append(pytest.param(engine, spelled, row, id=label, marks=marks))
+    return cases
+
+
+# SQL Server takes a few rows as parameters, many as JSON or by a bulk copy.
+@pytest.mark.parametrize(("way", "size"), [("text", 1), ("frame", 1), ("rows", 1), ("frame", FEW_ROWS + 5)])
+@pytest.mark.parametrize(("environment", "spelled", "fits"), at_the_bounds("fits"), indirect=["environment"])
+def test_a_value_at_the_bounds_of_its_type_comes_back_equal(
+    place: Place, spelled: str, fits: tuple[tuple[str, Any], ...], way: str, size: int
+) -> None:
+    table = place.table(columns={"n": "integer not null", "v": spelled})
+    rows = list(itertools.islice(itertools.cycle([*fits, ("", None)]), max(size, len(fits) + 1)))
+    values = [value for _, value in rows]
+    numbers = range(len(rows))
+    if way == "text":
+        cells = [None if value is None else text for text, value in rows]
+        data = pa.table({"n": [str(n) for n in numbers], "v": pa.array(cells, pa.string())})
+        place.warehouse.bulk_load(data, table, as_text=True)
+    elif way == "frame":
+        place.warehouse.bulk_load(pd.DataFrame({"n": numbers, "v": pd.Series(values, dtype="object")}), table)
+    else:
+        place.warehouse.append(table, [{"n": n, "v": value} for n, value in enumerate(values)])
+    assert [value for _, value in place.content(table)] == values
+
+
+@pytest.mark.parametrize(("environment", "spelled", "broken"), at_the_bounds("breaks"), indirect=["environment"])
+def test_a_value_beyond_the_bounds_of_its_type_is_named_and_nothing_is_written(
+    place: Place, spelled: str, broken: tuple[str, Any, str]
+) -> None:
+    text, value, reason = broken
+    table = place.table(columns={"n": "integer not null", "v": spelled})
+    first = BOUNDS[place.engine, spelled].fits[0]
+    data = pa.table({"n": ["1", "2"], "v": [first[0], text]})
+    # A number with more digits than a float keeps is read as any reader of decimals reads it: the nearest float.
+    if reason != "would lose digits":
+        told = refused(lambda: place.warehouse.bulk_load(data, table, as_text=True))
+        assert f"row 2, column 'v' of {table} ({place.warehouse.columns(table)[1].type}): {text[:40]!r}"[:-1] in told
+        assert reason in told
+    if value is not None:
+        rows = [{"n": 1, "v": first[1]}, {"n": 2, "v": value}]
+        frame = pd.DataFrame({"n": [1, 2], "v": pd.Series([first[1], value], dtype="object")})
+        for load in (lambda: place.warehouse.append(table, rows), lambda: place.warehouse.bulk_load(frame, table)):
+            told = refused(load)
+            assert "row 2, column 'v'" in told
+            assert reason in told
+    assert place.content(table) == []
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NaT, pd.NA])
