@@ -21,10 +21,12 @@ from hypothesis import strategies as st
 
 from extract.errors import UsageError
 from extract.warehouse import Key, Kind, TableName, connect
+from extract.warehouse.columns import Source, checked_rows, match
 from extract.warehouse.sqlserver_bulk import FEW_ROWS
+from extract.warehouse.tables import row_number_name
 
 from .conftest import Place, needs_server
-from .type_bounds import BOUNDS
+from .type_bounds import TYPE_BOUNDS, Bounds, grouped
 
 HOSTILE = [
     "plain",
@@ -176,58 +178,78 @@ def test_values_of_every_type_come_back_equal(place: Place, word: str, way: str)
     assert [type(v) for v in back] == [type(v) for v in values]
 
 
-def at_the_bounds(what: str) -> list[Any]:
-    """Each type with its texts and values (`fits`), or each text, value and reason that one `breaks`."""
+def groups() -> list[Any]:
+    """(engine, some of its types): one table a group, because a server's catalogue costs more than the rows."""
     cases = []
-    for (engine, spelled), bounds in BOUNDS.items():
+    for engine, types in TYPE_BOUNDS.items():
         marks = [needs_server] if engine == "sqlserver" else []
-        for row in [bounds.fits] if what == "fits" else bounds.breaks:
-            label = f"{engine}-{spelled}" + ("" if what == "fits" else f"-{row[0][:30]}")
-            cases.append(pytest.param(engine, spelled, row, id=label, marks=marks))
+        for name, spelled in grouped(types).items():
+            cases.append(pytest.param(engine, spelled, id=f"{engine}-{name}", marks=marks))
     return cases
+
+
+def table_of(place: Place, types: dict[str, Bounds]) -> TableName:
+    return place.table(columns={"n": "integer not null", **{f"v{at}": spelled for at, spelled in enumerate(types)}})
 
 
 # SQL Server takes a few rows as parameters, many as JSON or by a bulk copy.
 @pytest.mark.parametrize(("way", "size"), [("text", 1), ("frame", 1), ("rows", 1), ("frame", FEW_ROWS + 5)])
-@pytest.mark.parametrize(("environment", "spelled", "fits"), at_the_bounds("fits"), indirect=["environment"])
-def test_a_value_at_the_bounds_of_its_type_comes_back_equal(
-    place: Place, spelled: str, fits: tuple[tuple[str, Any], ...], way: str, size: int
+@pytest.mark.parametrize(("environment", "types"), groups(), indirect=["environment"])
+def test_values_at_the_bounds_of_their_types_come_back_equal(
+    place: Place, types: dict[str, Bounds], way: str, size: int
 ) -> None:
-    table = place.table(columns={"n": "integer not null", "v": spelled})
-    rows = list(itertools.islice(itertools.cycle([*fits, ("", None)]), max(size, len(fits) + 1)))
-    values = [value for _, value in rows]
-    numbers = range(len(rows))
+    table = table_of(place, types)
+    size = max(size, 1 + max(len(bounds.fits) for bounds in types.values()))
+    columns = {
+        f"v{at}": list(itertools.islice(itertools.cycle([*bounds.fits, (None, None)]), size))
+        for at, bounds in enumerate(types.values())
+    }
+    values = {name: [value for _, value in cells] for name, cells in columns.items()}
     if way == "text":
-        cells = [None if value is None else text for text, value in rows]
-        data = pa.table({"n": [str(n) for n in numbers], "v": pa.array(cells, pa.string())})
-        place.warehouse.bulk_load(data, table, as_text=True)
+        texts = {name: pa.array([text for text, _ in cells], pa.string()) for name, cells in columns.items()}
+        place.warehouse.bulk_load(pa.table({"n": [str(n) for n in range(size)], **texts}), table, as_text=True)
     elif way == "frame":
-        place.warehouse.bulk_load(pd.DataFrame({"n": numbers, "v": pd.Series(values, dtype="object")}), table)
+        series = {name: pd.Series(cells, dtype="object") for name, cells in values.items()}
+        place.warehouse.bulk_load(pd.DataFrame({"n": range(size), **series}), table)
     else:
-        place.warehouse.append(table, [{"n": n, "v": value} for n, value in enumerate(values)])
-    assert [value for _, value in place.content(table)] == values
+        rows = [{"n": n, **{name: cells[n] for name, cells in values.items()}} for n in range(size)]
+        place.warehouse.append(table, rows)
+    back = list(zip(*place.content(table), strict=True))
+    for (spelled, _), sent, found in zip(types.items(), values.values(), back[1:], strict=True):
+        assert list(found) == sent, spelled
 
 
-@pytest.mark.parametrize(("environment", "spelled", "broken"), at_the_bounds("breaks"), indirect=["environment"])
-def test_a_value_beyond_the_bounds_of_its_type_is_named_and_nothing_is_written(
-    place: Place, spelled: str, broken: tuple[str, Any, str]
+@pytest.mark.parametrize(("environment", "types"), groups(), indirect=["environment"])
+def test_values_beyond_the_bounds_of_their_types_are_named_and_nothing_is_written(
+    place: Place, types: dict[str, Bounds]
 ) -> None:
-    text, value, reason = broken
-    table = place.table(columns={"n": "integer not null", "v": spelled})
-    first = BOUNDS[place.engine, spelled].fits[0]
-    data = pa.table({"n": ["1", "2"], "v": [first[0], text]})
-    # A number with more digits than a float keeps is read as any reader of decimals reads it: the nearest float.
-    if reason != "would lose digits":
-        told = refused(lambda: place.warehouse.bulk_load(data, table, as_text=True))
-        assert f"row 2, column 'v' of {table} ({place.warehouse.columns(table)[1].type}): {text[:40]!r}"[:-1] in told
-        assert reason in told
-    if value is not None:
-        rows = [{"n": 1, "v": first[1]}, {"n": 2, "v": value}]
-        frame = pd.DataFrame({"n": [1, 2], "v": pd.Series([first[1], value], dtype="object")})
-        for load in (lambda: place.warehouse.append(table, rows), lambda: place.warehouse.bulk_load(frame, table)):
-            told = refused(load)
-            assert "row 2, column 'v'" in told
-            assert reason in told
+    table = table_of(place, types)
+    columns = place.warehouse.columns(table)
+
+    def load(name: str, cells: Any, as_text: bool = False) -> None:
+        plan = match([name], columns[1:], str(table))
+        list(plan.checked(Source.of(pa.table({name: cells}) if as_text else pd.DataFrame({name: cells}), as_text)))
+
+    for column, bounds in zip(columns[1:], types.values(), strict=True):
+        (good_text, good), name = bounds.fits[0], column.name
+        for text, value, reason in bounds.breaks:
+            # A text with more digits than a float keeps is read as any reader of decimals does: the nearest float.
+            if reason != "would lose digits":
+                cells = pa.array([good_text, text], pa.string())
+                told = refused(lambda name=name, cells=cells: load(name, cells, as_text=True))
+                assert told.startswith(f"row 2, column {name!r} of {table} ({column.type}): {text[:40]!r}"[:-1])
+                assert reason in told
+            if value is not None:
+                series = pd.Series([good, value], dtype="object")
+                told = refused(lambda name=name, series=series: load(name, series))
+                assert told.startswith(f"row 2, column {name!r} of {table} ({column.type}): ")
+                assert reason in told
+                assert reason in refused(
+                    lambda name=name, value=value: checked_rows([{name: value}], columns[1:], str(table))
+                )
+        if bounds.breaks:
+            data = pa.table({"n": ["1", "2"], name: [good_text, bounds.breaks[0][0]]})
+            refused(lambda data=data: place.warehouse.bulk_load(data, table, as_text=True))
     assert place.content(table) == []
 
 
@@ -504,6 +526,19 @@ def test_a_key_that_comes_twice_in_the_data_is_refused_with_both_rows(place: Pla
     )
     assert "rows 2 and 4 have the same key (id = 2)" in told
     assert place.content(table) == []
+
+
+def test_a_column_may_be_called_as_the_staging_s_row_number_is(place: Place) -> None:
+    names = [row_number_name([]), row_number_name([row_number_name([])]).upper()]
+    table = place.table(columns={"id": "integer not null", names[0]: "integer", names[1]: "text"}, key=["id"])
+    data = pd.DataFrame({"id": [1, 2], names[0]: [10, 20], names[1]: ["a", "b"]})
+    assert place.warehouse.bulk_load(data, table) == 2
+    assert place.warehouse.upsert(data.assign(**{names[0]: [11, 21]}), table).updated == 2
+    assert place.content(table) == [(1, 11, "a"), (2, 21, "b")]
+    assert "rows 1 and 2 have the same key" in refused(lambda: place.warehouse.append(table, data.assign(id=[3, 3])))
+    assert "row 2: a row with the key (id = 2)" in refused(
+        lambda: place.warehouse.append(table, data.assign(id=[3, 2]))
+    )
 
 
 def test_an_upsert_updates_what_is_there_inserts_the_rest_and_is_idempotent(place: Place) -> None:
