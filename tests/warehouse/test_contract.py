@@ -535,10 +535,8 @@ def test_a_column_may_be_called_as_the_staging_s_row_number_is(place: Place) -> 
     assert place.warehouse.bulk_load(data, table) == 2
     assert place.warehouse.upsert(data.assign(**{names[0]: [11, 21]}), table).updated == 2
     assert place.content(table) == [(1, 11, "a"), (2, 21, "b")]
-    assert "rows 1 and 2 have the same key" in refused(lambda: place.warehouse.append(table, data.assign(id=[3, 3])))
-    assert "row 2: a row with the key (id = 2)" in refused(
-        lambda: place.warehouse.append(table, data.assign(id=[3, 2]))
-    )
+    for ids, reason in (([3, 3], "rows 1 and 2 have the same key"), ([3, 2], "row 2: a row with the key (id = 2)")):
+        assert reason in refused(lambda ids=ids: place.warehouse.append(table, data.assign(id=ids)))
 
 
 def test_an_upsert_updates_what_is_there_inserts_the_rest_and_is_idempotent(place: Place) -> None:
@@ -600,6 +598,16 @@ def test_the_task_s_table_takes_the_transformed_frame(place: Place) -> None:
         ("Península", 460, dt.datetime(2017, 1, 1, 1), 22000.5, stamp),
         ("Península", 460, dt.datetime(2017, 1, 1, 2), None, stamp),
     ]
+
+
+def test_a_view_that_takes_no_rows_is_a_usage_error(place: Place) -> None:
+    table = place.warehouse.sql_name(place.table(columns={"id": "integer"}))
+    view = TableName(place.schema, "seen")
+    name = place.warehouse.sql_name(view)
+    place.warehouse.run_script(f"create view {name} as select id, count(*) as n from {table} group by id")
+    for rows in (pd.DataFrame({"id": [1], "n": [1]}), [{"id": 1, "n": 1}]):
+        assert "load into the table behind it" in refused(lambda rows=rows: place.warehouse.append(view, rows))
+    place.warehouse.run_script(f"drop view {name}")
 
 
 # ---------------------------------------------------------------- transactions
