@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from extract.dbt_command import PROJECT, prepare_environment
+from extract.dbt_command import prepare_environment
 from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, WarehouseError
 from extract.export import export_table
 from extract.run import Request, Summary, extract
-from extract.settings import Settings
+from extract.settings import Settings, configuration
 from extract.status import MART, Status, read_status, table_text
 from extract.warehouse import connect
 
@@ -76,13 +77,22 @@ def build(settings: Settings, *, quiet: bool = False) -> list[str]:
     options = [*([] if sys.stderr.isatty() else ["--no-use-colors"]), *(["--quiet"] if quiet else [])]
     # The models' unit tests prove the code, not the data: they are part of `make test`.
     command = [sys.executable, "-m", "extract.dbt_command", *options, "build", "--exclude-resource-type", "unit_test"]
-    results = Path(environment.get("DBT_TARGET_PATH", PROJECT / "target")) / "run_results.json"
+    target = _target_path(environment)
+    results = target / "run_results.json"
     results.unlink(missing_ok=True)
-    code = _run_uninterrupted(command, environment)
-    if not results.is_file():
-        raise WarehouseError("dbt could not begin", "read its message above; nothing was built")
+    shutil.rmtree(target / "run", ignore_errors=True)  # dbt writes each statement there before it is run
+    code = _run_uninterrupted([*command, "--target-path", str(target)], environment)
+    try:
+        everything = json.loads(results.read_text("utf-8"))["results"]
+    except (OSError, ValueError):  # missing, or cut off
+        if not (target / "run").exists():
+            raise WarehouseError("dbt could not begin", "read its message above; nothing was built") from None
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        raise WarehouseError(
+            f"dbt ended with {how} and left no results in {results}",
+            "read its message above; what was built before stays; run it again",
+        ) from None
     # The hook that keeps the results is no part of the build: that it failed is told by dbt, and stops nothing.
-    everything = json.loads(results.read_text("utf-8"))["results"]
     nodes = [node for node in everything if not node["unique_id"].startswith("operation.")]
     broken = [node for node in nodes if node["status"] == "error"]
     if broken:
@@ -94,6 +104,13 @@ def build(settings: Settings, *, quiet: bool = False) -> list[str]:
     if code and not failed and all(node["status"] != "error" for node in everything):
         raise WarehouseError(f"dbt ended with {code}", "read its message above")
     return failed
+
+
+def _target_path(environment: Mapping[str, str]) -> Path:
+    """Where dbt writes what it made: as it reads its variables itself, a relative path from its project's folder."""
+    given = {**configuration(), **environment}
+    project = Path(given.get("DBT_ENGINE_PROJECT_DIR") or given["DBT_PROJECT_DIR"])
+    return (project / (given.get("DBT_ENGINE_TARGET_PATH") or given.get("DBT_TARGET_PATH") or "target")).absolute()
 
 
 def _run_uninterrupted(command: list[str], environment: dict[str, str]) -> int:
