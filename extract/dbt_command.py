@@ -28,7 +28,9 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
     those of another project in somebody's shell must not count here. Only where dbt writes may be said that way. Gives
     the names of what was taken out.
     """
-    given = {name: environment.pop(name) for name in list(environment) if name.upper().startswith("DBT_")}
+    given = {name: value for name, value in configuration(environment).items() if _is_dbts(name)}
+    for name in filter(_is_dbts, list(environment)):
+        del environment[name]
     mssql = settings.mssql
     environment.update(
         {
@@ -65,6 +67,10 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
     )
 
 
+def _is_dbts(name: str) -> bool:
+    return name.upper().startswith("DBT_")
+
+
 def main() -> None:
     """Load the settings, then hand over to dbt."""
     make_tolerant()
@@ -79,7 +85,8 @@ def main() -> None:
     if ignored:
         print(f"Note: {', '.join(ignored)} ignored: give dbt options on its command line", file=sys.stderr)
     for name, value in configuration().items():
-        os.environ.setdefault(name, value)
+        if not _is_dbts(name):
+            os.environ.setdefault(name, value)
 
     from dbt.cli.main import cli
 
