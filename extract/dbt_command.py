@@ -28,9 +28,7 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
     those of another project in somebody's shell must not count here. Only where dbt writes may be said that way. Gives
     the names of what was taken out.
     """
-    given = {name: value for name, value in configuration(environment).items() if _is_dbts(name)}
-    for name in filter(_is_dbts, list(environment)):
-        del environment[name]
+    given = {name: environment.pop(name) for name in list(environment) if name.upper().startswith("DBT_")}
     mssql = settings.mssql
     environment.update(
         {
@@ -67,8 +65,10 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
     )
 
 
-def _is_dbts(name: str) -> bool:
-    return name.upper().startswith("DBT_")
+def note_ignored(names: list[str]) -> None:
+    """Say on stderr which variables do not count."""
+    if names:
+        print(f"Note: {', '.join(names)} ignored: give dbt its options on the command line", file=sys.stderr)
 
 
 def main() -> None:
@@ -81,12 +81,9 @@ def main() -> None:
     except EsiosError as error:
         print(f"Error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
-    ignored = prepare_environment(settings, os.environ)
-    if ignored:
-        print(f"Note: {', '.join(ignored)} ignored: give dbt options on its command line", file=sys.stderr)
     for name, value in configuration().items():
-        if not _is_dbts(name):
-            os.environ.setdefault(name, value)
+        os.environ.setdefault(name, value)
+    note_ignored(prepare_environment(settings, os.environ))
 
     from dbt.cli.main import cli
 

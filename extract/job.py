@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from extract.dbt_command import prepare_environment
+from extract.dbt_command import note_ignored, prepare_environment
 from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, WarehouseError
 from extract.export import export_table
 from extract.run import Request, Summary, extract
@@ -72,7 +72,7 @@ def build(settings: Settings, *, quiet: bool = False) -> list[str]:
     `WarehouseError` if a model could not be built, or dbt could not even open the warehouse.
     """
     environment = dict(os.environ)
-    prepare_environment(settings, environment)
+    note_ignored(prepare_environment(settings, environment))
     # Text colours are for terminals.
     options = [*([] if sys.stderr.isatty() else ["--no-use-colors"]), *(["--quiet"] if quiet else [])]
     # The models' unit tests prove the code, not the data: they are part of `make test`.

@@ -353,6 +353,11 @@ INPUT = {
     "output folder": Fault(
         "An output that is a folder", 2, ("is a folder", "name a file with --out"), UNTOUCHED,
     ),
+    "dbt variables": Fault(
+        "`DBT_*` variables of another project (`DBT_EMPTY`, `DBT_TARGET`, `DBT_PROJECT_DIR`, …)", 0,
+        ("Note: ", "DBT_EMPTY", "ignored: give dbt its options on the command line"),
+        "The same table as without them: only where dbt writes (`DBT_TARGET_PATH`, `DBT_LOG_PATH`) may be set",
+    ),
     "database name": Fault(
         "A DuckDB file with the name of a schema or of DuckDB's own (`main`, `temp`, `system`, `quality_esios`, …)", 2,
         ("has the name 'quality_esios'", "choose another file name"), UNTOUCHED,
@@ -461,11 +466,12 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("the disk is full during an export", "2: make room, or another place", "the old file, whole", "full in export"),
     ("variables missing or wrong, dates out of order or in the future, unknown targets, indicators, tables, names with"
      " quotes and `;--`", "2, which, where, and how to mend it", "everything; nothing was asked", ", ".join(
-         key for key in INPUT if key != "find")),
+         key for key in INPUT if key not in ("find", "dbt variables"))),
     ("streams that are closed, without a reader, or in an encoding that lacks characters; cron's environment",
      "nothing", "the work, done to its end", "closed, reader gone, locale, cron"),
     ("what is said goes to a full disk", "2: make room, or send it elsewhere", "the work, done to its end",
      "output full"),
+    ("`DBT_*` variables of another project", "a note", "the same table as without them", "dbt variables"),
     ("a name to find that nothing has", "1", "everything", "find"),
 )  # fmt: skip
 README = PAGE.parents[1] / "README.md"

@@ -158,6 +158,39 @@ def test_a_folder_is_no_output(machine: Machine, built: Built, name: str) -> Non
     assert list((machine.folder / "folder.csv").iterdir()) == []
 
 
+# What people with dbt projects of their own have in their profiles.
+THEIRS = {
+    "DBT_EMPTY": "true",
+    "DBT_ENGINE_EMPTY": "true",
+    "DBT_DEFER": "true",
+    "DBT_FAIL_FAST": "true",
+    "DBT_FULL_REFRESH": "true",
+    "DBT_INDIRECT_SELECTION": "empty",
+    "DBT_LOG_FORMAT": "json",
+    "DBT_PROFILE": "theirs",
+    "DBT_PROFILES_DIR": "/nonexistent",
+    "DBT_PROJECT_DIR": "/nonexistent",
+    "DBT_STATE": "/nonexistent",
+    "DBT_STORE_FAILURES": "true",
+    "DBT_TARGET": "dev",
+    "DBT_WARN_ERROR": "true",
+    "DBT_WARN_ERROR_OPTIONS": '{"error": "all"}',
+    "DBT_WRITE_JSON": "false",
+}
+
+
+def test_the_variables_of_another_dbt_project_do_not_count(bench: Machine, built: Built) -> None:
+    bench.land(built.file)
+    out = bench.folder / "out.csv"
+    finished = bench.esios("run", "--start", "2017-01-01", "--end", "2017-02-28", "--out", str(out), **THEIRS)
+    INPUT["dbt variables"].check(finished)
+    assert bench.mart() == built.mart
+    typed = bench.dbt("run", **THEIRS)
+    INPUT["dbt variables"].check(typed)
+    assert bench.mart() == built.mart
+    assert typed.err.count("ignored") == 1
+
+
 def test_a_name_to_find_may_hold_quotes_and_semicolons(machine: Machine) -> None:
     INPUT["find"].check(machine.esios("find", "x'; drop table y;-- 日本"))
 
