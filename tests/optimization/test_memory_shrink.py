@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from optimization._files import BadInput
-from optimization.generate_mixed import write_csv
+from benchmarks.generate_mixed import write_csv
+from optimization.files import BadInput
 from optimization.memory import LEVELS, load, load_csv, nbytes, save, shrink
 
 N = 400

@@ -8,8 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from optimization._files import BadInput
-from optimization._memory_source import Source, last_record_end, unique_names
+from optimization.compact.cut import last_record_end
+from optimization.compact.parse import unique_names
+from optimization.compact.source import Source
+from optimization.files import BadInput
 from optimization.memory import LEVELS, load_csv, load_file
 from tests.optimization.memory_files import csv_text, differences, written
 
@@ -161,7 +163,7 @@ def test_a_quote_that_is_never_closed_is_named_with_its_line(tmp_path: Path, lev
 
 
 def test_a_record_without_an_end_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("optimization._memory_source.RECORD_BYTES", 1 << 16)
+    monkeypatch.setattr("optimization.compact.source.RECORD_BYTES", 1 << 16)
     monkeypatch.setattr(Source.__init__, "__defaults__", (None, None, 4096))
     plain = b'a,b\n1,"x\n' + b"2,y\n" * 50_000
     (tmp_path / "in.csv").write_bytes(plain)
