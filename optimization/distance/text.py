@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from optimization.csv_rules import OPEN, BrokenRecord, records, without_line_end
 from optimization.distance.layout import (
-    OPEN,
-    BrokenRecord,
+    LONE_RETURN,
     Layout,
     TextInCoordinate,
+    broken,
     decoded,
     header_with,
     line_of,
     number,
-    records,
-    without_line_end,
+    refuse_lone_returns,
 )
 from optimization.files import BadInput, Progress, cores, written_aside
 
@@ -62,6 +62,8 @@ class Portable:
         count, latitude, longitude = layout.fields, layout.latitude, layout.longitude
         left, right, bodies, kinds = [], [], [], []  # type: list[float], list[float], list[bytes], list[int]
         for offset, record, fields in records(text, delimiter):
+            if record.endswith(b"\r"):
+                raise BrokenRecord(offset, LONE_RETURN)
             if len(fields) != count:
                 if without_line_end(record):
                     raise BrokenRecord(offset, len(fields))
@@ -150,6 +152,8 @@ class Compiled:
         """The records of `text`, each with its value, and what to `give_back` when they are written."""
         layout, delimiter = self.layout, self.layout.delimiter[0]
         at = ctypes.addressof
+        if b"\r" in text:
+            refuse_lone_returns(text, layout.delimiter)
         room = self._room(len(text) // 16 + 64, len(text))
         while True:
             self.machine.read_rows(
@@ -286,13 +290,7 @@ def answers(file: BinaryIO, engine: Any, layout: Layout, offset: int, stop: int)
                 continue
             if fields == OPEN and stop < Path(source).stat().st_size:
                 raise OpenAtStop(stop) from None
-            line = line_of(source, offset + at)
-            if fields == OPEN:
-                raise BadInput(f"{source}, line {line}: a quote is opened and never closed") from None
-            raise BadInput(
-                f"{source}, line {line}: {fields} fields where the header has {layout.fields}: "
-                "correct the line, or name the delimiter with --delimiter"
-            ) from None
+            raise broken(source, line_of(source, offset + at), fields, layout.fields) from None
         except TextInCoordinate as error:
             at, index, shown = error.args
             raise BadInput(

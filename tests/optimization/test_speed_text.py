@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from optimization.csv_rules import BOM
 from optimization.distance import machine
-from optimization.distance.layout import BOM, Layout, number, read_layout
+from optimization.distance.layout import Layout, number, read_layout
 from optimization.distance.text import MISSING, NUMBER, ODD, Compiled, Portable, append_column
 from optimization.files import BadInput
 from optimization.speed import add_distance_to_file, distance, function_to_apply
@@ -90,7 +91,7 @@ def test_the_text_comes_through_byte_for_byte_with_one_more_field(append: Append
 
 OTHER_FIELDS = [
     b'"a,b"', b'"line\nline"', b'"line\r\nline"', b'"he said ""no"""', b'5" pipe', b'""', b"", b"00501", b"+1", b"NA",
-    b"1e5", b"1.50", b" padded ", b"caf\xe9", "café €".encode(), b"\xff\xfe\x80", b"a\rb", b"'", b'"x"tail', b"#",
+    b"1e5", b"1.50", b" padded ", b"caf\xe9", "café €".encode(), b"\xff\xfe\x80", b'"a\rb"', b"'", b'"x"tail', b"#",
     b"\\n", b"\x00",
 ]  # fmt: skip
 
@@ -140,6 +141,9 @@ def test_any_fields_come_through_beside_their_value(append: Append, rows: list[t
         (b"lat,lon\n1,2\n", "no column latitude and longitude in its header (line 1: lat, lon): name the coordinates"),
         (b"latitude,lon\n1,2\n", "no column longitude in its header (line 1: latitude, lon)"),
         (b"latitude,longitude,latitude\n1,2,3\n", "has 2 columns named latitude: rename all but one"),
+        (HEAD + b"1,1,1,a\rb\n", "line 2: a carriage return (CR) that no line feed follows"),
+        (HEAD + b'1,1,1,"a\rb"\n2,1,1,x\r\r\n', "line 4: a carriage return (CR) that no line feed follows"),
+        (b"latitude,longitude\r\r\n1,2\r\r\n", "line 1: a carriage return (CR) that no line feed follows"),
         (b"latitude,longitude\r1,2\r", "ends its lines with carriage returns alone"),
         ("latitude,longitude\n1,2\n".encode("utf-16"), "UTF-16"),
         (b"\x1f\x8b\x08\x00rest", "is compressed: unpack it first"),
