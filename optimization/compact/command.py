@@ -45,6 +45,12 @@ def parser() -> argparse.ArgumentParser:
         help="lossy steps, by name: " + "; ".join(f"{k}: {v}" for k, v in STEPS.items()),
     )
     line.add_argument("--no-verify", action="store_true", help="do not compare the texts with the file's after loading")
+    line.add_argument(
+        "--header",
+        choices=("first", "none"),
+        help="first: the first line holds the names, whatever they look like; none: it is data (default: names, and "
+        "a first line of values alone is refused)",
+    )
     line.add_argument("--keep-repeated-header", action="store_true", help="a record equal to the header is data")
     line.add_argument("--engine", choices=ENGINES, default="local", help="dask: the files of a folder on a cluster")
     line.add_argument(
@@ -83,6 +89,7 @@ def run(options: argparse.Namespace) -> int:
         allow=steps,
         engine=options.engine,
         scheduler=options.scheduler,
+        header=None if options.header is None else options.header == "first",
         keep_repeated_header=options.keep_repeated_header,
         quiet=options.quiet,
     )

@@ -43,12 +43,13 @@ def lines_in(data: Bytes) -> int:
 def lone_returns(view: np.ndarray) -> np.ndarray:
     """The places of each CR that no LF follows."""
     returns = places_of(view, RETURN)
-    followed = view[np.minimum(returns + 1, len(view) - 1)] == NEWLINE
-    return returns[~followed]
+    followed = (view[np.minimum(returns + 1, len(view) - 1)] == NEWLINE) & (returns + 1 < len(view))
+    lone: np.ndarray = returns[~followed]
+    return lone
 
 
 def regular_quotes(view: np.ndarray, delimiter: int) -> np.ndarray | None:
-    """The places of all quotes where they open and close fields in turn (a doubled one: closes and opens), else None."""
+    """The places of all quotes where they open and close fields in turn (a doubled one does both), else None."""
     quotes = places_of(view, QUOTE)
     before = np.where(quotes > 0, view[quotes - 1], NEWLINE)
     after = np.where(quotes + 1 < len(view), view[np.minimum(quotes + 1, len(view) - 1)], NEWLINE)

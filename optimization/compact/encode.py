@@ -12,27 +12,8 @@ import pyarrow.compute as pc
 from optimization.compact.encoded import Encoded, size_of_texts, text_parts, unsigned_for
 from optimization.compact.numbers import encode_floats, encode_ints, prints_plain
 from optimization.compact.times import encode_times, print_times
+from optimization.csv_rules import MISSING
 
-# Spellings that can mean "missing" in a column that otherwise holds numbers, dates or booleans; one spelling a column.
-MISSING = (
-    "NA",
-    "N/A",
-    "n/a",
-    "NULL",
-    "null",
-    "Null",
-    "None",
-    "none",
-    "nan",
-    "NaN",
-    "NAN",
-    "#N/A",
-    "\\N",
-    "-",
-    "--",
-    "?",
-    ".",
-)
 _MISSING_SET = frozenset(MISSING)
 _MISSING_ARRAY = pa.array(MISSING, pa.string())
 BOOLEANS = (

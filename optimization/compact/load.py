@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,19 +38,23 @@ def load_csv(
     allow: Iterable[str] = (),
     engine: str = "local",
     scheduler: str | None = None,
+    header: bool | None = None,
     keep_repeated_header: bool = False,
 ) -> pd.DataFrame | pa.Table | Compressed:
     """Load a CSV file (or a folder of them) in the least memory that loses nothing.
 
     `level` usable gives a DataFrame in which every column works; packed a `pyarrow.Table`; compressed an object with
-    `nbytes`, `column(name) -> Series` and `to_pandas()`. `encoding` and `delimiter` None: found out. `schema`: a file
-    that an earlier load wrote; it is followed to the letter. `verify`: the texts are compared with the file afterwards.
-    `allow` opens lossy steps by name (`float32`, `decimals=2`, `seconds`). `engine` dask reads the files of a folder on
-    the cluster at `scheduler` (None: a local one).
+    `nbytes`, `column(name) -> Series` and `to_pandas()`. `encoding` and `delimiter` None: found out. `header` True: the
+    first record holds the names, whatever they look like; False: none does; None: it does, and is refused where all
+    that it holds are values. `schema`: a file that an earlier load wrote; it is followed to the letter. `verify`: the
+    file is read in a second way, and its texts are compared with the result. `allow` opens lossy steps by name
+    (`float32`, `decimals=2`, `seconds`). `engine` dask reads the files of a folder on the cluster at `scheduler` (None:
+    a local one). A record that is the header again is left out, unless `keep_repeated_header`.
 
-    Raises BadInput (a message with file, line and remedy) for an input that cannot be loaded as it is.
+    Raises BadInput (a message with file, line and remedy) for an input that cannot be loaded as it is. Warns of what
+    was left out or lost: what the command prints as notes.
     """
-    return load_file(
+    loaded = load_file(
         path,
         level,
         encoding,
@@ -59,8 +64,12 @@ def load_csv(
         allow=allow,
         engine=engine,
         scheduler=scheduler,
+        header=header,
         keep_repeated_header=keep_repeated_header,
-    ).result
+    )
+    for note in loaded.notes:
+        warnings.warn(note, stacklevel=2)
+    return loaded.result
 
 
 def load_file(
@@ -74,6 +83,7 @@ def load_file(
     allow: Iterable[str] = (),
     engine: str = "local",
     scheduler: str | None = None,
+    header: bool | None = None,
     keep_repeated_header: bool = False,
     quiet: bool = True,
 ) -> Loaded:
@@ -82,7 +92,7 @@ def load_file(
     check_choice("engine", engine, ENGINES)
     steps = parsed(tuple(allow))
     given = read_schema(schema) if schema is not None else None
-    reading = Reading(encoding, delimiter, not keep_repeated_header, quiet, verify)
+    reading = Reading(encoding, delimiter, header, keep_repeated_header, quiet, verify)
     sources = [reading.open(file) for file in files_of(path)]
     names = unique_names(sources[0].header)
     for source in sources[1:]:

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from optimization.compact.chunks import exact_in_float32
-from optimization.compact.encode import BOOLEANS, MISSING, encode, texts_of
+from optimization.compact.encode import BOOLEANS, encode, texts_of
 from optimization.compact.encoded import Encoded, size_of_texts, unsigned_for
 from optimization.compact.times import encode_times
+from optimization.csv_rules import MISSING
 
 KINDS = ("empty", "bool", "int", "float", "date", "timestamp", "text")
 _NUMBERS = {"int", "decimal", "float"}

@@ -39,13 +39,14 @@ class Reading:
 
     encoding: str | None = None
     delimiter: str | None = None
-    drop_repeated_header: bool = True
+    header: bool | None = None
+    keep_repeated_header: bool = False
     quiet: bool = True
     # Compare each chunk's values, printed, with the texts they were made of.
     verify: bool = True
 
     def open(self, path: str) -> Source:
-        return Source(path, self.encoding, self.delimiter)
+        return Source(path, self.encoding, self.delimiter, self.header)
 
 
 def in_order(work: Callable[[Chunk], Result], chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, Result]]:
@@ -87,7 +88,7 @@ def scan(
     scanned = Scanned(names, {name: [] for name in names})
 
     def work(chunk: Chunk) -> list[Encoded]:
-        columns = parse(chunk, names, source).columns[::-1]
+        columns = parse(chunk, names, source, reading.verify, reading.keep_repeated_header).columns[::-1]
         encoded = []
         for name in names:
             # A column's text is let go as soon as its values are there.
@@ -102,11 +103,11 @@ def scan(
 
     gathered = {name: TextColumn() for name in names}
     release()
-    for number, (chunk, columns) in enumerate(in_order(work, _watched(source, reading, progress)), 1):
+    for number, (chunk, columns) in enumerate(in_order(work, _watched(source, progress)), 1):
         for name, encoded in zip(names, columns, strict=True):
             gathered[name].add(encoded)
         scanned.rows += columns[0].length
-        scanned.repeated_headers += [(source.path, line) for line in chunk.repeated_headers]
+        scanned.repeated_headers += [(source.path, line) for line in chunk.repeated_lines]
         source.take_back(chunk)
         columns.clear()
         if number % 8 == 0:
@@ -171,9 +172,9 @@ def check_names(source: Source, names: list[str], expected: list[str]) -> None:
     )
 
 
-def _watched(source: Source, reading: Reading, progress: Progress | None) -> Iterator[Chunk]:
+def _watched(source: Source, progress: Progress | None) -> Iterator[Chunk]:
     told = 0
-    for chunk in source.chunks(reading.drop_repeated_header):
+    for chunk in source.chunks():
         if progress is not None:
             progress.add(source.bytes_read - told)
             told = source.bytes_read
@@ -197,7 +198,7 @@ def settle(
         for source in sources:
 
             def work(chunk: Chunk, source: Source = source) -> list[Encoded]:
-                table = parse(chunk, scanned.names, source, only=again)
+                table = parse(chunk, scanned.names, source, False, reading.keep_repeated_header, only=again)
                 encoded = []
                 for name, column in zip(again, table.columns, strict=True):
                     texts = one_array(column)
@@ -206,7 +207,7 @@ def settle(
                         check(source, chunk, name, encoded[-1], texts)
                 return encoded
 
-            for chunk, texts in in_order(work, _watched(source, reading, progress)):
+            for chunk, texts in in_order(work, _watched(source, progress)):
                 source.take_back(chunk)
                 for name, encoded in zip(again, texts, strict=True):
                     read[name].append(encoded)

@@ -128,7 +128,7 @@ def test_gaps_among_values_that_never_repeat_leave_them_what_they_are(tmp_path: 
 def test_a_column_that_turns_to_text_late_is_read_again_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import optimization.compact.source as source
 
-    monkeypatch.setattr(source.Source.__init__, "__defaults__", (None, None, 4096))
+    monkeypatch.setattr(source.Source.__init__, "__defaults__", (None, None, None, 4096))
     number = ["42.6875100000", "7", "2020-05-06", "2020-05-06 07:08:09", "12", "true", "31/12/1999", "NA"]
     rows: list[list[str | None]] = [[*number] for _ in range(2000)]
     rows[1990] = ["unknown", "x7", "6 May 2020", "later", "012", "maybe", "1999", None]
@@ -145,7 +145,7 @@ def test_a_column_that_turns_to_text_late_is_read_again_whole(tmp_path: Path, mo
 def test_day_and_month_are_told_by_a_later_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import optimization.compact.source as source
 
-    monkeypatch.setattr(source.Source.__init__, "__defaults__", (None, None, 4096))
+    monkeypatch.setattr(source.Source.__init__, "__defaults__", (None, None, None, 4096))
     values = [f"{month:02d}/{day:02d}/2020" for month in range(1, 13) for day in range(1, 13)] * 10 + ["12/31/2020"]
     loaded = load_csv(one_column(tmp_path, values))
     assert str(loaded["c"].dtype) == "date32[day][pyarrow]"
@@ -255,7 +255,7 @@ def test_a_column_that_is_put_together_wrongly_is_named_with_the_row(
 @pytest.mark.parametrize("level", LEVELS)
 def test_texts_become_codes_while_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str) -> None:
     """Small chunks, so that the dictionary grows many times, beside gaps, empty texts and texts that never repeat."""
-    monkeypatch.setattr("optimization.compact.source.Source.__init__.__defaults__", (None, None, 4096))
+    monkeypatch.setattr("optimization.compact.source.Source.__init__.__defaults__", (None, None, None, 4096))
     monkeypatch.setattr("optimization.compact.chunks.FLUSH_ROWS", 500)
     header = ["often", "growing", "gaps", "never", "late"]
     rows: list[list[str | None]] = [

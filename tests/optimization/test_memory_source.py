@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from optimization.compact.cut import last_record_end
+from optimization.compact.cut import records_end
 from optimization.compact.parse import unique_names
 from optimization.compact.source import Source
 from optimization.files import BadInput
@@ -144,7 +144,7 @@ def test_newlines_and_delimiters_inside_quotes_stay_inside(tmp_path: Path) -> No
     ],
 )
 def test_a_chunk_ends_where_a_record_ends(data: bytes, end: int) -> None:
-    assert last_record_end(data, ord("\n"), ord(",")) == end
+    assert records_end(data, ord(",")) == end + 1
 
 
 def test_a_ragged_row_is_named_with_its_line(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_quote_that_is_never_closed_is_named_with_its_line(tmp_path: Path, lev
 
 def test_a_record_without_an_end_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("optimization.compact.source.RECORD_BYTES", 1 << 16)
-    monkeypatch.setattr(Source.__init__, "__defaults__", (None, None, 4096))
+    monkeypatch.setattr(Source.__init__, "__defaults__", (None, None, None, 4096))
     plain = b'a,b\n1,"x\n' + b"2,y\n" * 50_000
     (tmp_path / "in.csv").write_bytes(plain)
     (tmp_path / "in.csv.gz").write_bytes(gzip.compress(plain))
