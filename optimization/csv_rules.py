@@ -30,6 +30,7 @@ _VALUE = re.compile(
     rb"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+|\d{1,3}(?:[.,' ]\d{3})+(?:[.,]\d+)?)(?:[eE][-+]?\d+)? ?%?"
     rb"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?"
 )
+_WHOLE = re.compile(rb'"(?:[^"]++|"")*+"')
 _QUOTED = re.compile(rb'"((?:[^"]++|"")*+)"(.*)', re.DOTALL)
 # The first bytes of files that are sometimes named .csv.
 _KINDS = (
@@ -147,17 +148,19 @@ def can_be_header(fields: Iterable[bytes]) -> bool:
 def sniff_delimiter(source: str, head: bytes, needed: Iterable[bytes] = ()) -> str:
     """The delimiter that cuts the first records alike, into more than one field; else a comma.
 
-    Where several do, the body decides: the one under which more of its fields are values (`1,5` is one in a `;` file),
-    then the one that makes more fields. BadInput where that leaves two. `needed`: names that must be in the header
-    if any delimiter finds them there.
+    Where several do, the one decides under which quotes enclose whole fields, then the body: the one under which more
+    of its fields are values (`1,5` is one in a `;` file), then the one that makes more fields. BadInput where that
+    leaves two. `needed`: names that must be in the header if any delimiter finds them there.
     """
     found = []
     for delimiter in DELIMITERS:
         rows: list[list[bytes]] = []
+        loose = 0
         try:
             for _, record, fields in records(head, delimiter.encode()):
                 if without_line_end(record):
                     rows.append(list(map(unquoted, fields)))
+                    loose += sum(b'"' in field and not _WHOLE.fullmatch(field) for field in fields)
                 if len(rows) == SNIFFED_RECORDS:
                     break
         except BrokenRecord:
@@ -165,20 +168,16 @@ def sniff_delimiter(source: str, head: bytes, needed: Iterable[bytes] = ()) -> s
         if not rows or len(rows[0]) < 2:
             continue
         body = [field for row in rows[1:] for field in row]
-        named = set(needed) <= set(rows[0])
-        agreeing = sum(len(row) == len(rows[0]) for row in rows) / len(rows)
         values = sum(not field.strip() or is_value(field) for field in body) / max(len(body), 1)
-        found.append((named, agreeing, round(values, 2), len(rows[0]), delimiter))
-    if not found:
-        return ","
+        agreeing = sum(len(row) == len(rows[0]) for row in rows) / len(rows)
+        merits = (-round(loose / len(rows), 2), round(values, 2), len(rows[0]))
+        found.append((set(needed) <= set(rows[0]), agreeing, merits, delimiter))
     if any(named for named, *_ in found):
         found = [one for one in found if one[0]]
-    most = max(agreeing for _, agreeing, *_ in found)
-    ranked = sorted(
-        (values, fields, delimiter) for _, agreeing, values, fields, delimiter in found if agreeing >= 0.9 * most
-    )
-    best = [delimiter for values, fields, delimiter in ranked if (values, fields) == ranked[-1][:2]]
+    most = max((agreeing for _, agreeing, _, _ in found), default=0)
+    ranked = [(merits, delimiter) for _, agreeing, merits, delimiter in found if agreeing >= 0.9 * most]
+    best = [delimiter for merits, delimiter in ranked if merits == max(ranked)[0]]
     if len(best) > 1:
-        shown = " and ".join(repr(delimiter) for delimiter in sorted(best))
+        shown = " and ".join(map(repr, best))
         raise BadInput(f"{source}, line 1: {shown} cut the records alike: name the delimiter with --delimiter")
-    return best[0]
+    return best[0] if best else ","

@@ -56,19 +56,25 @@ def optional(module: str, extra: str) -> ModuleType:
         raise BadInput(f"{module} is needed for this: pip install 'esios-elt[{extra}]' ({error})") from error
 
 
-def check_paths(source: str, out: str) -> None:
-    """BadInput unless `source` is a readable, non-empty file and `out` a place beside it that may be written."""
-    given, wanted = Path(source), Path(out)
+def check_source(source: str) -> None:
+    """BadInput unless `source` is a readable file that is not empty, or a folder."""
+    given = Path(source)
     if not given.exists():
         raise BadInput(f"{source}: no such file")
+    if not given.is_file() and not given.is_dir():
+        raise BadInput(f"{source} is a pipe or a device, which can be read only once: save it as a file first")
     if given.is_file() and given.stat().st_size == 0:
         raise BadInput(f"{source} is empty: a header with the names of the columns is needed")
     if not os.access(source, os.R_OK):
         raise BadInput(f"{source}: permission denied")
+
+
+def check_paths(source: str, out: str) -> None:
+    """BadInput unless `source` can be read and `out` is a place that may be written, links followed."""
+    check_source(source)
+    given, wanted = Path(source), Path(os.path.realpath(out))
     if wanted.exists() and given.samefile(wanted):
         raise BadInput(f"the output {out} would overwrite the input: give another --out")
-    if wanted.exists() and not wanted.is_file() and not wanted.is_dir():
-        raise BadInput(f"the output {out} is no file that can be replaced: give another --out")
     if not wanted.parent.is_dir():
         raise BadInput(f"the folder of the output does not exist: mkdir -p {wanted.parent}")
     if given.is_file() and wanted.is_dir():
@@ -87,10 +93,27 @@ def scratch(out: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def written_aside(out: str) -> Iterator[str]:
-    """A name beside `out` to write to; renamed to `out` when the block ends well, removed when it does not."""
-    with scratch(out) as path:
-        yield path
-        Path(path).replace(out)
+    """A name to write to, whose file becomes `out` when the block ends well, and is removed when it does not.
+
+    One rule for every output: links are followed, a regular file is replaced in one step and keeps its mode, and what
+    is neither, a pipe or a device, is written to and stays what it is.
+    """
+    target = os.path.realpath(out)
+    if os.path.exists(target) and not os.path.isfile(target):
+        import shutil
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as folder:
+            aside = os.path.join(folder, "aside")
+            yield aside
+            with open(aside, "rb") as written, open(target, "wb") as device:
+                shutil.copyfileobj(written, device, 1 << 20)
+        return
+    with scratch(target) as aside:
+        yield aside
+        with contextlib.suppress(OSError):  # no file there yet, or a disk without modes
+            os.chmod(aside, os.stat(target).st_mode & 0o7777)
+        os.replace(aside, target)
 
 
 class Progress:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ def encoded_column(name: Hashable, series: pd.Series) -> tuple[Plan, list[Encode
             return _texts(str(name), series)
         if (
             kind == "date"
-            and not any(isinstance(v, datetime.datetime) for v in series.dropna().head(100))
+            and not any(isinstance(value, datetime.datetime) for value in series.dropna())
             and _one_gap(series)
         ):
             return _dates(str(name), series)
@@ -153,8 +154,24 @@ def same_column(before: pd.Series, after: pd.Series) -> bool:
         return bool(np.array_equal(left.view(np.int64), right.view(np.int64)))
     if isinstance(before.dtype, np.dtype) and before.dtype.kind in "iub":
         return bool(np.array_equal(first.to_numpy(), second.to_numpy(before.dtype)))
+    if isinstance(before.dtype, pd.CategoricalDtype) and before.dtype != after.dtype:
+        return False  # the categories, and their order, are part of the meaning
     step = 1 << 18
     return all(
-        first.iloc[at : at + step].astype(object).tolist() == second.iloc[at : at + step].astype(object).tolist()
+        _same(first.iloc[at : at + step].astype(object).tolist(), second.iloc[at : at + step].astype(object).tolist())
         for at in range(0, len(first), step)
     )
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Whether two Python values are the same: lists value by value, NaN equal to itself, True no 1, -0.0 no 0.0."""
+    if isinstance(left, (list, tuple, np.ndarray)) and isinstance(right, (list, tuple, np.ndarray)):
+        return len(left) == len(right) and all(map(_same, left, right))
+    if isinstance(left, (bool, np.bool_)) != isinstance(right, (bool, np.bool_)):
+        return False
+    if isinstance(left, float) and isinstance(right, float):
+        return left.hex() == right.hex()
+    try:
+        return bool(left == right)
+    except (TypeError, ValueError):  # no such comparison
+        return False

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from optimization.compact.choices import ENGINES, LEVELS, STEPS
-from optimization.files import EXIT_CODES, BadInput, check_paths, guarded, written_aside
+from optimization.files import EXIT_CODES, BadInput, check_paths, check_source, guarded, written_aside
 
 DESCRIPTION = (
     "Load a CSV file in the least memory that loses nothing, and say per column what it took, what it takes and why."
@@ -71,7 +71,9 @@ def run(options: argparse.Namespace) -> int:
 
     if options.out:
         keep.check_ending(options.out)
-    check_paths(options.source, options.out or options.source + ".unused")
+    check_source(options.source)
+    if options.out:
+        check_paths(options.source, options.out)
     if options.picture and Path(options.picture).suffix.lower() not in (".png", ".svg"):
         raise BadInput(f"--picture {options.picture}: the ending tells the format, .png or .svg")
     for out in (options.picture, options.report, options.schema):

@@ -162,7 +162,7 @@ def take_apart(array: pa.Array) -> Node:
     if pa.types.is_boolean(kind):
         data = np.packbits(_bools(array), bitorder="little")
         return Node(kind, len(array), array.null_count, [validity, squeeze(data, 1)])
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or _is_view(kind):
+    if _only_arrow_knows(kind):
         sink = pa.BufferOutputStream()
         batch = pa.record_batch([array], names=["values"])
         with pa.ipc.new_stream(sink, batch.schema) as stream:
@@ -175,8 +175,14 @@ def take_apart(array: pa.Array) -> Node:
     return Node(kind, len(array), array.null_count, [validity, squeeze(data, width)])
 
 
-def _is_view(kind: pa.DataType) -> bool:
-    return str(kind) in ("string_view", "binary_view")
+def _only_arrow_knows(kind: pa.DataType) -> bool:
+    """Whether the buffers of a type are better left to Arrow's own format."""
+    tests = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary)
+    return (
+        any(test(kind) for test in tests)
+        or isinstance(kind, pa.BaseExtensionType)
+        or str(kind) in ("string_view", "binary_view")
+    )
 
 
 def _bools(array: pa.Array) -> np.ndarray:
@@ -195,7 +201,8 @@ def put_together(node: Node) -> pa.Array:
     if node.role == "extension":
         return pa.ExtensionArray.from_storage(node.type, put_together(node.children[0]))
     if node.role == "dictionary":
-        return pa.DictionaryArray.from_arrays(put_together(node.children[0]), put_together(node.children[1]))
+        codes, words = put_together(node.children[0]), put_together(node.children[1])
+        return pa.DictionaryArray.from_arrays(codes, words, ordered=node.type.ordered)
     if node.role == "runs":
         return pa.RunEndEncodedArray.from_arrays(put_together(node.children[0]), put_together(node.children[1]))
     if node.role == "ipc":

@@ -135,7 +135,9 @@ def _dictionary(
     """Numbers as runs, or as codes into a dictionary, where either is smaller than `width` bytes a row."""
     rows = len(array)
     step = max(1, rows // 16_384)
-    raw = np.frombuffer(array.buffers()[1], array.type.to_pandas_dtype())
+    # Floats are told apart by their bits: -0.0 and 0.0 are equal, and two texts.
+    bits = array.view({pa.float32(): pa.int32(), pa.float64(): pa.int64()}.get(array.type, array.type))
+    raw = np.frombuffer(bits.buffers()[1], bits.type.to_pandas_dtype())
     sample = raw[::step]
     seen = len(np.unique(sample))
     valid = None if not array.null_count else array.is_valid().to_numpy(zero_copy_only=False)
@@ -151,9 +153,8 @@ def _dictionary(
         return None
     if (1 if seen <= 256 else 2) >= WORTH * width:  # codes alone would take as much
         return None
-    # -0.0 and 0.0 are one dictionary entry to Arrow, and two numbers to us.
-    if array.type in (pa.float32(), pa.float64()) and np.signbit(raw[raw == 0]).any():
-        return None
+    if pa.types.is_floating(array.type) and len(np.unique(raw[_zeros(array)])) > 1:
+        return None  # -0.0 and 0.0 are one entry to Arrow and one category to pandas, and two numbers to us
     found = array.dictionary_encode()
     size = len(found.dictionary)
     code = 1 if size <= 256 else 2 if size <= MOST_NUMBERS else 4
@@ -164,6 +165,11 @@ def _dictionary(
     return pa.DictionaryArray.from_arrays(indices, values), replace(
         plan, type=f"dictionary<{indices.type}, {logical}>", why=f"{plan.why}; {size:,} different"
     )
+
+
+def _zeros(array: pa.Array) -> np.ndarray:
+    zeros: np.ndarray = np.frombuffer(array.buffers()[1], array.type.to_pandas_dtype()) == 0
+    return zeros
 
 
 def _decoded(array: pa.Array, codec: PackedType | None, logical: pa.DataType) -> pa.Array:

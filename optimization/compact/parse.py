@@ -108,11 +108,7 @@ def _read(chunk: Chunk, names: list[str], source: Source, columns: list[str]) ->
         )
 
     if len(names) == 1 and b"\r\r\n" in chunk.data:
-        line = chunk.first_line + line_ends(chunk.data[: chunk.data.index(b"\r\r\n")])
-        raise BadInput(
-            f"{source.path}, line {line:,}: the line ends with CR CR LF, which in a single column may be one line or "
-            "two: end the lines with LF or CR LF alone"
-        )
+        raise source.doubled_return(chunk.first_line + line_ends(chunk.data[: chunk.data.index(b"\r\r\n")]))
     try:
         whole = max(len(data) + 1, 64)
         try:

@@ -152,10 +152,8 @@ class Source:
         if self.encoding:
             self.decode_first = not keeps_ascii(self.encoding)
         head = b"".join(_first_blocks(self._utf8_blocks(), HEAD_BYTES))
-        if b"\0" in head[: head.find(b"\n") + 1]:
-            raise BadInput(
-                f"{self.path} is a binary file, not CSV text (its first line holds zero bytes): save it as CSV"
-            )
+        if not head:  # nothing but a mark
+            raise BadInput(f"{self.path} is empty: a header with the names of the columns is needed")
         return head
 
     def _read_header(self, head: bytes, wanted: bool | None) -> None:
@@ -179,9 +177,13 @@ class Source:
             raise BadInput(
                 f"{self.path}, line 1: a header of more than {LONGEST_HEADER >> 20} MB: is a quote never closed?"
             )
+        if b"\0" in record:
+            raise BadInput(f"{self.path} is a binary file, not CSV text (zero bytes in its first line): save it as CSV")
         texts = [unquoted(field) for field in fields]
         if not any(texts):
             raise BadInput(f"{self.path}, line 1: no header; the names of the columns are needed in the first line")
+        if len(fields) == 1 and record.endswith(b"\r") and head[len(record) : len(record) + 2] == b"\r\n":
+            raise self.doubled_return(1)
         self.header_bytes = record
         self.header = [self.to_utf8(text, 1).decode() for text in texts]
         self._prove_header(head)
@@ -196,6 +198,13 @@ class Source:
             self.header_bytes = b""
             self.header = [f"column {number + 1}" for number in range(len(fields))]
         self.header_lines = line_ends(self.header_bytes)
+
+    def doubled_return(self, line: int) -> BadInput:
+        """CR CR LF ends a line, and an empty one after it, which a column alone cannot leave out."""
+        return BadInput(
+            f"{self.path}, line {line:,}: the line ends with CR CR LF, which in a single column may be one line or "
+            "two: end the lines with LF or CR LF alone"
+        )
 
     def _prove_header(self, head: bytes) -> None:
         """BadInput unless Python's csv reads the same header, of the same lines."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def add_distance_to_file(
         return
     from optimization.distance import parquet
 
-    with scratch(out + ".csv") as packed:  # computed and checked as text first, then packed
+    with scratch(os.path.realpath(out) + ".csv") as packed:  # computed and checked as text first, then packed
         text.append_column(layout, packed, column, engine, quiet)
         parquet.text_to_parquet(packed, out, column, quiet, layout.delimiter.decode())
 

@@ -7,20 +7,24 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from optimization.compact.build import Loaded
 from optimization.compact.cut import lines_in, records_end
 from optimization.compact.parse import unique_names
 from optimization.csv_rules import BrokenRecord, can_be_header, line_ends, records, unquoted
+from optimization.distance.layout import number
 from optimization.files import BadInput
 from optimization.memory import LEVELS, load_file, texts
+from optimization.speed import add_distance_to_file, distance
 from tests.hostile_csv import Hostile, hostile
 from tests.optimization.memory_files import same_field
 
+Result = TypeVar("Result")
 ANY = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
@@ -38,8 +42,8 @@ def expected_records(one: Hostile) -> list[list[str]] | None:
     return found
 
 
-def outcome(work: Callable[[], Loaded]) -> tuple[Loaded | None, str]:
-    """What was loaded, or why it was refused."""
+def outcome(work: Callable[[], Result]) -> tuple[Result | None, str]:
+    """What was done, or why it was refused."""
     try:
         return work(), ""
     except BadInput as error:
@@ -110,3 +114,53 @@ def test_records_are_cut_alike_by_each_of_the_three_cutters(one: Hostile, size: 
     assert records_end(head, delimiter[0]) in [0, *ends]
     ended = sum(line.endswith(("\n", "\r")) for line in io.StringIO(one.text, newline=""))
     assert lines_in(data) == line_ends(data) == ended
+
+
+degrees = (
+    st.floats(-90, 90).map(repr) | st.integers(-180, 180).map(str) | st.sampled_from(["", "NA", '"1.5"', " 2 ", "inf"])
+)
+
+
+def has_a_lone_return(one: Hostile) -> bool:
+    """Whether a CR without an LF ends a record: speed.py says so, and leaves the file to be mended."""
+    found = records(one.text.encode(), one.delimiter.encode())
+    return any(record.endswith(b"\r") for _, record, _ in found)
+
+
+@ANY
+@given(
+    hostile({"latitude": degrees, "longitude": degrees}), st.sampled_from(["numpy", "compiled"]), st.integers(8, 200)
+)
+@example(Hostile("id,latitude,longitude\r\r\n1,40.5,-3.25\r\r\n", ","), "compiled", 64)
+@example(Hostile("id,latitude,longitude\r\r\n1,40.5,-3.25\r\r\n", ","), "numpy", 64)
+@example(Hostile('latitude,longitude,size "\n1,2,3\n', ","), "compiled", 64)
+def test_speed_keeps_every_cell_and_adds_one_or_names_the_line(
+    tmp_path: Path, one: Hostile, kernel: str, chunk: int
+) -> None:
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(one.data)
+    out.unlink(missing_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        for engine in ("Portable", "Compiled"):
+            patch.setattr(f"optimization.distance.text.{engine}.chunk", chunk)
+        written, refusal = outcome(
+            lambda: add_distance_to_file(str(source), str(out), kernel, delimiter=one.delimiter) or True
+        )
+    found = expected_records(one)
+    if written is None:
+        assert not out.exists()
+        assert re.search(rf"{re.escape(str(source))}(, line \d+:| has (no column|\d columns)| ends its lines)", refusal)
+        if found is not None and found[0].count("latitude") == found[0].count("longitude") == 1:
+            header_again = any(row == found[0] for row in found[1:])
+            assert header_again or has_a_lone_return(one), f"refused for no reason: {refusal}"
+        return
+    assert found is not None
+    result = Hostile(out.read_bytes().decode("utf-8-sig" if one.marked else "utf-8"), one.delimiter).records()
+    assert [row[:-1] for row in result] == found
+    places = found[0].index("latitude"), found[0].index("longitude")
+    for row in result[1:]:
+        pair = [number(row[place].encode()) for place in places]
+        assert (row[-1] == "") == (None in pair)
+        if None not in pair:
+            expected = distance([pair[0]], [pair[1]], "numpy")[0]
+            np.testing.assert_allclose(float(row[-1]), expected, rtol=0, atol=4e-15)
