@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from optimization.compact.cut import Bytes, count_of, lone_returns, places_of, regular_quotes
+from optimization.compact.cut import Bytes, lone_returns, places_of, regular_quotes
 from optimization.csv_rules import NEWLINE, QUOTE, RETURN, BrokenRecord, records, without_line_end
 
-PIECE = 1 << 21  # bytes looked at together: they stay in the cache
+PIECE = 1 << 21  # bytes looked at together: they stay in the cache, and new memory is not asked of the system
 _SIGNS = (1, 2, 3, 4, 5, 6, 14, 15, 16)  # bytes that texts hardly ever hold
 JUDGED = 2_000  # records that Python's csv is asked for at a time
 
@@ -29,16 +29,18 @@ def disagreement(data: Bytes, delimiter: int, table: pa.Table) -> int | None:
     `data` (UTF-8, whole records) has it; None: they agree. The columns are in one piece each.
     """
     view = np.frombuffer(data, np.uint8)
+    columns = [_one_array(column) for column in table.columns]
+    signs = tuple(itertools.islice((sign for sign in _SIGNS if sign not in data), 2))
     row = at = 0
-    while at < len(view):
-        piece = view[at : at + PIECE]
-        found = _Piece.read(piece, delimiter, table.num_columns, whole=at + len(piece) == len(view))
-        if found is None:
-            break
-        if not found.agrees(table.slice(row, found.records)):
-            break
-        row += found.records
-        at += found.size
+    if len(signs) == 2:
+        columns = [_signed(column, delimiter, signs) for column in columns]
+        while at < len(view):
+            end = at + PIECE
+            piece = _Piece.read(view[at:end], delimiter, len(columns), signs, whole=end >= len(view))
+            if piece is None or not piece.agrees([column.slice(row, piece.records) for column in columns]):
+                break
+            row += piece.records
+            at += piece.size
     if at == len(view):
         return None if row == table.num_rows else row
     return _judged(bytes(data[at:]), chr(delimiter), table, row)
@@ -47,8 +49,10 @@ def disagreement(data: Bytes, delimiter: int, table: pa.Table) -> int | None:
 class _Piece:
     """Whole records at the start of some bytes, read with numpy."""
 
-    def __init__(self, view: np.ndarray, delimiter: int, width: int, ends: np.ndarray, quotes: np.ndarray) -> None:
-        self.view, self.delimiter, self.width, self.quotes = view, delimiter, width, quotes
+    def __init__(
+        self, view: np.ndarray, delimiter: int, width: int, signs: tuple[int, ...], ends: np.ndarray, quotes: np.ndarray
+    ) -> None:
+        self.view, self.delimiter, self.signs, self.quotes = view, delimiter, signs, quotes
         self.size = len(view)
         # A CR before the LF belongs to the line end.
         pairs = (view[np.maximum(ends - 1, 0)] == RETURN) & (view[ends] == NEWLINE) & (ends > 0)
@@ -64,7 +68,7 @@ class _Piece:
         self.starts, self.stops = starts, stops
 
     @classmethod
-    def read(cls, view: np.ndarray, delimiter: int, width: int, whole: bool) -> _Piece | None:
+    def read(cls, view: np.ndarray, delimiter: int, width: int, signs: tuple[int, ...], whole: bool) -> _Piece | None:
         """As many whole records as there are; None where the quotes are not plain, or no record ends."""
         quotes = regular_quotes(view, delimiter) if QUOTE in view else np.empty(0, np.int64)
         if quotes is None:
@@ -82,32 +86,23 @@ class _Piece:
             quotes = quotes[: np.searchsorted(quotes, len(view))]
         if len(quotes) % 2:
             return None
-        return cls(view, delimiter, width, ends, quotes)
+        return cls(view, delimiter, width, signs, ends, quotes)
 
     @property
     def records(self) -> int:
         """How many records there are."""
         return len(self.starts)
 
-    def agrees(self, rows: pa.Table) -> bool:
-        """Whether the rows hold the text of every field, and no other."""
-        if rows.num_rows != self.records:
-            return False
-        if not self.records:
-            return True
-        columns = [_one_array(column) for column in rows.columns]
-        nulls = sum(column.null_count for column in columns)
-        empties = sum(map(_empties, columns))
+    def agrees(self, columns: list[pa.Array]) -> bool:
+        """Whether the rows hold the text of every field, and no other.
+
+        No text holds a delimiter, and none is empty but for the missing ones (`_signed`): of the records joined, each
+        can be cut in one way only.
+        """
+        if not self.records or len(columns[0]) != self.records:
+            return not self.records
         view, quotes = self.view, self.quotes
-        if not len(quotes):
-            # As many delimiters as there must be: no text holds one, so that each record can be cut in one way only.
-            if nulls != empties or count_of(view, self.delimiter) != self.records * (self.width - 1):
-                return False
-        else:
-            # A delimiter in quotes, and a field of nothing in quotes, get signs of their own, on both sides.
-            signs = [sign for sign in _SIGNS if sign not in view]
-            if len(signs) < 2:
-                return False
+        if len(quotes):
             inside = _delimiters_inside(view, self.delimiter, quotes)
             pairs = quotes.reshape(-1, 2)
             alone = np.diff(pairs[:, 0], append=len(view) + 9) > 2  # not the first two of three or four quotes
@@ -115,10 +110,8 @@ class _Piece:
             empty = pairs[(pairs[:, 1] - pairs[:, 0] == 1) & alone, 0]
             if len(inside) or len(empty):
                 view = view.copy()
-                view[inside], view[empty] = signs[0], signs[1]
+                view[inside], view[empty] = self.signs
                 quotes = np.setdiff1d(quotes, empty, assume_unique=True) if len(empty) else quotes
-            if empties != nulls or len(inside):
-                columns = [_signed(column, chr(self.delimiter), chr(signs[0]), chr(signs[1])) for column in columns]
         removed = self._removed(quotes)
         joined = _joined(columns, chr(self.delimiter))
         lengths = self.stops - self.starts
@@ -187,12 +180,13 @@ def _empties(texts: pa.Array) -> int:
     return int(np.count_nonzero(offsets[1:] == offsets[:-1]))
 
 
-def _signed(column: pa.Array, delimiter: str, inside: str, empty: str) -> pa.Array:
-    """The texts with a sign for each delimiter, and for the empty text."""
-    if (_data(column) == ord(delimiter)).any():
-        column = pc.replace_substring(column, delimiter, inside)
-    if _empties(column) > column.null_count:
-        column = pc.if_else(pc.equal(column, ""), empty, column)
+def _signed(column: pa.Array, delimiter: int, signs: tuple[int, ...]) -> pa.Array:
+    """The texts with a sign for each delimiter, and one for the empty text."""
+    if (_data(column) == delimiter).any():
+        column = pc.replace_substring(column, chr(delimiter), chr(signs[0]))
+    offsets = _offsets(column)
+    if int(np.count_nonzero(offsets[1:] == offsets[:-1])) > column.null_count:
+        column = pc.if_else(pc.equal(column, ""), chr(signs[1]), column)
     return column
 
 
