@@ -396,6 +396,28 @@ SECRET = {
     "unreachable": Fault("A SQL Server that cannot be reached", 5, (), "Nowhere the password"),
 }
 
+UNWRITTEN = "Nothing is written, and an older output stays whole"
+
+OPTIMIZATION = {
+    "no CSV": Fault(
+        "A workbook, a database, a web page or bzip2 named .csv", 2, ("in.csv is ", "not CSV text: "), UNWRITTEN
+    ),
+    "values for a header": Fault(
+        "`memory.py`: a first line of values alone", 2, ("line 1: all values and no name", "--header none"), UNWRITTEN
+    ),
+    "two delimiters": Fault(
+        "Two delimiters that cut the records alike", 2, ("line 1: ',' and ';'", "with --delimiter"), UNWRITTEN
+    ),
+    "CR CR LF": Fault(
+        "`speed.py`: lines that end with CR CR LF",
+        2,
+        ("line 1: a carriage return (CR) that no line feed follows", "end the lines with LF"),
+        UNWRITTEN,
+    ),
+    "open quote": Fault("A quote that is never closed", 2, ("line 3: a quote", "never closed"), UNWRITTEN),
+    "pipe": Fault("A pipe as input", 2, ("is a pipe or a device", "save it as a file first"), UNWRITTEN),
+}
+
 PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
     "The API": (
         "Each window is tried again before it is given up: 10 times or 300 s (4 times in these tests), JSON of another "
@@ -421,6 +443,10 @@ PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
         STREAMS,
     ),
     "Configuration and input": ("Told before anything is asked or written.", INPUT),
+    "Files for the optimizations": (
+        "`optimization/memory.py` and `optimization/speed.py`, each with the file, the line and the remedy.",
+        OPTIMIZATION,
+    ),
 }
 
 
@@ -473,6 +499,8 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
      "output full"),
     ("`DBT_*` variables of another project", "a note", "the same table as without them", "dbt variables"),
     ("a name to find that nothing has", "1", "everything", "find"),
+    ("a file for the optimizations that is no CSV, or can be read in two ways", "2, the file, the line and the remedy",
+     "everything; nothing is written", ", ".join(OPTIMIZATION)),
 )  # fmt: skip
 README = PAGE.parents[1] / "README.md"
 BEGIN, END = "<!-- faults: python -m tests.faults.table -->", "<!-- end of faults -->"
