@@ -11,10 +11,10 @@ from typing import Any
 from extract import landing
 from extract.areas import REJECTED, entries_by_hour, unregistered_areas
 from extract.errors import EXIT_DATA_INCOMPLETE, EsiosError
+from extract.extraction import utc_now
 from extract.findings import Check, Problem, Report
 from extract.in_a_row import Row, in_a_row
-from extract.indicators import entries, registry
-from extract.run import utc_now
+from extract.registry import entries, registry
 from extract.settings import Settings
 from extract.status import GAPS, gap_text
 from extract.warehouse import Warehouse, connect

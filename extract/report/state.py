@@ -10,7 +10,7 @@ from typing import Any
 
 from extract import landing
 from extract.areas import REJECTED
-from extract.indicators import entries
+from extract.registry import entries
 from extract.report.clock import instant_text
 from extract.report.quality import Judgement
 from extract.status import GAPS, SUSPECT, WITHDRAWN, Status

@@ -235,7 +235,7 @@ days_to_judge as (
             else coalesce(due_hours.due_until_utc, known.due_until_utc)
         end as due_until_utc,
         known.newest_response_id as known_response_id,
-        registered.cadence_seconds,
+        cadences.cadence_seconds,
         registered.revision_horizon_days,
         registered.plausible_min,
         registered.plausible_max,
@@ -249,6 +249,10 @@ days_to_judge as (
     from touched_days
     inner join {{ ref('esios_indicators') }} as registered
         on touched_days.indicator_id = registered.id
+    inner join {{ ref('esios_indicator_cadences') }} as cadences
+        on touched_days.indicator_id = cadences.indicator_id
+            and {{ day_start_utc('touched_days.madrid_day') }} >= cadences.valid_from_utc
+            and {{ day_start_utc('touched_days.madrid_day') }} < cadences.valid_until_utc
     left join due_hours
         on touched_days.indicator_id = due_hours.indicator_id
             and touched_days.madrid_day = due_hours.madrid_day
@@ -283,7 +287,7 @@ hours_in_order as (
         landed.datetime_local,
         landed.madrid_day,
         landed.value,
-        registered.cadence_seconds,
+        cadences.cadence_seconds,
         registered.plausible_min,
         registered.plausible_max,
         registered.plausible_step,
@@ -297,6 +301,10 @@ hours_in_order as (
             and landed.madrid_day = needed_days.madrid_day
     inner join {{ ref('esios_indicators') }} as registered
         on landed.indicator_id = registered.id
+    inner join {{ ref('esios_indicator_cadences') }} as cadences
+        on landed.indicator_id = cadences.indicator_id
+            and landed.period_start_utc >= cadences.valid_from_utc
+            and landed.period_start_utc < cadences.valid_until_utc
 ),
 
 neighbouring_hours as (
@@ -526,7 +534,7 @@ rejected_entries as (
         days_to_judge.madrid_day,
         rejected.period_start_utc,
         rejected.response_id,
-        rejected.rejected_because
+        rejected.code
     from days_to_judge
     inner join {{ ref('stg_esios__rejected_values') }} as rejected
         on days_to_judge.indicator_id = rejected.indicator_id
@@ -546,7 +554,7 @@ entries_put_aside as (
         {#- A later answer with a good value for the hour has repaired it. #}
         sum(case when rejected.response_id >= coalesce(landed.last_response_id, 0) then 1 else 0 end) as quarantined_now,
         count(distinct case
-            when rejected.rejected_because = 'two values for one hour in one answer'
+            when rejected.code = 'two_values'
                 and rejected.response_id >= coalesce(landed.last_response_id, 0)
                 then rejected.period_start_utc
         end) as conflicting_hours

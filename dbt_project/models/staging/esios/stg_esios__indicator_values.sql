@@ -1,16 +1,17 @@
 {{ config(materialized='view') }}
 
 select
-    staged.response_id,
-    staged.indicator_id,
-    answered.indicator_name,
-    staged.period_start_utc,
-    staged.value,
-    answered.values_updated_at_utc,
-    answered.extracted_at_utc
-from {{ ref('stg_esios__response_values') }} as staged
-inner join {{ ref('stg_esios__indicator_responses') }} as answered
-    on staged.response_id = answered.response_id
-left join {{ ref('esios_indicators') }} as registered
-    on staged.indicator_id = registered.id
-where {{ rejected_because('staged', 'registered') }} is null
+    response_id,
+    indicator_id,
+    geo_id,
+    geo_name,
+    indicator_name,
+    period_start_utc,
+    period_end_utc,
+    value,
+    values_updated_at_utc,
+    extracted_at_utc,
+    case when period_start_utc >= window_start_utc and period_start_utc < window_end_utc then 1 else 0 end as is_in_window
+from {{ ref('stg_esios__judged_entries') }}
+where is_registered_area = 1
+    and code is null
