@@ -1,4 +1,4 @@
-"""Random histories of what ESIOS said: versions built run by run equal those of a full rebuild, and a plain reading of the rule.
+"""Random histories of what ESIOS said: versions built run by run are those of a full rebuild, and of a plain reading.
 
 Each history is an indicator of its own, so that one warehouse and few runs of dbt hold many. A reader in Python, which
 knows nothing of SQL, says what the versions must be.
@@ -31,8 +31,8 @@ HISTORIES = 60
 STAGES = 3
 REGISTRY = "model.esios_elt.esios_indicators"
 CADENCES = {"five_minutes": 5, "ten_minutes": 10, "fifteen_minutes": 15, "hour": 60, "day": None, "month": None}
-VERSIONS = """select indicator_id, geo_id, period_start_utc, period_end_utc, version, value, known_from_utc, known_until_utc,
-    response_id, confirmed_response_id, responses, last_response_id
+VERSIONS = """select indicator_id, geo_id, period_start_utc, period_end_utc, version, value, known_from_utc,
+    known_until_utc, response_id, confirmed_response_id, responses, last_response_id
 from esios_value_versions order by indicator_id, geo_id, period_start_utc, version"""
 Said = tuple[datetime, bool, int, float]
 
@@ -210,9 +210,7 @@ def empty_warehouse(manifest: Manifest) -> Iterator[Warehouse]:
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_versions_of_any_history_are_those_of_a_full_rebuild_and_of_a_plain_reading(
-    parsed: Parsed, seed: int
-) -> None:
+def test_versions_of_any_history_are_those_of_a_full_rebuild_and_of_a_plain_reading(parsed: Parsed, seed: int) -> None:
     draw = random.Random(seed)
     histories = [history(draw, 1000 + number) for number in range(HISTORIES)]
     project = registered(parsed.manifest, histories)
@@ -228,7 +226,9 @@ def test_versions_of_any_history_are_those_of_a_full_rebuild_and_of_a_plain_read
             draw.shuffle(responses)
             land(warehouse, responses)
             found = build()
-            numbers = dict(warehouse.rows("select run_id, response_id from staging_esios.stg_esios__indicator_responses"))
+            numbers = dict(
+                warehouse.rows("select run_id, response_id from staging_esios.stg_esios__indicator_responses")
+            )
             expected = [
                 row
                 for one in histories
