@@ -177,22 +177,16 @@ def run(
 @_command
 def find(as_json: bool, text: str) -> None:
     """The catalogue by (Spanish) name, accents and case ignored, an exact name first: id<TAB>name."""
-    from extract.api import EsiosClient
-    from extract.find import find as find_in
-    from extract.settings import require_api_key
+    from extract.catalogue.find import find as find_in
+    from extract.catalogue.lookup import Lookup
 
-    settings = load_settings()
-    require_api_key(settings)
-    client = EsiosClient(settings.api)
-    try:
-        found = find_in(client, text)
-    finally:
-        client.close()
-    if as_json:
-        _print_json([{"id": indicator_id, "name": name} for indicator_id, name in found])
-    else:
-        for indicator_id, name in found:
-            click.echo(f"{indicator_id}\t{' '.join(name.split())}")
+    with Lookup(load_settings(), lambda line: click.echo(line, err=True)) as lookup:
+        found = find_in(lookup.catalogue, text)
+        if as_json:
+            _print_json([entry.document() for entry in found])
+        else:
+            for entry in found:
+                click.echo(f"{entry.id}\t{entry.title}")
 
 
 @cli.command()
