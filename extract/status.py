@@ -10,7 +10,7 @@ from typing import Any
 
 from extract import landing
 from extract.in_a_row import in_a_row
-from extract.indicators import registry
+from extract.registry import registry
 from extract.warehouse import Warehouse
 
 GAPS = "quality_esios.demand_forecast_gaps"
@@ -84,6 +84,12 @@ class Status:
         )
         lines += [f"  {line}" for line in self.complaints()] or [f"complete   {whole}"]
         for run in self.runs:
+            if run["status"] == landing.FORGOTTEN:
+                lines.append(
+                    f"run        {run['started_at_utc']:{_SECOND}} UTC {run['indicator_id']} forgotten: "
+                    f"{run['requested_start']:%Y-%m-%d} … {run['requested_end']:%Y-%m-%d} (Madrid) is no longer due"
+                )
+                continue
             lines.append(
                 f"run        {run['started_at_utc']:{_SECOND}} UTC {run['indicator_id']} {run['status']}: "
                 f"{run['responses_landed']} landed, {run['windows']} windows, {run['requests']} requests"

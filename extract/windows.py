@@ -6,7 +6,7 @@ sent lies one second before the window's (esios-api.md: adjoining windows would 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -25,6 +25,11 @@ class Window:
 
     first_day: date
     end_day: date
+
+    @property
+    def days(self) -> int:
+        """How many Madrid days it has."""
+        return (self.end_day - self.first_day).days
 
     @property
     def start_utc(self) -> datetime:
@@ -83,6 +88,19 @@ def window_size(cadence: str, setting: str = "") -> str:
     return setting or WINDOW_OF_CADENCE.get(cadence, FINER_WINDOW)
 
 
+def without(span: Window, cuts: Iterable[Window]) -> list[Window]:
+    """What is left of a span after the cuts: windows in order, none where nothing is left."""
+    left = []
+    start = span.first_day
+    for one in sorted(cuts):
+        if start < min(one.first_day, span.end_day):
+            left.append(Window(start, min(one.first_day, span.end_day)))
+        start = max(start, one.end_day)
+    if start < span.end_day:
+        left.append(Window(start, span.end_day))
+    return left
+
+
 def is_covered(window: Window, landed: Iterable[Window]) -> bool:
     """Whether the landed windows together hold every day of this one."""
     reached = window.first_day
@@ -93,8 +111,13 @@ def is_covered(window: Window, landed: Iterable[Window]) -> bool:
     return reached >= window.end_day
 
 
-def api_parameters(window: Window, cadence: str, time_agg: str, geo_id: int) -> dict[str, str]:
-    """The query for exactly this window: explicit offsets, aggregation never left to the API's default (sum)."""
+def api_parameters(
+    window: Window, cadence: str, time_agg: str, areas: Sequence[int] | None
+) -> dict[str, str | list[str]]:
+    """The query for exactly this window: explicit offsets, aggregation never left to the API's default (sum).
+
+    `areas` None asks for every area, which the API does where none is named.
+    """
     start = datetime.combine(window.first_day, time(), MADRID)
     last_second = datetime.combine(window.end_day, time(), MADRID) - timedelta(seconds=1)
     return {
@@ -102,5 +125,5 @@ def api_parameters(window: Window, cadence: str, time_agg: str, geo_id: int) -> 
         "end_date": last_second.isoformat(),
         "time_trunc": cadence,
         "time_agg": time_agg,
-        "geo_ids[]": str(geo_id),
+        "geo_ids[]": [str(area) for area in areas or ()],
     }

@@ -12,7 +12,7 @@ from extract.api import Answer, EsiosClient
 from extract.catalogue.entries import Entry, fetch, resolve
 from extract.catalogue.landing import keep_catalogue
 from extract.catalogue.profile import Profile, profile
-from extract.extraction import utc_now
+from extract.run import utc_now
 from extract.settings import Settings, require_api_key
 
 # Of what the API may not manage at all.
@@ -20,7 +20,7 @@ HASTY_TRIES = 2
 
 
 class Lookup:
-    """A visit to the catalogue. As a context manager: the catalogue is landed at its end, where a warehouse can take it.
+    """A visit to the catalogue, as a context manager: at its end the catalogue is landed where a warehouse can take it.
 
     `say` gets what is worth a line on stderr. Errors on entering: `UsageError` without a key, and the client's.
     """

@@ -66,8 +66,8 @@ def test_edges_are_madrid_midnights_and_find_their_day_again(day: date) -> None:
 @given(first=days, length=st.integers(0, 400), size=sizes)
 def test_the_api_is_asked_for_the_window_up_to_one_second_before_its_end(first: date, length: int, size: str) -> None:
     for window in cut(first, first + timedelta(days=length), size):
-        asked = api_parameters(window, "hour", "average", 8741)
-        start, end = (datetime.fromisoformat(asked[name]) for name in ("start_date", "end_date"))
+        asked = api_parameters(window, "hour", "average", [8741])
+        start, end = (datetime.fromisoformat(str(asked[name])) for name in ("start_date", "end_date"))
         assert start.utcoffset() is not None
         assert end.utcoffset() is not None
         assert start.astimezone(UTC).replace(tzinfo=None) == window.start_utc
@@ -75,14 +75,15 @@ def test_the_api_is_asked_for_the_window_up_to_one_second_before_its_end(first: 
 
 
 def test_aggregation_and_grid_are_always_sent() -> None:
-    asked = api_parameters(Window(date(2022, 5, 1), date(2022, 6, 1)), "fifteen_minutes", "sum", 3)
+    asked = api_parameters(Window(date(2022, 5, 1), date(2022, 6, 1)), "fifteen_minutes", "sum", [3, 1])
     assert asked == {
         "start_date": "2022-05-01T00:00:00+02:00",
         "end_date": "2022-05-31T23:59:59+02:00",
         "time_trunc": "fifteen_minutes",
         "time_agg": "sum",
-        "geo_ids[]": "3",
+        "geo_ids[]": ["3", "1"],
     }
+    assert api_parameters(Window(date(2022, 5, 1), date(2022, 6, 1)), "hour", "sum", None)["geo_ids[]"] == []
 
 
 @pytest.mark.parametrize(

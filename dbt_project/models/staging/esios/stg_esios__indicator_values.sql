@@ -11,6 +11,5 @@ select
 from {{ ref('stg_esios__response_values') }} as staged
 inner join {{ ref('stg_esios__indicator_responses') }} as answered
     on staged.response_id = answered.response_id
-left join {{ ref('esios_indicators') }} as registered
-    on staged.indicator_id = registered.id
-where {{ rejected_because('staged', 'registered') }} is null
+{{ join_registry('staged') }}
+where {{ rejected_because('staged', 'registered', 'areas', 'cadences') }} is null

@@ -12,12 +12,11 @@ with judged_values as (
         answered.window_end_utc,
         answered.run_id,
         answered.extracted_at_utc,
-        {{ rejected_because('staged', 'registered') }} as rejected_because
+        {{ rejected_because('staged', 'registered', 'areas', 'cadences') }} as rejected_because
     from {{ ref('stg_esios__response_values') }} as staged
     inner join {{ ref('stg_esios__indicator_responses') }} as answered
         on staged.response_id = answered.response_id
-    left join {{ ref('esios_indicators') }} as registered
-        on staged.indicator_id = registered.id
+    {{ join_registry('staged') }}
 )
 
 select
