@@ -214,7 +214,7 @@ def find(as_json: bool, text: str) -> None:
 @click.argument("indicator", metavar="ID_OR_NAME")
 @_command
 def describe(as_json: bool, indicator: str) -> None:
-    """What ESIOS says of an indicator, registered or not: unit, areas, cadence, first year, description; and what we have."""
+    """One indicator, registered or not: unit, areas, cadence, first year with values, description, what is landed."""
     from extract.catalogue.describe import describe as describe_one
     from extract.catalogue.lookup import Lookup
 

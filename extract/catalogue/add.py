@@ -152,19 +152,20 @@ def _publication(profile: Profile, cadence: str, now_utc: datetime) -> dict[str,
     updated = profile.updated_at or midnight_utc(today)
     soon_after = updated.replace(tzinfo=UTC).astimezone(MADRID) + _WATCH_AFTER
     watch_at = [f"{soon_after:%H:%M}"]
-    if last_day > today or _end_of(profile.last, cadence) > now_utc:
+    if _end_of(profile.last, cadence) > now_utc:
         # Published before its time. On a morning tomorrow may not be there yet, and will be in the afternoon.
-        ahead = max(1, (last_day - today).days)
+        ahead = max(1 if cadence != "month" else 31, (last_day - today).days)
         return {"published_ahead_days": ahead, "revision_horizon_days": HORIZON_DAYS, "watch_at": watch_at}
-    measured = {"published_ahead_days": 0, "revision_horizon_days": HORIZON_DAYS}
     behind = (today - last_day).days
-    lag = math.ceil((now_utc - _end_of(profile.last, cadence)) / timedelta(hours=1))
-    if lag <= _LIVE_LEAST_HOURS:
-        return measured | {"due_after_hours": _LIVE_LEAST_HOURS, "watch_at": LIVE_WATCH}
-    # It comes by whole days: the first hour of a day waits a day longer than the last.
-    due = {"due_after_hours": 24 * (behind + 1) if behind else lag + _LIVE_LEAST_HOURS}
-    settled = {"revision_horizon_days": SETTLED_HORIZON_DAYS} if behind else {}
-    return measured | settled | due | {"watch_at": watch_at}
+    if not behind:
+        since = math.ceil((now_utc - profile.last) / timedelta(hours=1))
+        due = max(_LIVE_LEAST_HOURS, since + 1)
+        live = {"published_ahead_days": 0, "revision_horizon_days": HORIZON_DAYS, "due_after_hours": due}
+        return live | {"watch_at": LIVE_WATCH}
+    # It comes by whole days or months: the first hour of a day is so old when the day comes, and the next one waits.
+    due = 24 * (behind + (31 if cadence == "month" else 1))
+    settled = {"published_ahead_days": 0, "revision_horizon_days": SETTLED_HORIZON_DAYS, "due_after_hours": due}
+    return settled | {"watch_at": watch_at}
 
 
 def _end_of(period_start: datetime, cadence: str) -> datetime:

@@ -110,8 +110,9 @@ def _newest(warehouse: Warehouse, known: Sequence[Indicator]) -> dict[int, Newes
     values = warehouse.sql_name(VALUES)
     sql = (
         f"select v.indicator_id, v.geo_id, v.period_start_utc, v.value from {values} as v"
-        f" inner join (select indicator_id, max(period_start_utc) as latest_utc from {values} group by indicator_id) as n"
-        " on v.indicator_id = n.indicator_id and v.period_start_utc = n.latest_utc order by v.indicator_id, v.geo_id"
+        f" inner join (select indicator_id, max(period_start_utc) as latest_utc from {values} group by indicator_id)"
+        " as n on v.indicator_id = n.indicator_id and v.period_start_utc = n.latest_utc"
+        " order by v.indicator_id, v.geo_id"
     )
     order = {indicator.id: indicator.areas or () for indicator in known}
     found: dict[int, Newest] = {}

@@ -52,6 +52,14 @@ class Values:
         """The latest instant."""
         return max((instants[-1] for _, instants in self.areas.values()), default=None)
 
+    def with_earlier(self, earlier: Values) -> Values:
+        """These and those of an earlier span that adjoins."""
+        areas = {area: (name, (*instants, *self._instants(area))) for area, (name, instants) in earlier.areas.items()}
+        return Values(dict(sorted({**self.areas, **areas}.items())), self.updated_at or earlier.updated_at)
+
+    def _instants(self, area: int) -> tuple[datetime, ...]:
+        return self.areas[area][1] if area in self.areas else ()
+
     def cadence(self, *, latest: bool = False) -> str | None:
         """The cadence of the first values, or of the latest; None where none can be told from them.
 
@@ -208,28 +216,25 @@ class _Inquiry:
         )
 
     def _newest(self) -> tuple[Values, str | None]:
-        """The newest values, and their cadence: near today, else a month or two ago, else in January of last year."""
-        last_month = (self.today.replace(day=1) - DAY).replace(day=1)
-        spans = (
-            (self.today - 3 * DAY, self.today + 9 * DAY),
-            (last_month, last_month + SAFE_DAYS * DAY),
-            (date(self.today.year - 1, 1, 1), date(self.today.year - 1, 1, 1) + SAFE_DAYS * DAY),
-        )
+        """The newest values, and their cadence: near today, else in the weeks before, months ago, or last year."""
+        near, before = self.today - 3 * DAY, self.today - (3 + SAFE_DAYS) * DAY
+        month = (before.replace(day=1) - DAY).replace(day=1)
+        last_year = date(self.today.year - 1, 1, 1)
+        spans = [(near, self.today + 9 * DAY), (before, near)]
+        spans += [(first_day, first_day + SAFE_DAYS * DAY) for first_day in (month, last_year)]
         newest = Values({}, None)
-        for first_day, end_day in spans:
-            found = self.ask(*_on_one_side(first_day, end_day, self.today))
-            newest = newest if newest.areas else found
-            cadence = found.cadence(latest=True)
+        for number, span in enumerate(spans):
+            found = self.ask(*_on_one_side(*span, self.today))
+            # The first two adjoin: what neither tells alone, they may tell together.
+            newest = newest.with_earlier(found)
+            cadence = newest.cadence(latest=True)
             if cadence:
                 return newest, cadence
-            if first_day.day == 1 and found.areas and _are_month_starts(found):
-                # One value in three weeks, on the first of the month: what else could it be?
-                return newest, "month"
-            if newest.areas and found is not newest and not found.areas:
-                break
-        if not newest.areas:
-            days = ", ".join(f"{first_day} … {end_day - DAY}" for first_day, end_day in spans)
-            self.notes.append(f"no values were found on {days}")
+            if number and newest.areas:
+                # One value in three weeks or more, on the first of a month: what else could it be?
+                return newest, "month" if _are_month_starts(newest) else None
+        days = ", ".join(f"{first_day} … {end_day - DAY}" for first_day, end_day in spans)
+        self.notes.append(f"no values were found on {days}")
         return newest, None
 
     # ---------------------------------------------------------------- history
