@@ -217,7 +217,7 @@ class _Inquiry:
 
     def _newest(self) -> tuple[Values, str | None]:
         """The newest values, and their cadence: near today, else in the weeks before, months ago, or last year."""
-        near, before = self.today - 3 * DAY, self.today - (3 + SAFE_DAYS) * DAY
+        near, before = self.today - 12 * DAY, self.today - (12 + SAFE_DAYS) * DAY
         month = (before.replace(day=1) - DAY).replace(day=1)
         last_year = date(self.today.year - 1, 1, 1)
         spans = [(near, self.today + 9 * DAY), (before, near)]
@@ -246,22 +246,28 @@ class _Inquiry:
         absent, present = date(FIRST_YEAR - 1, 12, 31), last_day
         if cadence != "fifteen_minutes":
             return ((Cadence(None, cadence),) if cadence else ()), absent, present
-        for day in reversed(QUARTER_HOURLY_FROM):
-            # One request is kept for the first day.
-            if day > last_day or self.left < 2:
-                continue
-            before = self._look(day - DAY, cadence)
-            earlier = before.cadence()
-            if earlier is None:
-                return (Cadence(None, cadence),), day - DAY, present
-            present = day - DAY
-            if earlier != cadence:
-                # The day before may show it itself: it begins with one and ends with the other.
-                if before.cadence(latest=True) == cadence or (
-                    self.left > 1 and self._look(day, cadence).cadence() == cadence
-                ):
-                    return (Cadence(None, earlier), Cadence(day, cadence)), absent, present
-                break
+        days = [day for day in QUARTER_HOURLY_FROM if day <= last_day]
+        before: Values | None = None
+        # The last of these days before which it was something else, by halves. One request is kept for the first day.
+        low, high = 0, len(days)
+        while low < high and self.left > 1:
+            middle = (low + high) // 2
+            found = self._look(days[middle] - DAY, cadence)
+            if found.cadence() == cadence:
+                high, present = middle, days[middle] - DAY
+            else:
+                low, before = middle + 1, found
+                absent = absent if found.areas else days[middle] - DAY
+        if before is None or not before.areas:
+            return (Cadence(None, cadence),), absent, present
+        changed_on, earlier = days[low - 1], before.cadence()
+        present = changed_on - DAY
+        # The day before may show it itself: it begins with one and ends with the other.
+        if earlier and (
+            before.cadence(latest=True) == cadence
+            or (self.left > 1 and self._look(changed_on, cadence).cadence() == cadence)
+        ):
+            return (Cadence(None, earlier), Cadence(changed_on, cadence)), absent, present
         return (Cadence(None, cadence),), absent, present
 
     def _look(self, day: date, cadence: str | None) -> Values:
@@ -316,7 +322,7 @@ class _Inquiry:
             self.notes.append(f"the first day was not found: no values of area {area} before {present}")
             return None, False
         month = madrid_day(months.first)
-        if cadence == "month" or month == date(FIRST_YEAR, 1, 1):
+        if cadence == "month":
             return month, True
         if not self.left:
             return month, False
