@@ -120,6 +120,7 @@ _span_options = (
         metavar="ID_OR_NAME",
         help="Repeat for several [default: 460].",
     ),
+    click.option("--all", "every", is_flag=True, help="Every registered indicator, for the days that it has."),
     click.option("--start", type=DAY, help="First Madrid day, yyyy-mm-dd."),
     click.option("--end", type=DAY, help="Last Madrid day, included."),
     click.option("--refresh", is_flag=True, help="Ask again for windows that are closed."),
@@ -132,21 +133,24 @@ def _with_span(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _request(indicators: tuple[str, ...], start: date | None, end: date | None, refresh: bool) -> Any:
-    from extract.registry import default_indicators, find_indicators
-    from extract.run import Request
+def _request(indicators: tuple[str, ...], every: bool, start: date | None, end: date | None, refresh: bool) -> Any:
+    from extract.extraction import Request
+    from extract.registry import default_indicators, find_indicators, registry
 
-    return Request(find_indicators(indicators) if indicators else default_indicators(), start, end, refresh)
+    if indicators and every:
+        raise UsageError("--all and --indicator contradict each other", "leave one of them out")
+    wanted = registry() if every else find_indicators(indicators) if indicators else default_indicators()
+    return Request(wanted, start, end, refresh, clip=every)
 
 
 @cli.command()
 @_with_span
 @_command
-def extract(as_json: bool, indicators: tuple[str, ...], start: date | None, end: date | None, refresh: bool) -> int:
+def extract(as_json: bool, **span: Any) -> int:
     """Land what is new: API → raw_esios.indicator_responses. Without dates: go on where the last run ended."""
-    from extract.run import extract as extract_request
+    from extract.extraction import extract as extract_request
 
-    summary = extract_request(load_settings(), _request(indicators, start, end, refresh))
+    summary = extract_request(load_settings(), _request(**span))
     if not as_json:
         click.echo(summary.text())
     if summary.interrupted:
@@ -174,15 +178,11 @@ def _extract_document(summary: Any) -> dict[str, Any]:
 @_with_span
 @click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_EXPORT, help="Where the CSV (or Parquet) goes.")
 @_command
-def run(
-    as_json: bool, indicators: tuple[str, ...], start: date | None, end: date | None, refresh: bool, out: Path
-) -> int:
+def run(as_json: bool, out: Path, **span: Any) -> int:
     """The main job, whole: extract, dbt build, export, summary."""
     from extract.job import run_job, summary_text
 
-    outcome = run_job(
-        load_settings(), _request(indicators, start, end, refresh), out, lambda line: click.echo(line, err=True)
-    )
+    outcome = run_job(load_settings(), _request(**span), out, lambda line: click.echo(line, err=True))
     if as_json:
         document = {"exit_code": outcome.exit_code, "file": str(outcome.exported), **outcome.status.document()}
         _print_json(document | {"tests": outcome.dbt_failures, "errors": [str(error) for error in outcome.errors]})
@@ -440,7 +440,7 @@ def watch(
     from extract.settings import configuration
     from extract.watch import Watcher, line, print_line, schedule_of
 
-    wanted = _request(indicators, None, None, False).indicators
+    wanted = _request(indicators, False, None, None, False).indicators
     url = notify_url or configuration().get("ESIOS_NOTIFY_URL")
     watcher = Watcher(
         load_settings(),

@@ -9,10 +9,10 @@ from typing import Any
 
 from extract import landing
 from extract.errors import EXIT_DATA_INCOMPLETE, EsiosError
+from extract.extraction import utc_now
 from extract.findings import Check, Problem, Report
 from extract.in_a_row import Row, in_a_row
 from extract.registry import entries, registry
-from extract.run import utc_now
 from extract.settings import Settings
 from extract.status import GAPS, REJECTED, gap_text
 from extract.warehouse import Warehouse, connect

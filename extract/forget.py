@@ -13,9 +13,9 @@ from datetime import date, datetime
 
 from extract import landing
 from extract.errors import UsageError
+from extract.extraction import utc_now
 from extract.landing import Run
 from extract.registry import Indicator
-from extract.run import utc_now
 from extract.warehouse import Warehouse
 from extract.windows import DAY, Window, is_covered, without
 

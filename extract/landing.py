@@ -6,7 +6,7 @@ The landing is append-only: an answer equal to the newest one for its indicator 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,7 +17,17 @@ from extract.errors import UsageError
 from extract.registry import Indicator
 from extract.settings import is_loopback
 from extract.warehouse import Warehouse
-from extract.windows import DAY, Window, cut, is_covered, madrid_day, without
+from extract.windows import (
+    DAY,
+    Window,
+    asked_for,
+    cut_by_cadence,
+    is_covered,
+    joined,
+    madrid_day,
+    what_was_asked,
+    without,
+)
 
 RESPONSES = "raw_esios.indicator_responses"
 CHECKS = "raw_esios.window_checks"
@@ -57,16 +67,43 @@ class SpanEvent:
 
 
 def windows_to_ask(
-    indicator: Indicator, first_day: date, last_day: date, size: str, checked: Mapping[Window, datetime], refresh: bool
-) -> list[Window]:
-    """The windows of a span that may hold something new.
+    indicator: Indicator, span: Window, setting: str, closed: Mapping[str, Sequence[Window]], refresh: bool
+) -> Iterator[tuple[Window, str]]:
+    """The windows of a span that may hold something new, each with its cadence.
 
-    `checked` says when each landed window was last checked. A window that closed before that response (its revision
-    horizon had passed) cannot change any more and is left out, unless `refresh`.
+    A window is left out where every day of it is closed for its cadence (`closed_days`), unless `refresh`.
+    """
+    for window, cadence in cut_by_cadence(span, indicator.cadences, indicator.areas, setting):
+        if refresh or not is_covered(window, closed[cadence]):
+            yield window, cadence
+
+
+def closed_days(
+    indicator: Indicator,
+    checked: Mapping[Window, datetime],
+    urls: Mapping[Window, str],
+    events: Sequence[SpanEvent],
+) -> dict[str, list[Window]]:
+    """By cadence, the days that cannot change any more: checked when their revision horizon had passed.
+
+    A check counts if its response was asked for with that cadence and with every area that the registry has now; one
+    that was forgotten since does not. `urls` are those of each window's newest response.
     """
     horizon = timedelta(days=indicator.revision_horizon_days)
-    closed = [window for window, at in checked.items() if at >= window.end_utc + horizon]
-    return [window for window in cut(first_day, last_day, size) if refresh or not is_covered(window, closed)]
+    closed = {}
+    for cadence in {one.cadence for one in indicator.cadences}:
+        counting = {
+            window: at
+            for window, at in checked.items()
+            if asked_for(urls.get(window, ""), cadence, indicator.time_agg, indicator.areas)
+        }
+        # A day closes on its own, so that it stays closed when the windows are cut otherwise.
+        parts = (
+            Window(window.first_day, min(window.end_day, madrid_day(at - horizon)))
+            for window, at in still_checked(counting, events).items()
+        )
+        closed[cadence] = joined(part for part in parts if part.first_day < part.end_day)
+    return closed
 
 
 def checked_windows(warehouse: Warehouse, indicator_id: int) -> dict[Window, datetime]:
@@ -82,6 +119,17 @@ def checked_windows(warehouse: Warehouse, indicator_id: int) -> dict[Window, dat
         if (window.start_utc, window.end_utc) == (start, end):
             checked[window] = at
     return checked
+
+
+def newest_urls(warehouse: Warehouse, indicator_id: int) -> dict[Window, str]:
+    """The URL of each window's newest response, which says what was asked for."""
+    sql = (
+        "select window_start_utc, window_end_utc, source_url from (select window_start_utc, window_end_utc, source_url,"
+        " row_number() over (partition by window_start_utc, window_end_utc order by extracted_at_utc desc) as age"
+        f" from {RESPONSES} where indicator_id = ?) as responses where age = 1"
+    )
+    rows = warehouse.rows(sql, (indicator_id,))
+    return {Window(madrid_day(start), madrid_day(end)): url for start, end, url in rows}
 
 
 def events_since_forgotten(warehouse: Warehouse, indicator_id: int) -> list[SpanEvent]:
@@ -199,10 +247,11 @@ def other_source(recorded: str, offered: str) -> UsageError:
 
 
 def land(warehouse: Warehouse, run: Run, window: Window, answer: Answer, now_utc: datetime) -> bool:
-    """Write one answer, in one transaction; True if it added a row, False if it equals the newest one landed.
+    """Write one response, in one transaction; True if it added a row, False if it equals the newest one landed.
 
-    Two runs at once take turns here, so the same answer never lands twice. `extracted_at_utc` never runs backwards
-    within an indicator, even if the clock does: the newest answer is the one that is landed last.
+    Equal is the same body to the same request: where an area that was added has no values, the new row says that it was
+    asked for. Two runs at once take turns here, so the same response never lands twice. `extracted_at_utc` never runs
+    backwards within an indicator, even if the clock does: the newest response is the one that is landed last.
     """
     payload = answer.body.decode("utf-8")
     digest = hashlib.sha256(answer.body).hexdigest()
@@ -212,7 +261,7 @@ def land(warehouse: Warehouse, run: Run, window: Window, answer: Answer, now_utc
         with warehouse.lock("esios landing"):
             claim_source(warehouse, answer.source)
             at = max(now_utc, newest_instant(warehouse, run.indicator_id) + _MICROSECOND)
-            changed = _newest_digest(warehouse, key) != digest
+            changed = _newest(warehouse, key) != (digest, what_was_asked(answer.url))
             if changed:
                 warehouse.execute(
                     f"insert into {RESPONSES} (indicator_id, window_start_utc, window_end_utc, source_url, payload,"
@@ -239,13 +288,14 @@ def newest_instant(warehouse: Warehouse, indicator_id: int) -> datetime:
     return newest or datetime.min
 
 
-def _newest_digest(warehouse: Warehouse, key: tuple[Any, ...]) -> str | None:
+def _newest(warehouse: Warehouse, key: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """Digest of the newest response of a window, and what it was asked for."""
     sql = (
-        f"select payload_sha256 from {RESPONSES} where indicator_id = ? and window_start_utc = ?"
+        f"select payload_sha256, source_url from {RESPONSES} where indicator_id = ? and window_start_utc = ?"
         " and window_end_utc = ? order by extracted_at_utc desc"
     )
-    digest: str | None = _first_value(warehouse, sql, key)
-    return digest
+    rows = list(warehouse.rows(sql, key))
+    return (rows[0][0], what_was_asked(rows[0][1])) if rows else None
 
 
 def _first_value(warehouse: Warehouse, sql: str, params: Sequence[Any] = ()) -> Any:

@@ -157,7 +157,8 @@ class _Checker:
             if value == rule.get("word"):
                 return True
             items = value if isinstance(value, list) else []
-            return all(_matches(item, rule) for item in items) and 0 < len(items) == len(set(items))
+            few = 0 < len(items) <= rule.get("most", len(items))
+            return few and all(_matches(item, rule) for item in items) and len(items) == len(set(items))
         return _matches(value, rule)
 
     def _are_spans(self, spans: list[Any]) -> bool:
@@ -167,7 +168,12 @@ class _Checker:
             rules = {"cadence": self.rules["cadence"], "from": self.rules["first_day"]}
             if not all(_matches(span[key], rule) for key, rule in rules.items()):
                 return False
-        return bool(spans) and all(one["from"] < later["from"] for one, later in pairwise(spans))
+        return bool(spans) and all(
+            one["from"] < later["from"]
+            # A month has one cadence.
+            and ("month" not in (one["cadence"], later["cadence"]) or later["from"].endswith("-01"))
+            for one, later in pairwise(spans)
+        )
 
 
 def _matches(value: Any, rule: dict[str, Any]) -> bool:

@@ -19,10 +19,10 @@ from typing import Any
 
 from extract.check import run_check
 from extract.errors import ApiUnavailable, EsiosError, KeyRefused, UsageError
+from extract.extraction import Request, extract, utc_now
 from extract.job import build
 from extract.places import beside_warehouse
 from extract.registry import Indicator, entries
-from extract.run import Request, extract, utc_now
 from extract.settings import Settings, require_api_key
 from extract.windows import DAY, MADRID, madrid_day
 

@@ -70,9 +70,9 @@
         {{ return(registry_spans_are_right(value, rules)) }}
     {%- endif -%}
     {%- if rule.list and value != rule.word -%}
-        {%- if value is string or value is mapping or value is not sequence or not value or value | unique(true) | list | length < value | length -%}
-            {{ return(false) }}
-        {%- endif -%}
+        {%- if value is string or value is mapping or value is not sequence or not value -%}{{ return(false) }}{%- endif -%}
+        {%- if value | length > rule.get('most', value | length) -%}{{ return(false) }}{%- endif -%}
+        {%- if value | unique(true) | list | length < value | length -%}{{ return(false) }}{%- endif -%}
         {%- for item in value if not registry_item_is_right(item, rule) -%}{{ return(false) }}{%- endfor -%}
         {{ return(true) }}
     {%- endif -%}
@@ -89,12 +89,15 @@
 
 {% macro registry_spans_are_right(spans, rules) %}
     {#- A list of from and cadence, days ascending. -#}
-    {%- set days = [] -%}
+    {%- set days, cadences = [], [] -%}
     {%- for span in spans -%}
         {%- if span is not mapping or span | list | sort != ['cadence', 'from'] -%}{{ return(false) }}{%- endif -%}
         {%- if not registry_item_is_right(span.cadence, rules.cadence) -%}{{ return(false) }}{%- endif -%}
         {%- if not registry_value_is_right(span['from'], 'first_day', rules) or (days and span['from'] <= days[-1]) -%}{{ return(false) }}{%- endif -%}
+        {#- A month has one cadence. -#}
+        {%- if days and 'month' in (cadences[-1], span.cadence) and not span['from'].endswith('-01') -%}{{ return(false) }}{%- endif -%}
         {%- do days.append(span['from']) -%}
+        {%- do cadences.append(span.cadence) -%}
     {%- endfor -%}
     {{ return(days | length > 0) }}
 {% endmacro %}

@@ -40,34 +40,31 @@
 {% endmacro %}
 
 {% macro newest_value() %}
-    {{ highest_of_indicator(ref('stg_esios__response_values'), 'response_id') }}
+    {{ highest_of_indicator(ref('esios_value_versions'), 'last_response_id') }}
 {% endmacro %}
 
 {% macro newer_than(behind, rows, counter='response_id') %}
-    {#- Nobody behind: nothing is read at all. -#}
+    {#- Nobody behind: nothing is read at all. Indicators with one watermark are one condition, and the least watermark
+        stands alone, so that an engine finds the end of the table by it whatever else is asked. -#}
     {%- if not behind -%}
         1 = 0
+    {%- else -%}
+        {{ rows }}.{{ counter }} > {{ behind | map(attribute=1) | min }}
+        and (
+            {%- for watermark, of_it in behind | groupby(1) %}
+            {{ 'or ' if not loop.first }}({{ rows }}.{{ counter }} > {{ watermark | int }} and {{ rows }}.indicator_id in ({{ of_it | map('first') | join(', ') }}))
+            {%- endfor %}
+        )
     {%- endif -%}
-    {%- for indicator, watermark in behind %}
-        ({{ rows }}.indicator_id = {{ indicator | int }} and {{ rows }}.{{ counter }} > {{ watermark | int }}){{ ' or' if not loop.last }}
-    {%- endfor -%}
 {% endmacro %}
 
-{% macro touched_hours(behind, role=none) %}
-    {#- The hours that answers behind the watermarks touch; `behind` none: the hours of every answer. -#}
+{% macro touched_periods(behind) %}
+    {#- The periods that responses behind the watermarks touch; `behind` none: those of every response. -#}
     select distinct
         staged.indicator_id,
         staged.period_start_utc
-    from {{ ref('stg_esios__response_values') }} as staged
-    {% if behind is none %}
-    where staged.indicator_id in (
-            select registered.id
-            from {{ ref('esios_indicators') }} as registered
-            {{ "where registered.role = '" ~ role ~ "'" if role }}
-        )
-    {% else %}
-    where {{ newer_than(behind, 'staged') }}
-    {% endif %}
+    from {{ ref('stg_esios__response_entries') }} as staged
+    where {{ '1 = 1' if behind is none else newer_than(behind, 'staged') }}
 {% endmacro %}
 
 {% macro all_that_is_unknown_is_later(landed, instant, known) %}

@@ -78,6 +78,7 @@ WRONG: dict[str, tuple[Callable[[Meta], None], tuple[str, ...]]] = {
     "one area that is no list": (change(areas=3), ("indicator 600", "areas is '3'", "[8741], or all")),
     "an area by name": (change(areas=["España"]), ("indicator 600", "areas is '['España']'", "[8741], or all")),
     "an area twice": (change(areas=[3, 3]), ("indicator 600", "areas is '[3, 3]'", "each once")),
+    "more areas than a URL holds": (change(areas=list(range(1, 82))), ("indicator 600", "areas is", "at most 80")),
     "another word for all": (change(areas="every"), ("indicator 600", "areas is 'every'", "or all")),
     "the old key of the area": (change(geo_id=3), ("indicator 600", "geo_id is no key")),
     "a misspelled key": (change(sealde="D-1T20:30"), ("indicator 600", "sealde is no key", "sealed")),
@@ -96,6 +97,10 @@ WRONG: dict[str, tuple[Callable[[Meta], None], tuple[str, ...]]] = {
     "a day twice": (
         change(cadence=spans(("2025-10-01", "hour"), ("2025-10-01", "fifteen_minutes"))),
         ("indicator 600", "cadence is", "days ascending"),
+    ),
+    "a month with two cadences": (
+        change(cadence=spans(("2017-01-01", "month"), ("2025-10-02", "hour"))),
+        ("indicator 600", "cadence is", "the first of one"),
     ),
     "an unknown cadence in a span": (
         change(cadence=spans(("2025-10-01", "halfhour"))),

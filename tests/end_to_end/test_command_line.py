@@ -12,6 +12,7 @@ import pytest
 
 import simulator
 from extract.__main__ import cli
+from extract.registry import registry
 from simulator import faults
 from tests.end_to_end.conftest import ROOT, Shell
 
@@ -54,6 +55,7 @@ def test_find_gives_the_exact_name_first(shell: Shell, api: Api) -> None:
         (("extract", "--start", "2018-01-02", "--end", "2018-01-01"), {"ESIOS_API_KEY": "k"}, 2, "lies after"),
         (("extract", "--start", "2999-01-01"), {"ESIOS_API_KEY": "k"}, 2, "in the future"),
         (("extract", "--frobnicate"), {}, 2, "No such option"),
+        (("extract", "--all", "--indicator", "460"), {"ESIOS_API_KEY": "k"}, 2, "--all and --indicator contradict"),
         (("status",), {"ESIOS_TARGET": "oracle"}, 2, "ESIOS_TARGET is 'oracle'"),
         (("status",), {"ESIOS_TARGET": "sqlserver"}, 2, "MSSQL_SERVER"),
         (("status",), {"MSSQL_PORT": "abc"}, 2, "MSSQL_PORT is 'abc'"),
@@ -73,6 +75,16 @@ def test_wrong_usage_is_told_in_one_line_with_its_remedy(
     assert words in finished.err
     assert "Traceback" not in finished.err
     assert finished.out == ""
+
+
+def test_all_lands_every_registered_indicator(shell: Shell, api: Api) -> None:
+    with simulator.serve() as server:
+        finished = shell.esios(
+            "extract", "--all", "--start", "2019-01-01", "--end", "2019-01-02", "--json", **api(server.url)
+        )
+    assert finished.code == 0, finished.err
+    landed = {run["indicator_id"]: run["responses_landed"] for run in json.loads(finished.out)["runs"]}
+    assert landed == {indicator.id: 1 for indicator in registry()}
 
 
 @pytest.mark.parametrize(

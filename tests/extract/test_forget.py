@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import simulator
 from extract.errors import UsageError
+from extract.extraction import Request, Summary, extract
 from extract.forget import Forgotten, forget, plan
 from extract.landing import SpanEvent, forgotten_spans, still_checked
 from extract.registry import find_indicators
-from extract.run import Request, Summary, extract
 from extract.settings import Settings
 from extract.warehouse import connect
 from extract.windows import DAY, Window, without

@@ -534,7 +534,7 @@ rejected_entries as (
         days_to_judge.madrid_day,
         rejected.period_start_utc,
         rejected.response_id,
-        rejected.rejected_because
+        rejected.code
     from days_to_judge
     inner join {{ ref('stg_esios__rejected_values') }} as rejected
         on days_to_judge.indicator_id = rejected.indicator_id
@@ -554,7 +554,7 @@ entries_put_aside as (
         {#- A later answer with a good value for the hour has repaired it. #}
         sum(case when rejected.response_id >= coalesce(landed.last_response_id, 0) then 1 else 0 end) as quarantined_now,
         count(distinct case
-            when rejected.rejected_because = 'two values for one hour in one answer'
+            when rejected.code = 'two_values'
                 and rejected.response_id >= coalesce(landed.last_response_id, 0)
                 then rejected.period_start_utc
         end) as conflicting_hours

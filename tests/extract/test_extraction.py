@@ -12,8 +12,8 @@ import pytest
 
 import simulator
 from extract.errors import ApiUnavailable, KeyRefused, UsageError
+from extract.extraction import Request, Summary, extract
 from extract.registry import find_indicators
-from extract.run import Request, Summary, extract
 from extract.settings import Settings
 from extract.warehouse import connect
 from simulator import faults
@@ -276,6 +276,24 @@ def test_several_indicators_run_one_log_row_each(settings_for: MakeSettings) -> 
     assert counted == [(460, 1), (1293, 1)]
     logged = rows(settings, "select indicator_id, responses_landed, requests from raw_esios.extract_runs order by 1")
     assert logged == [(460, 1, 1), (1293, 1, 1)]
+
+
+def test_every_indicator_is_asked_for_the_days_of_the_span_that_it_is_published_for(settings_for: MakeSettings) -> None:
+    with simulator.serve(clock="2019-01-05T10:00:00Z") as server:
+        settings = settings_for(server)
+        everything = Request(find_indicators(["460", "1775", "1293"]), date(2018, 12, 31), date(2019, 1, 6), clip=True)
+        assert run(settings, everything, now="2019-01-05T10:00:00").error is None
+        nobody = Request(everything.indicators, date(2016, 1, 1), date(2016, 12, 31), clip=True)
+        with pytest.raises(UsageError, match="no indicator is published from 2016-01-01 to 2016-12-31"):
+            run(settings, nobody, now="2019-01-05T10:00:00")
+    logged = rows(
+        settings, "select indicator_id, requested_start, requested_end from raw_esios.extract_runs order by 1"
+    )
+    assert logged == [
+        (460, date(2018, 12, 31), date(2019, 1, 6)),
+        (1293, date(2018, 12, 31), date(2019, 1, 5)),
+        (1775, date(2019, 1, 1), date(2019, 1, 6)),
+    ]
 
 
 def test_an_interrupt_while_the_run_log_is_written_is_in_the_run_log(settings_for: MakeSettings) -> None:
