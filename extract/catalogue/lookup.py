@@ -12,7 +12,7 @@ from extract.api import Answer, EsiosClient
 from extract.catalogue.entries import Entry, fetch, resolve
 from extract.catalogue.landing import keep_catalogue
 from extract.catalogue.profile import Profile, profile
-from extract.run import utc_now
+from extract.extraction import utc_now
 from extract.settings import Settings, require_api_key
 
 # Of what the API may not manage at all.
