@@ -10,6 +10,7 @@ from typing import Any
 
 from extract import landing
 from extract.in_a_row import in_a_row
+from extract.quarantined import SENTENCES
 from extract.registry import registry
 from extract.warehouse import Warehouse
 
@@ -54,7 +55,7 @@ class Status:
             for entries in in_a_row(
                 self.rejected,
                 "period_start_utc",
-                itemgetter("indicator_id", "geo_id", "value_text", "rejected_because"),
+                itemgetter("indicator_id", "geo_id", "value_text", "code"),
             )
         ]
         lines += [
@@ -169,7 +170,7 @@ def _entries(entries: Sequence[Mapping[str, Any]]) -> str:
     if len(entries) > 1:
         told += f" … {last['datetime_text']} ({len(entries)} entries)"
     value = "null" if first["value_text"] is None else first["value_text"]
-    return f"{told} value {value} ({first['rejected_because']})"
+    return f"{told} value {value} ({SENTENCES.get(first['code'], first['code'])})"
 
 
 def _landed(warehouse: Warehouse) -> list[dict[str, Any]]:

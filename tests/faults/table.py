@@ -237,15 +237,15 @@ VALUES = {
         "Four times too high from one moment on (the sum trap)", 1, ("suspect: 460", "(out of range)"), PUBLISHED
     ),
     "two values": Fault(
-        "Two values for one hour in one answer", 1, ("quarantined: 460", "two values for one hour in one answer"),
+        "Two values for one hour in one response", 1, ("quarantined: 460", "two values for one period in one response"),
         QUARANTINED,
     ),
     "the same twice": Fault("One hour twice with the same value", 1, ("── summary",), UNCHANGED),
     "number as text": Fault("A number as a text", 1, ("── summary",), UNCHANGED),
     "unsorted": Fault("Unsorted", 1, ("── summary",), UNCHANGED),
     "areas": Fault(
-        "Several areas", 1, ("quarantined: 460", "the area is not registered"),
-        "The registered area is published, the others are in quarantine",
+        "Areas that are not registered", 1, ("── summary",),
+        "The registered area is published; the others stay in the landed response",
     ),
     "datetime_utc": Fault("`datetime_utc` wrong", 1, ("── summary",), UNCHANGED + ": it is not read"),
     "offset": Fault(
@@ -449,16 +449,17 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("an indicator to add that has no values", "1 from `esios add`: where they were looked for",
      "the registry as it was", "no values"),
     ("values that cannot be read or believed: null, text, NaN, 1e400, two for one hour, an offset that contradicts the"
-     " zone, an unknown area", "1, each quarantined entry with its reason",
+     " zone", "1, each quarantined entry with its reason",
      "the hour keeps its last good value, or is named as missing",
-     "null, text, NaN as a text, boolean, 1e400, 10^400, infinity, object, two values, areas, offset, off the hour,"
+     "null, text, NaN as a text, boolean, 1e400, 10^400, infinity, object, two values, offset, off the hour,"
      " no offset, time as a number"),
     ("values that are absurd: negative, four times too high", "1, each hour named as suspect",
      "published; the next good answer replaces them", "negative, four times"),
     ("an hour that vanishes in a later answer", "1, named as withdrawn", "its last good value", "vanished"),
-    ("unsorted or repeated entries, a number as text, a wrong `datetime_utc`, a late revision", "nothing",
+    ("unsorted or repeated entries, a number as text, a wrong `datetime_utc`, an area that is not registered, a late"
+     " revision", "nothing",
      "the same table; a revision changes its hour alone",
-     "the same twice, unsorted, datetime_utc, number as text, revision"),
+     "the same twice, unsorted, datetime_utc, number as text, areas, revision"),
     ("killed at any moment (`SIGKILL`)", "nothing", "what was committed, whole; the next run goes on",
      "kill extract, kill build, kill export"),
     ("interrupted (Ctrl-C, `SIGTERM`)", "130: run the same command again", "what was landed and built before",
