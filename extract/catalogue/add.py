@@ -127,11 +127,13 @@ def role_of(entry: Entry) -> str:
 
 def _areas(indicator_id: int, profile: Profile, wanted: str | Sequence[int] | None) -> str | list[int]:
     known = [area for area, _ in profile.areas]
+    if not known and wanted in (None, "all"):
+        raise UsageError(f"the values of indicator {indicator_id} name no area", "say which one it is with --areas ID")
     if wanted is None:
         return known if len(known) <= MANY_AREAS else "all"
     if isinstance(wanted, str):
         return wanted
-    unknown = [str(area) for area in wanted if area not in known]
+    unknown = [str(area) for area in wanted if known and area not in known]
     if unknown:
         listed = ", ".join(f"{area} {name}".strip() for area, name in profile.areas)
         raise UsageError(f"indicator {indicator_id} has no values for area {', '.join(unknown)}", f"it has {listed}")

@@ -7,6 +7,7 @@ series are known to have changed their cadence; only *whether* a month holds any
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +21,9 @@ from extract.windows import DAY, MADRID, madrid_day, midnight_utc
 
 # What an indicator may cost, the catalogue included.
 MAX_REQUESTS = 6
-# e·sios serves values from here on; what a series held before is not looked for.
-FIRST_YEAR = 2014
+# Nothing is looked for before; most series begin with e·sios itself, which is of 2014.
+EARLIEST = date(2000, 1, 1)
+USUAL_FIRST_YEAR = 2014
 # The days from which on series come in quarter hours, each the first whole one (460 changed at noon of the day before):
 # demand forecasts, day-ahead prices, tariff components.
 QUARTER_HOURLY_FROM = (date(2022, 5, 25), date(2025, 10, 1), date(2026, 1, 1))
@@ -37,9 +39,9 @@ _CADENCE_FROM = 10  # distances that say a cadence
 
 @dataclass(frozen=True)
 class Values:
-    """The values of one response: `instants` (naive UTC, ascending) of each area that occurs."""
+    """The values of one response: name and instants (naive UTC, ascending) of each area; None: values without one."""
 
-    areas: Mapping[int, tuple[str, tuple[datetime, ...]]]
+    areas: Mapping[int | None, tuple[str, tuple[datetime, ...]]]
     updated_at: datetime | None
 
     @property
@@ -55,9 +57,9 @@ class Values:
     def with_earlier(self, earlier: Values) -> Values:
         """These and those of an earlier span that adjoins."""
         areas = {area: (name, (*instants, *self._instants(area))) for area, (name, instants) in earlier.areas.items()}
-        return Values(dict(sorted({**self.areas, **areas}.items())), self.updated_at or earlier.updated_at)
+        return Values({**self.areas, **areas}, self.updated_at or earlier.updated_at)
 
-    def _instants(self, area: int) -> tuple[datetime, ...]:
+    def _instants(self, area: int | None) -> tuple[datetime, ...]:
         return self.areas[area][1] if area in self.areas else ()
 
     def cadence(self, *, latest: bool = False) -> str | None:
@@ -92,19 +94,33 @@ def _distance(one: datetime, next_one: datetime) -> str:
 def read_values(document: Mapping[str, Any]) -> Values:
     """The values of an answer. What has no number or no readable instant is left out."""
     indicator = document["indicator"]
-    names: dict[int, str] = {}
-    instants: dict[int, set[datetime]] = {}
+    names: dict[int | None, str] = {}
+    instants: dict[int | None, set[datetime]] = {}
     for entry in indicator["values"]:
-        area, value = entry.get("geo_id"), entry.get("value")
         at = _instant(entry.get("datetime"))
-        if at is None or isinstance(value, bool) or not isinstance(value, int | float) or not isinstance(area, int):
-            continue
-        names.setdefault(area, str(entry.get("geo_name") or ""))
-        instants.setdefault(area, set()).add(at)
+        if at is not None and _is_number(entry.get("value")):
+            area = _area(entry.get("geo_id"))
+            names.setdefault(area, str(entry.get("geo_name") or ""))
+            instants.setdefault(area, set()).add(at)
     return Values(
-        {area: (names[area], tuple(sorted(instants[area]))) for area in sorted(instants)},
+        {area: (names[area], tuple(sorted(found))) for area, found in instants.items()},
         _instant(indicator.get("values_updated_at")),
     )
+
+
+def _is_number(value: Any) -> bool:
+    """Also as a text, which staging reads."""
+    if isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def _area(value: Any) -> int | None:
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _instant(text: Any) -> datetime | None:
@@ -188,6 +204,8 @@ class _Inquiry:
         newest, cadence = self._newest()
         if not newest.areas:
             return self._profile()
+        if None in newest.areas:
+            self.notes.append("there are values that name no area")
         if cadence is None:
             self.notes.append("too few values were found to tell the cadence")
         assert newest.last is not None
@@ -197,7 +215,7 @@ class _Inquiry:
         cadences, absent, present = self._changes(cadence, last_day)
         first_day, exact = self._first_day(newest, cadences, absent, present)
         return self._profile(
-            areas=tuple((area, name) for area, (name, _) in newest.areas.items()),
+            areas=tuple((area, newest.areas[area][0]) for area in self._areas(newest)),
             cadences=self._that_fit(cadences),
             first_day=first_day,
             first_day_is_exact=exact,
@@ -243,7 +261,7 @@ class _Inquiry:
 
         Only quarter hours are known to have been something else before.
         """
-        absent, present = date(FIRST_YEAR - 1, 12, 31), last_day
+        absent, present = EARLIEST - DAY, last_day
         if cadence != "fifteen_minutes":
             return ((Cadence(None, cadence),) if cadence else ()), absent, present
         days = [day for day in QUARTER_HOURLY_FROM if day <= last_day]
@@ -302,11 +320,11 @@ class _Inquiry:
         """The first day with values, after `absent` and up to `present`; whether it is the very day."""
         cadence = cadences[0].cadence if cadences else None
         if cadence in _TOO_FINE_FOR_YEARS:
-            return self._first_year_by_halves(cadence, absent, present), False
-        area = self._longest_known(newest)
+            return self._first_year_by_halves(cadence, present), False
+        # Where one area must do, the head's first; where no value names one, all.
+        area = next(iter(self._areas(newest)), None)
         if self.left > 3:
-            # Most series begin with e·sios itself: then one year need be looked through, not all.
-            end_of_first = date(FIRST_YEAR, 12, 31)
+            end_of_first = date(USUAL_FIRST_YEAR, 12, 31)
             if self._look(end_of_first, cadence).areas:
                 present = end_of_first
             else:
@@ -319,7 +337,7 @@ class _Inquiry:
             self.notes.append(f"the first day was not found: the API does not answer for {absent + DAY} … {present}")
             return None, False
         if months.first is None:
-            self.notes.append(f"the first day was not found: no values of area {area} before {present}")
+            self.notes.append(f"the first day was not found: area {area} has no values before {present}")
             return None, False
         month = madrid_day(months.first)
         if cadence == "month":
@@ -333,9 +351,9 @@ class _Inquiry:
             self.seen[month] = begun_with
         return (madrid_day(found.first), True) if found.first else (month, False)
 
-    def _first_year_by_halves(self, cadence: str | None, absent: date, present: date) -> date | None:
-        """The first of January of the first year with values, by looking at the last days of years."""
-        low, high = absent.year + 1, present.year
+    def _first_year_by_halves(self, cadence: str | None, present: date) -> date | None:
+        """The first of January of the first year with values from 2014 on, by looking at the last days of years."""
+        low, high = USUAL_FIRST_YEAR, present.year
         while low < high and self.left:
             middle = (low + high) // 2
             if self._look(date(middle, 12, 31), cadence).areas:
@@ -347,10 +365,12 @@ class _Inquiry:
             return None
         return date(low, 1, 1)
 
-    def _longest_known(self, newest: Values) -> int:
-        """The area to ask for where one must do: the first that the head names and the values have."""
-        named = [geo.get("geo_id") for geo in self.head.get("geos") or () if isinstance(geo, dict)]
-        return next((area for area in newest.areas if area in named[:1]), min(newest.areas))
+    def _areas(self, newest: Values) -> list[int]:
+        """The areas of the values: first those that the head names, in its order, then the others by their id."""
+        known = {area for area in newest.areas if area is not None}
+        geos = [geo for geo in self.head.get("geos") or () if isinstance(geo, dict)]
+        named = [area for geo in geos if (area := _area(geo.get("geo_id"))) in known and area is not None]
+        return list(dict.fromkeys([*named, *sorted(known)]))
 
 
 def _on_one_side(first_day: date, end_day: date, today: date) -> tuple[date, date]:

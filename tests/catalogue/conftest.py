@@ -13,7 +13,9 @@ import simulator
 from extract.catalogue.lookup import Lookup
 from extract.registry import REGISTRY
 from extract.settings import Settings, load_settings
-from tests.end_to_end.conftest import Shell
+from tests.end_to_end.conftest import ROOT, Shell
+
+__all__ = ["NOON", "NOON_UTC", "ROOT", "settings_of", "utc"]
 
 NOON = "2026-11-27T12:00:00"
 NOON_UTC = datetime(2026, 11, 27, 11)

@@ -229,6 +229,13 @@ def test_an_unknown_magnitude_asks_for_a_kind() -> None:
     assert made(odd, kind="share")["kind"] == "share"
 
 
+def test_where_the_values_name_no_area_the_caller_does() -> None:
+    nowhere = Profile("Precio", (), KNOWN.cadences, KNOWN.first_day, True, KNOWN.last)
+    with pytest.raises(UsageError, match="name no area: say which one it is with --areas ID"):
+        made(nowhere)
+    assert made(nowhere, areas=(8741,))["areas"] == [8741]
+
+
 def test_a_cadence_that_the_registry_has_no_word_for_is_refused() -> None:
     weekly = Profile("Precio", KNOWN.areas, (Cadence(None, "7 days"),), KNOWN.first_day, True, KNOWN.last)
     with pytest.raises(DataIncomplete, match="its values are 7 days apart: `esios describe 7`"):

@@ -27,7 +27,7 @@ def test_a_registered_indicator_shows_what_esios_and_the_registry_say(lookup: Lo
     shown = lines(described.text())
     assert shown["indicator"] == "600 Precio mercado SPOT Diario"
     assert shown["unit"] == "€/MWh (Precio)"
-    assert shown["areas"] == ("1 Portugal, 2 Francia, 3 España, 8826 Alemania, 8827 Bélgica, 8828 Países Bajos")
+    assert shown["areas"] == ("3 España, 1 Portugal, 2 Francia, 8826 Alemania, 8827 Bélgica, 8828 Países Bajos")
     assert shown["cadence"] == "hour, from 2025-10-01 on fifteen_minutes"
     assert shown["values"] == "since 2014, newest 2026-11-27 22:45 UTC, updated 2026-11-26 13:00 UTC"
     assert shown["registered"].startswith("as spot_price, areas 3")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import simulator
 from extract.catalogue.lookup import Lookup
-from extract.catalogue.profile import FIRST_YEAR, MAX_REQUESTS, QUARTER_HOURLY_FROM, Cadence, Profile, read_values
+from extract.catalogue.profile import MAX_REQUESTS, QUARTER_HOURLY_FROM, Cadence, Profile, read_values
 from extract.catalogue.profile import profile as profile_of
 from extract.windows import DAY, madrid_day, midnight_utc
 from simulator import catalogue, demand, faults
@@ -66,7 +66,7 @@ def test_cadence_first_day_and_newest_value_are_learnt_in_six_requests(
 
 
 def test_areas_are_learnt_from_the_values_not_from_the_head(lookup: Lookup) -> None:
-    assert dict(learnt(lookup, 600).areas) == SPOT
+    assert learnt(lookup, 600).areas == tuple(SPOT.items())
     assert dict(learnt(lookup, 1161).areas) == dict(catalogue.PROVINCES)
     assert len(learnt(lookup, 1001).areas) == 5
     assert learnt(lookup, 1739).areas == ((3, "España"),)
@@ -119,7 +119,7 @@ def test_where_the_api_does_not_manage_years_the_rest_is_still_learnt(lookup: Lo
 
 # --- series of every kind ---------------------------------------------------------------------------------------------
 
-DAYS = st.dates(date(FIRST_YEAR, 1, 1), date(2026, 10, 1))
+DAYS = st.dates(date(2005, 1, 1), date(2026, 10, 1))
 
 
 @given(
@@ -141,6 +141,8 @@ def test_whatever_a_series_is_like_nothing_wrong_is_said_of_it_in_six_requests(
 ) -> None:
     changes = count == QUARTER and period == "hour" and change is not None
     assume(not changes or change > first_day + 7 * DAY)
+    # Of five-minute values a year cannot be asked for at once: what is before 2014 is not found.
+    assume(count != FIVE or period != "hour" or first_day.year >= 2014)
     finer_from = ((f"{change}T00:00:00" if changes else "2000-01-01T00:00:00", count),)
     series = Series(
         (lambda ordinal: (1.0,) * demand.hours_in_day(ordinal),), first_day=first_day, ahead_days=ahead, period=period,
@@ -189,10 +191,17 @@ def at(hours: float, geo_id: object = 3, value: object = 1.5) -> dict[str, objec
 
 
 def test_a_missing_hour_a_null_or_an_odd_entry_does_not_change_the_cadence() -> None:
-    entries = [at(0), at(1), at(4), at(5), at(6), at(7, value=None), at(8, value=True), at(9, geo_id="3"), at(10)]
-    values = read_values(answer(*entries, {"datetime": "nonsense", "value": 1, "geo_id": 3}, {"datetime": None}))
+    entries = [at(0), at(1), at(4), at(5, value="7.5"), at(6), at(7, value=None), at(8, value=True), at(9, geo_id="3")]
+    odd = [{"datetime": "nonsense", "value": 1, "geo_id": 3}, {"datetime": None}, at(11, value="NaN"), at(12, value=[])]
+    values = read_values(answer(*entries, *odd))
     assert values.cadence() == "hour"
+    assert list(values.areas) == [3]
     assert len(values.areas[3][1]) == 6
+
+
+def test_values_without_an_area_are_values_too() -> None:
+    values = read_values(answer(at(0, None), at(1, None), at(2, "x")))
+    assert (values.cadence(), list(values.areas)) == ("hour", [None])
 
 
 def test_the_instants_of_two_areas_are_not_mixed() -> None:
