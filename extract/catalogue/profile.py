@@ -224,7 +224,7 @@ class _Inquiry:
         )
 
     def _profile(self, **learnt: Any) -> Profile:
-        magnitudes = [item.get("name") for item in self.head.get("magnitud") or () if isinstance(item, dict)]
+        magnitudes = [item.get("name") for item in self._listed("magnitud")]
         return Profile(
             magnitude=next((name for name in magnitudes if isinstance(name, str)), ""),
             asked_on=self.today,
@@ -232,6 +232,11 @@ class _Inquiry:
             notes=tuple(self.notes),
             **learnt,
         )
+
+    def _listed(self, key: str) -> list[dict[str, Any]]:
+        """A list of objects in the head, whatever else the API put there."""
+        value = self.head.get(key)
+        return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
     def _newest(self) -> tuple[Values, str | None]:
         """The newest values, and their cadence: near today, else in the weeks before, months ago, or last year."""
@@ -289,8 +294,8 @@ class _Inquiry:
         return (Cadence(None, cadence),), absent, present
 
     def _look(self, day: date, cadence: str | None) -> Values:
-        """The values of one day; of some more where a day has too few to tell the cadence."""
-        days = {"day": 7, "month": 62}.get(cadence or "", 1)
+        """The values of one day; of some more where it has too few to tell the cadence, or may have a hole."""
+        days = {"hour": 7, "day": 7, "month": 62}.get(cadence or "", 1)
         found = self.ask(day - (days - 1) * DAY, day + DAY)
         seen = found.cadence()
         if seen:
@@ -339,7 +344,7 @@ class _Inquiry:
         if months.first is None:
             self.notes.append(f"the first day was not found: area {area} has no values before {present}")
             return None, False
-        month = madrid_day(months.first)
+        month = madrid_day(months.first).replace(day=1)
         if cadence == "month":
             return month, True
         if not self.left:
@@ -368,7 +373,7 @@ class _Inquiry:
     def _areas(self, newest: Values) -> list[int]:
         """The areas of the values: first those that the head names, in its order, then the others by their id."""
         known = {area for area in newest.areas if area is not None}
-        geos = [geo for geo in self.head.get("geos") or () if isinstance(geo, dict)]
+        geos = self._listed("geos")
         named = [area for geo in geos if (area := _area(geo.get("geo_id"))) in known and area is not None]
         return list(dict.fromkeys([*named, *sorted(known)]))
 
