@@ -63,3 +63,18 @@
     {%- endfor -%}
     {{ return({'days': none, 'seconds': counted.seconds}) }}
 {% endmacro %}
+
+{% macro cutoff_columns(rule) %}
+    {#- A rule as the columns cutoff_days and cutoff_seconds, for rules that differ from row to row. -#}
+    {%- set parts = parts_of_rule(rule) -%}
+    cast({{ 'null' if parts.days is none else parts.days }} as {{ type_whole() }}) as cutoff_days,
+    cast({{ parts.seconds }} as {{ type_whole() }}) as cutoff_seconds
+{%- endmacro %}
+
+{% macro cutoff_by_columns(period_start, rules) %}
+    {#- SQL expression of the cutoff by those columns of `rules`. -#}
+    case
+        when {{ rules }}.cutoff_days is null then {{ add_seconds(period_start, '-' ~ rules ~ '.cutoff_seconds') }}
+        else {{ madrid_clock(add_days(day_of(to_madrid(period_start)), rules ~ '.cutoff_days'), rules ~ '.cutoff_seconds') }}
+    end
+{%- endmacro %}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 import simulator
 from extract.registry import REGISTRY
 from simulator import faults
-from tests.end_to_end.conftest import Finished
+from tests.end_to_end.conftest import ROOT, Finished
 from tests.faults.conftest import Built
 from tests.faults.machine import PASSWORD, Machine
 from tests.faults.table import INPUT
@@ -75,6 +77,22 @@ def test_what_makes_no_sense_is_told_and_touches_nothing(
     assert machine.warehouse.read_bytes() == before
 
 
+def test_a_wrong_entry_of_the_registry_is_told_and_touches_nothing(
+    machine: Machine, server: simulator.Server, built: Built, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    for folder in ("extract", "dbt_project"):
+        shutil.copytree(ROOT / folder, project / folder, ignore=shutil.ignore_patterns("target", "logs", "__pycache__"))
+    registry = project / "dbt_project" / "models" / "registry" / "esios_indicators.yml"
+    registry.write_text(registry.read_text("utf-8").replace("areas: [3, 1, 2]", "areas: España"), "utf-8")
+    machine.land(built.file)
+    before = machine.warehouse.read_bytes()
+    command = f"import sys; sys.path.insert(0, {str(project)!r}); from extract.__main__ import main; main()"
+    INPUT["registry"].check(machine(sys.executable, "-c", command, "extract", *SPAN))
+    assert server.requests == []
+    assert machine.warehouse.read_bytes() == before
+
+
 def test_the_same_is_told_to_programs(machine: Machine) -> None:
     finished = machine.esios("status", "--json", ESIOS_TARGET="oracle")
     document = json.loads(finished.out)
@@ -131,6 +149,32 @@ def test_a_line_of_the_file_of_settings_that_cannot_be_read_is_named(machine: Ma
     file.unlink()
     machine.said.append(str(caught.value))
     INPUT["env line"].check(Finished(caught.value.exit_code, "", f"Error: {caught.value}"))
+
+
+FILES = {
+    "escaped quote": b'id,code\n1,"a \\"b\\" c"\n',
+    "text after a quote": b'id,code\n1,"a"b\n',
+    "workbook": b"PK\x03\x04\x14\0\0\0\x08\0",
+}
+
+
+@pytest.mark.parametrize("fault", FILES)
+def test_a_file_that_would_be_altered_is_refused(machine: Machine, fault: str) -> None:
+    with duckdb.connect(str(machine.warehouse)) as connection:
+        connection.execute("create table t (id integer, code varchar)")
+    file = machine.folder / "in.csv"
+    file.write_bytes(FILES[fault])
+    INPUT[fault].check(machine.esios("load", str(file), "--table", "t"))
+    assert machine.rows("select * from t") == []
+
+
+@pytest.mark.parametrize("name", ["folder.csv", "link.csv"])
+def test_a_folder_is_no_output(machine: Machine, built: Built, name: str) -> None:
+    machine.land(built.file)
+    (machine.folder / "folder.csv").mkdir()
+    (machine.folder / "link.csv").symlink_to("folder.csv")
+    INPUT["output folder"].check(machine.esios("export", "--out", str(machine.folder / name)))
+    assert list((machine.folder / "folder.csv").iterdir()) == []
 
 
 def test_a_name_to_find_may_hold_quotes_and_semicolons(machine: Machine) -> None:

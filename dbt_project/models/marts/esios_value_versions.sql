@@ -69,11 +69,11 @@ versions_in_order as (
         versions.*,
         registered.sealed_days_before,
         registered.sealed_clock_seconds,
+        {{ day_of(to_madrid('versions.period_start_utc')) }} as madrid_day,
         lead(versions.known_from_utc) over (
             partition by versions.indicator_id, versions.geo_id, versions.period_start_utc
             order by versions.version
-        ) as known_until_utc,
-        {{ day_of(to_madrid('versions.period_start_utc')) }} as madrid_day
+        ) as known_until_utc
     from versions
     inner join {{ ref('esios_indicators') }} as registered
         on versions.indicator_id = registered.id
