@@ -98,6 +98,10 @@ def _print_json(document: Any, indent: int | None = 2) -> None:
     click.echo(json.dumps(document, ensure_ascii=not takes_every_character(), indent=indent, default=as_utc_text))
 
 
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 def cli() -> None:
     """ESIOS (REE) demand forecasts: from the API to a tested table.
@@ -194,22 +198,74 @@ def run(as_json: bool, out: Path, **span: Any) -> int:
 @_command
 def find(as_json: bool, text: str) -> None:
     """The catalogue by (Spanish) name, accents and case ignored, an exact name first: id<TAB>name."""
-    from extract.api import EsiosClient
-    from extract.find import find as find_in
-    from extract.settings import require_api_key
+    from extract.catalogue.find import find as find_in
+    from extract.catalogue.lookup import Lookup
+
+    with Lookup(load_settings(), _say) as lookup:
+        found = find_in(lookup.catalogue, text)
+        if as_json:
+            _print_json([entry.document() for entry in found])
+        else:
+            for entry in found:
+                click.echo(f"{entry.id}\t{entry.title}")
+
+
+@cli.command()
+@click.argument("indicator", metavar="ID_OR_NAME")
+@_command
+def describe(as_json: bool, indicator: str) -> None:
+    """One indicator, registered or not: unit, areas, cadence, first year with values, description, what is landed."""
+    from extract.catalogue.describe import describe as describe_one
+    from extract.catalogue.lookup import Lookup
 
     settings = load_settings()
-    require_api_key(settings)
-    client = EsiosClient(settings.api)
-    try:
-        found = find_in(client, text)
-    finally:
-        client.close()
+    with Lookup(settings, _say) as lookup:
+        described = describe_one(settings, indicator, lookup)
     if as_json:
-        _print_json([{"id": indicator_id, "name": name} for indicator_id, name in found])
+        _print_json(described.document())
     else:
-        for indicator_id, name in found:
-            click.echo(f"{indicator_id}\t{' '.join(name.split())}")
+        click.echo(described.text())
+
+
+@cli.command()
+@click.argument("indicators", metavar="ID_OR_NAME…", nargs=-1, required=True)
+@click.option("--areas", metavar="ID,ID|all", help="The areas to extract [default: those that have values].")
+@click.option("--kind", help="Of the registry, such as price [default: what the values are called].")
+@click.option("--role", help="What it is to you, a word [default: from the short name].")
+@click.option("--dry-run", is_flag=True, help="Print the entries, write nothing.")
+@_command
+def add(
+    as_json: bool, indicators: tuple[str, ...], areas: str | None, kind: str | None, role: str | None, dry_run: bool
+) -> None:
+    """Register indicators of the catalogue, so that they can be extracted."""
+    from extract.catalogue.add import Options, read_areas
+    from extract.catalogue.add import add as add_all
+    from extract.catalogue.lookup import Lookup
+
+    options = Options(read_areas(areas), kind, role)
+    with Lookup(load_settings(), _say) as lookup:
+        added = add_all(lookup, indicators, options, dry_run=dry_run)
+    for note in added.notes:
+        _say(note)
+    if as_json:
+        _print_json({"dry_run": dry_run, "file": str(added.path), "entries": added.entries, "notes": added.notes})
+    else:
+        click.echo(added.text)
+        ids = " ".join(f"--indicator {entry['id']}" for entry in added.entries)
+        click.echo("add: nothing was written" if dry_run else f"add: written; `esios extract {ids}` lands the values")
+
+
+@cli.command()
+@_command
+def indicators(as_json: bool) -> None:
+    """The registered indicators: id, role, unit, cadence, areas, landed span, newest value, name."""
+    from extract.catalogue.indicators import registered, table
+
+    listed = registered(load_settings(), _say)
+    if as_json:
+        _print_json([one.document() for one in listed])
+    else:
+        click.echo(table(listed))
 
 
 @cli.command()

@@ -116,6 +116,11 @@ API = {
         "An empty answer", 0, ("windows answered",),
         "It is landed as it came; its hours are told as missing by the main job, and a later answer fills them",
     ),
+    "no values": Fault(
+        "`esios add` of an indicator without values", 1,
+        ("indicator 603 cannot be registered: no values were found on", "`esios describe 603` shows what is known"),
+        "The registry stays as it was",
+    ),
     "catalogue": Fault(
         "A catalogue that lost the name", 1, ("no indicator of the catalogue has", "try a shorter part of the name"),
         "Nothing is written; extraction goes by the registry's id and does not notice",
@@ -382,6 +387,22 @@ INPUT = {
         "A text to find with quotes and `;--`", 1, ("no indicator of the catalogue has", "try a shorter part"),
         "Everything as it was",
     ),
+    "describe unknown": Fault(
+        "`esios describe` of what the catalogue lacks", 2,
+        ("the catalogue has no indicator 999999", "`esios find TEXT` lists ids and names"), UNTOUCHED,
+    ),
+    "add registered": Fault(
+        "`esios add` of an indicator that is registered", 2,
+        ("indicator 600 is registered already", "change its entry in"), UNTOUCHED,
+    ),
+    "add areas": Fault(
+        "`esios add --areas` with an area that has no values", 2,
+        ("indicator 1001 has no values for area 3", "it has 8741 Península, 8742 Canarias"), UNTOUCHED,
+    ),
+    "add kind": Fault(
+        "`esios add --kind` with no kind of the registry", 2, ("there is no kind 'prices'", "use one of demand, price"),
+        UNTOUCHED,
+    ),
     "key column": Fault("An unknown key column", 2, ("id;--",), UNTOUCHED),
 }  # fmt: skip
 
@@ -461,6 +482,9 @@ PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
 }
 
 
+# What is told once the catalogue was fetched.
+CATALOGUE_INPUT = ("find", "describe unknown", "add registered", "add areas", "add kind")
+
 # The README's table: faults that end alike are one row. Each fault is in one of them (test_table.py).
 SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("500, 502, 503, 504 or 429 now and then", "nothing but a count of retries", "everything is landed",
@@ -479,6 +503,8 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("an empty answer", "the hours named as missing, 1 by the main job", "it is landed; a later answer fills the hours",
      "empty"),
     ("a catalogue that lost a name", "1 from `esios find`", "everything; extraction goes by id", "catalogue"),
+    ("an indicator to add that has no values", "1 from `esios add`: where they were looked for",
+     "the registry as it was", "no values"),
     ("values that cannot be read or believed: null, text, NaN, 1e400, two for one hour, an offset that contradicts the"
      " zone, quarter hours for an hour", "1, each quarantined entry with its reason",
      "the hour keeps its last good value, or is named as missing",
@@ -505,6 +531,7 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("variables missing or wrong, dates out of order or in the future, unknown targets, indicators, tables, names with"
      " quotes and `;--`", "2, which, where, and how to mend it", "everything; nothing was asked", ", ".join(
          key for key in INPUT if key not in ("find", "dbt variables"))),
+         key for key in INPUT if key not in CATALOGUE_INPUT)),
     ("streams that are closed, without a reader, or in an encoding that lacks characters; cron's environment",
      "nothing", "the work, done to its end", "closed, reader gone, locale, cron"),
     ("what is said goes to a full disk", "2: make room, or send it elsewhere", "the work, done to its end",
@@ -513,6 +540,8 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("a name to find that nothing has", "1", "everything", "find"),
     ("a file for the optimizations that is no CSV, or can be read in two ways", "2, the file, the line and the remedy",
      "everything; nothing is written", ", ".join(OPTIMIZATION)),
+    ("an indicator to describe or add that the catalogue lacks, that is registered, or has no such area or kind",
+     "2, which, and what there is", "everything", ", ".join(key for key in CATALOGUE_INPUT if key != "find")),
 )  # fmt: skip
 README = PAGE.parents[1] / "README.md"
 BEGIN, END = "<!-- faults: python -m tests.faults.table -->", "<!-- end of faults -->"

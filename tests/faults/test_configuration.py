@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 import simulator
+from extract.registry import REGISTRY
 from simulator import faults
 from tests.end_to_end.conftest import ROOT, Finished
 from tests.faults.conftest import Built
@@ -211,6 +212,23 @@ def test_the_variables_of_another_dbt_project_do_not_count(bench: Machine, built
 
 def test_a_name_to_find_may_hold_quotes_and_semicolons(machine: Machine) -> None:
     INPUT["find"].check(machine.esios("find", "x'; drop table y;-- 日本"))
+
+
+@pytest.mark.parametrize(
+    ("key", "arguments"),
+    [
+        ("describe unknown", ("describe", "999999")),
+        ("add registered", ("add", "541", "600")),
+        ("add areas", ("add", "1001", "--areas", "8741,3")),
+        ("add kind", ("add", "541", "--kind", "prices")),
+    ],
+)
+def test_what_cannot_be_described_or_added_leaves_the_registry_as_it_was(
+    machine: Machine, key: str, arguments: tuple[str, ...]
+) -> None:
+    before = REGISTRY.read_bytes()
+    INPUT[key].check(machine.esios(*arguments))
+    assert REGISTRY.read_bytes() == before
 
 
 def test_dbt_builds_in_a_file_with_an_odd_name(
