@@ -148,13 +148,12 @@ class _Select:
 
     def _span(self) -> tuple[str, tuple[dt.datetime, ...]]:
         """The condition that a period starts within the days, and its values."""
-        start, end = self.wanted.start, self.wanted.end
-        bounds = [
-            ("versions.period_start_utc >= ?", start and midnight_utc(start)),
-            ("versions.period_start_utc < ?", end and midnight_utc(end + DAY)),
-        ]
-        given = [(condition, instant) for condition, instant in bounds if instant]
-        return " and ".join(condition for condition, _ in given) or "1 = 1", tuple(instant for _, instant in given)
+        bounds: list[tuple[str, dt.datetime]] = []
+        if self.wanted.start:
+            bounds.append(("versions.period_start_utc >= ?", midnight_utc(self.wanted.start)))
+        if self.wanted.end:
+            bounds.append(("versions.period_start_utc < ?", midnight_utc(self.wanted.end + DAY)))
+        return " and ".join(condition for condition, _ in bounds) or "1 = 1", tuple(instant for _, instant in bounds)
 
     def _series(self) -> list[Series]:
         """What the warehouse has of the indicators in the wanted areas, whatever the span."""
