@@ -16,12 +16,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import simulator
 
 ROOT = Path(__file__).resolve().parent.parent
 SPAN = ["--start", "2017-01-01", "--end", "2018-12-31"]
+# 460 begins in 2017: as many years as there are by now, all of them closed.
+LAST_DAY = date.today() - timedelta(days=60)
+YEARS = (LAST_DAY - date(2017, 1, 1)).days // 365
 # In an environment of its own: its command is called `esios` as well.
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
 # The peer that is asked for the same span over the same server; it lands nothing.
@@ -144,49 +149,93 @@ def backfill(rounds: int) -> None:
         say("requests of a rerun", str(json.loads(again.output)["requests"]), "goal: 0")
 
 
+def span_of(years: int) -> list[str]:
+    """The last so many years."""
+    return ["--start", str(LAST_DAY - timedelta(days=365 * years - 1)), "--end", str(LAST_DAY)]
+
+
 def long_span() -> None:
-    """Ten years of four indicators: memory must not grow with the span."""
-    four = [word for indicator in (460, 1775, 1293, 544) for word in ("--indicator", str(indicator))]
+    """Every indicator and area for all their years: memory must not grow with indicators, areas or span."""
     peaks = []
-    for start in ("2018-01-01", "2009-01-01"):
+    for arguments in (span_of(1), ["--all", *span_of(YEARS)]):
         with simulator.serve() as server, fresh_warehouse() as environment:
             environment |= {"ESIOS_BASE_URL": server.url, "ESIOS_API_KEY": "k", "ESIOS_REQUESTS_PER_SECOND": "1000"}
-            span = ["--start", start, "--end", "2018-12-31"]
-            peaks.append(measure([f"{ROOT}/.venv/bin/esios", "extract", *four, *span], environment).peak_mb)
+            peaks.append(measure([f"{ROOT}/.venv/bin/esios", "extract", *arguments], environment).peak_mb)
     say(
-        "peak memory, ten years / one year of four indicators",
+        f"peak memory, all indicators for {YEARS} years / one year of 460",
         f"{peaks[1] / peaks[0]:.2f} x ({peaks[1]:.0f} MB)",
         "goal: flat",
     )
 
 
+def against(base: Path, rounds: int) -> None:
+    """Backfill, rerun and main job beside the same of another checkout, which has its own `.venv`."""
+    with simulator.serve(latency_ms=100) as server, fresh_warehouse() as environment:
+        environment |= {"ESIOS_BASE_URL": server.url, "ESIOS_API_KEY": "benchmark"}
+
+        def extract(tree: Path, warehouse: str, keep: bool) -> Measured:
+            path = Path(environment["ESIOS_DUCKDB_PATH"]).with_name(warehouse)
+            if not keep:
+                path.unlink(missing_ok=True)
+            command = [f"{tree}/.venv/bin/esios", "extract", *SPAN]
+            return measure(command, environment | {"ESIOS_DUCKDB_PATH": str(path)})
+
+        for what, keep in (("backfill of two years", False), ("rerun without a request", True)):
+            sides = (
+                partial(extract, tree, f"{side}.duckdb", keep) for side, tree in (("ours", ROOT), ("theirs", base))
+            )
+            compare(what, *interleaved(rounds, *sides))
+
+    def job(tree: Path) -> Measured:
+        with fresh_warehouse() as environment:
+            return measure(
+                ["make", "-C", str(tree), "run"], environment | {"DBT_TARGET_PATH": f"{tree}/dbt_project/target"}
+            )
+
+    compare("make run", *interleaved(rounds, lambda: job(ROOT), lambda: job(base)))
+
+
+def compare(what: str, ours: Sequence[Measured], theirs: Sequence[Measured]) -> None:
+    """One line: the ratio of medians to another checkout's."""
+    ratio = median(ours) / median(theirs)
+    say(f"{what} / the same of the other checkout, wall", f"{ratio:.2f} x ({median(ours):.2f} s)", "goal: at most 1.1")
+
+
 def incremental_build(rounds: int) -> None:
-    """An incremental `dbt build` (one new day) after ten years of history against one after two years."""
+    """An incremental `dbt build` (one new day) after all years of history against one after two years."""
     with simulator.serve() as server, fresh_warehouse() as environment:
         environment |= {"ESIOS_BASE_URL": server.url, "ESIOS_API_KEY": "k", "ESIOS_REQUESTS_PER_SECOND": "1000"}
         warehouse = Path(environment["ESIOS_DUCKDB_PATH"])
         histories = {}
-        for years, start in ((2, "2017-01-01"), (10, "2009-01-01")):
+        for years in (2, YEARS):
             warehouse.unlink(missing_ok=True)
-            measure([f"{ROOT}/.venv/bin/esios", "extract", "--start", start, "--end", "2018-12-31"], environment)
+            measure([f"{ROOT}/.venv/bin/esios", "extract", *span_of(years)], environment)
             measure([f"{ROOT}/.venv/bin/dbt", "build"], environment)
-            day = ["--start", "2019-01-01", "--end", "2019-01-01"]
-            measure([f"{ROOT}/.venv/bin/esios", "extract", *day], environment)
+            day = str(LAST_DAY + timedelta(days=1))
+            measure([f"{ROOT}/.venv/bin/esios", "extract", "--start", day, "--end", day], environment)
             histories[years] = shutil.copy(warehouse, warehouse.with_name(f"{years}.duckdb"))
 
         def build(years: int) -> Measured:
             shutil.copy(histories[years], warehouse)
             return measure([f"{ROOT}/.venv/bin/dbt", "build"], environment)
 
-        ten, two = interleaved(rounds, lambda: build(10), lambda: build(2))
-    say("incremental dbt build after ten / two years, wall", f"{median(ten) / median(two):.2f} x", "goal: at most 1.3")
+        all_years, two = interleaved(rounds, lambda: build(YEARS), lambda: build(2))
+    ratio = median(all_years) / median(two)
+    say(f"incremental dbt build after {YEARS} / two years, wall", f"{ratio:.2f} x", "goal: at most 1.3")
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument(
+        "--against", type=Path, metavar="CHECKOUT", help="only compare with this one, made by `make setup`"
+    )
+    arguments = parser.parse_args()
+    rounds = arguments.rounds
+    if arguments.against:
+        against(arguments.against.resolve(), rounds)
+        return
     backfill(rounds)
     whole_job(rounds)
     long_span()

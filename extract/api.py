@@ -144,12 +144,18 @@ class EsiosClient:
         answer = self._get(0, "/indicators", {}, _catalogue_shape)
         return [(entry["id"], entry["name"]) for entry in answer.document["indicators"]]
 
-    def indicator(self, indicator_id: int, parameters: Mapping[str, str]) -> Answer:
+    def indicator(self, indicator_id: int, parameters: Mapping[str, str | list[str]]) -> Answer:
         """The values of one indicator for the query; `indicator.id` and every `values[].datetime` are checked."""
         path = f"/indicators/{indicator_id}"
         return self._get(indicator_id, path, parameters, lambda document: _values_shape(document, indicator_id))
 
-    def _get(self, label: int, path: str, parameters: Mapping[str, str], shape: Callable[[Any], str | None]) -> Answer:
+    def _get(
+        self,
+        label: int,
+        path: str,
+        parameters: Mapping[str, str | list[str]],
+        shape: Callable[[Any], str | None],
+    ) -> Answer:
         url = requests.Request("GET", self._settings.base_url + path, params=dict(parameters)).prepare().url or ""
         settings = self._settings
         began = self._clock()

@@ -9,10 +9,10 @@ from typing import Any
 
 from extract import landing
 from extract.errors import EXIT_DATA_INCOMPLETE, EsiosError
+from extract.extraction import utc_now
 from extract.findings import Check, Problem, Report
 from extract.in_a_row import Row, in_a_row
-from extract.indicators import entries, registry
-from extract.run import utc_now
+from extract.registry import entries, registry
 from extract.settings import Settings
 from extract.status import GAPS, REJECTED, gap_text
 from extract.warehouse import Warehouse, connect
@@ -109,9 +109,10 @@ def _day(value: Any) -> date:
 def _last_runs(warehouse: Warehouse) -> list[dict[str, Any]]:
     names = ", ".join(f"runs.{name}" for name in landing.Run.__dataclass_fields__)
     return warehouse.records(
-        f"select {names} from {landing.RUNS} as runs where not exists (select 1 from {landing.RUNS} as later"
-        " where later.indicator_id = runs.indicator_id and later.started_at_utc > runs.started_at_utc)"
-        " order by runs.indicator_id",
+        f"select {names} from {landing.RUNS} as runs where runs.status <> ?"
+        f" and not exists (select 1 from {landing.RUNS} as later where later.indicator_id = runs.indicator_id"
+        " and later.status <> ? and later.started_at_utc > runs.started_at_utc) order by runs.indicator_id",
+        (landing.FORGOTTEN, landing.FORGOTTEN),
     )
 
 

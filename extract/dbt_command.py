@@ -8,6 +8,7 @@ from collections.abc import MutableMapping
 
 from extract.errors import EsiosError
 from extract.settings import ROOT, Settings, configuration, load_settings
+from extract.streams import exit_code_after_output, make_tolerant
 
 PROJECT = ROOT / "dbt_project"
 PROFILES = ROOT / "profiles"
@@ -49,6 +50,7 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
 
 def main() -> None:
     """Load the settings, then hand over to dbt."""
+    make_tolerant()
     try:
         settings = load_settings()
         if settings.target == "duckdb" and READS_WAREHOUSE.intersection(sys.argv):
@@ -62,7 +64,10 @@ def main() -> None:
 
     from dbt.cli.main import cli
 
-    cli()
+    try:
+        cli()
+    except SystemExit as end:
+        raise SystemExit(exit_code_after_output(end)) from None
 
 
 def _wait_for_file(settings: Settings) -> None:

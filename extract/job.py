@@ -15,7 +15,7 @@ from typing import Any
 from extract.dbt_command import PROJECT, prepare_environment
 from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, WarehouseError
 from extract.export import export_table
-from extract.run import Request, Summary, extract
+from extract.extraction import Request, Summary, extract
 from extract.settings import Settings
 from extract.status import MART, Status, read_status, table_text
 from extract.warehouse import connect

@@ -6,7 +6,7 @@ The landing is append-only: an answer equal to the newest one for its indicator 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,15 +14,27 @@ from urllib.parse import urlsplit
 
 from extract.api import SIMULATED, Answer, source_of
 from extract.errors import UsageError
-from extract.indicators import Indicator
+from extract.registry import Indicator
 from extract.settings import is_loopback
 from extract.warehouse import Warehouse
-from extract.windows import Window, cut, is_covered, madrid_day
+from extract.windows import (
+    DAY,
+    Window,
+    asked_for,
+    cut_by_cadence,
+    is_covered,
+    joined,
+    madrid_day,
+    what_was_asked,
+    without,
+)
 
 RESPONSES = "raw_esios.indicator_responses"
 CHECKS = "raw_esios.window_checks"
 RUNS = "raw_esios.extract_runs"
 SOURCE = "raw_esios.source"
+# The status of a row of the run log that is no run: from then on its span is no longer due (`esios forget`).
+FORGOTTEN = "forgotten"
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -45,17 +57,53 @@ class Run:
     error: str | None = field(default=None)
 
 
-def windows_to_ask(
-    indicator: Indicator, first_day: date, last_day: date, size: str, checked: Mapping[Window, datetime], refresh: bool
-) -> list[Window]:
-    """The windows of a span that may hold something new.
+@dataclass(frozen=True)
+class SpanEvent:
+    """What the run log says of a span of Madrid days: it was asked for or, `is_forgotten`, taken back at an instant."""
 
-    `checked` says when each landed window was last answered. A window that closed before that answer (its revision
-    horizon had passed) cannot change any more and is left out, unless `refresh`.
+    span: Window
+    at_utc: datetime
+    is_forgotten: bool
+
+
+def windows_to_ask(
+    indicator: Indicator, span: Window, setting: str, closed: Mapping[str, Sequence[Window]], refresh: bool
+) -> Iterator[tuple[Window, str]]:
+    """The windows of a span that may hold something new, each with its cadence.
+
+    A window is left out where every day of it is closed for its cadence (`closed_days`), unless `refresh`.
+    """
+    for window, cadence in cut_by_cadence(span, indicator.cadences, indicator.areas, setting):
+        if refresh or not is_covered(window, closed[cadence]):
+            yield window, cadence
+
+
+def closed_days(
+    indicator: Indicator,
+    checked: Mapping[Window, datetime],
+    urls: Mapping[Window, str],
+    events: Sequence[SpanEvent],
+) -> dict[str, list[Window]]:
+    """By cadence, the days that cannot change any more: checked when their revision horizon had passed.
+
+    A check counts if its response was asked for with that cadence and with every area that the registry has now; one
+    that was forgotten since does not. `urls` are those of each window's newest response.
     """
     horizon = timedelta(days=indicator.revision_horizon_days)
-    closed = [window for window, at in checked.items() if at >= window.end_utc + horizon]
-    return [window for window in cut(first_day, last_day, size) if refresh or not is_covered(window, closed)]
+    closed = {}
+    for cadence in {one.cadence for one in indicator.cadences}:
+        counting = {
+            window: at
+            for window, at in checked.items()
+            if asked_for(urls.get(window, ""), cadence, indicator.time_agg, indicator.areas)
+        }
+        # A day closes on its own, so that it stays closed when the windows are cut otherwise.
+        parts = (
+            Window(window.first_day, min(window.end_day, madrid_day(at - horizon)))
+            for window, at in still_checked(counting, events).items()
+        )
+        closed[cadence] = joined(part for part in parts if part.first_day < part.end_day)
+    return closed
 
 
 def checked_windows(warehouse: Warehouse, indicator_id: int) -> dict[Window, datetime]:
@@ -73,11 +121,74 @@ def checked_windows(warehouse: Warehouse, indicator_id: int) -> dict[Window, dat
     return checked
 
 
+def newest_urls(warehouse: Warehouse, indicator_id: int) -> dict[Window, str]:
+    """The URL of each window's newest response, which says what was asked for."""
+    sql = (
+        "select window_start_utc, window_end_utc, source_url from (select window_start_utc, window_end_utc, source_url,"
+        " row_number() over (partition by window_start_utc, window_end_utc order by extracted_at_utc desc) as age"
+        f" from {RESPONSES} where indicator_id = ?) as responses where age = 1"
+    )
+    rows = warehouse.rows(sql, (indicator_id,))
+    return {Window(madrid_day(start), madrid_day(end)): url for start, end, url in rows}
+
+
+def events_since_forgotten(warehouse: Warehouse, indicator_id: int) -> list[SpanEvent]:
+    """From the first span of an indicator that was forgotten on: what was forgotten and what was asked for, in order.
+
+    Only runs with an end count: one that keeps a series up to date asks for nothing that was forgotten.
+    """
+    sql = (
+        f"select requested_start, requested_end, started_at_utc, status from {RUNS} where indicator_id = ?"
+        " and requested_end is not null and started_at_utc >="
+        f" (select min(forgotten.started_at_utc) from {RUNS} as forgotten"
+        " where forgotten.indicator_id = ? and forgotten.status = ?) order by started_at_utc"
+    )
+    return [
+        SpanEvent(Window(_date(start), _date(end) + DAY), at, status == FORGOTTEN)
+        for start, end, at, status in warehouse.rows(sql, (indicator_id, indicator_id, FORGOTTEN))
+    ]
+
+
+def forgotten_spans(events: Iterable[SpanEvent]) -> list[Window]:
+    """The days that nobody asked for again after they were forgotten."""
+    forgotten: list[Window] = []
+    for event in events:
+        if event.is_forgotten:
+            forgotten.append(event.span)
+        else:
+            forgotten = [rest for span in forgotten for rest in without(span, [event.span])]
+    return forgotten
+
+
+def still_checked(checked: Mapping[Window, datetime], events: Iterable[SpanEvent]) -> dict[Window, datetime]:
+    """The checks less what was forgotten after them: a span that is asked for again must be checked again to be due."""
+    forgotten = [event for event in events if event.is_forgotten]
+    left: dict[Window, datetime] = {}
+    for window, at in checked.items():
+        for part in without(window, [event.span for event in forgotten if event.at_utc >= at]):
+            left[part] = max(at, left.get(part, at))
+    return left
+
+
 def first_requested_day(warehouse: Warehouse, indicator_id: int) -> date | None:
     """The earliest day that any run asked for: where a run without dates begins to look for holes. None: no run yet."""
-    sql = f"select min(requested_start) from {RUNS} where indicator_id = ?"
-    earliest = _first_value(warehouse, sql, (indicator_id,))
-    return earliest.date() if isinstance(earliest, datetime) else earliest
+    sql = f"select min(requested_start) from {RUNS} where indicator_id = ? and status <> ?"
+    earliest = _first_value(warehouse, sql, (indicator_id, FORGOTTEN))
+    return None if earliest is None else _date(earliest)
+
+
+def was_requested(warehouse: Warehouse, indicator_id: int, span: Window) -> bool:
+    """Whether any run asked for a day of the span."""
+    sql = (
+        f"select count(*) from {RUNS} where indicator_id = ? and status <> ? and requested_start <= ?"
+        " and (requested_end is null or requested_end >= ?)"
+    )
+    values = (indicator_id, FORGOTTEN, span.end_day - DAY, span.first_day)
+    return bool(_first_value(warehouse, sql, values))
+
+
+def _date(value: date) -> date:
+    return value.date() if isinstance(value, datetime) else value
 
 
 def begin_run(warehouse: Warehouse, run: Run) -> None:
@@ -127,10 +238,11 @@ def other_source(recorded: str, offered: str) -> UsageError:
 
 
 def land(warehouse: Warehouse, run: Run, window: Window, answer: Answer, now_utc: datetime) -> bool:
-    """Write one answer, in one transaction; True if it added a row, False if it equals the newest one landed.
+    """Write one response, in one transaction; True if it added a row, False if it equals the newest one landed.
 
-    Two runs at once take turns here, so the same answer never lands twice. `extracted_at_utc` never runs backwards
-    within an indicator, even if the clock does: the newest answer is the one that is landed last.
+    Equal is the same body to the same request: where an area that was added has no values, the new row says that it was
+    asked for. Two runs at once take turns here, so the same response never lands twice. `extracted_at_utc` never runs
+    backwards within an indicator, even if the clock does: the newest response is the one that is landed last.
     """
     payload = answer.body.decode("utf-8")
     digest = hashlib.sha256(answer.body).hexdigest()
@@ -143,8 +255,8 @@ def land(warehouse: Warehouse, run: Run, window: Window, answer: Answer, now_utc
                 warehouse.execute(f"insert into {SOURCE} (source) values (?)", (answer.source,))
             elif recorded != answer.source:
                 raise other_source(recorded, answer.source)
-            at = max(now_utc, _newest_instant(warehouse, run.indicator_id) + _MICROSECOND)
-            changed = _newest_digest(warehouse, key) != digest
+            at = max(now_utc, newest_instant(warehouse, run.indicator_id) + _MICROSECOND)
+            changed = _newest(warehouse, key) != (digest, what_was_asked(answer.url))
             if changed:
                 warehouse.execute(
                     f"insert into {RESPONSES} (indicator_id, window_start_utc, window_end_utc, source_url, payload,"
@@ -161,19 +273,24 @@ def land(warehouse: Warehouse, run: Run, window: Window, answer: Answer, now_utc
     return warehouse.atomically(work)
 
 
-def _newest_instant(warehouse: Warehouse, indicator_id: int) -> datetime:
-    sql = f"select max(checked_at_utc) from {CHECKS} where indicator_id = ?"
-    newest: datetime | None = _first_value(warehouse, sql, (indicator_id,))
+def newest_instant(warehouse: Warehouse, indicator_id: int) -> datetime:
+    """The last instant at which an indicator was checked or a span of it forgotten; `datetime.min` if never."""
+    sql = (
+        f"select max(newest.at) from (select max(checked_at_utc) as at from {CHECKS} where indicator_id = ?"
+        f" union all select max(started_at_utc) from {RUNS} where indicator_id = ? and status = ?) as newest"
+    )
+    newest: datetime | None = _first_value(warehouse, sql, (indicator_id, indicator_id, FORGOTTEN))
     return newest or datetime.min
 
 
-def _newest_digest(warehouse: Warehouse, key: tuple[Any, ...]) -> str | None:
+def _newest(warehouse: Warehouse, key: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """Digest of the newest response of a window, and what it was asked for."""
     sql = (
-        f"select payload_sha256 from {RESPONSES} where indicator_id = ? and window_start_utc = ?"
+        f"select payload_sha256, source_url from {RESPONSES} where indicator_id = ? and window_start_utc = ?"
         " and window_end_utc = ? order by extracted_at_utc desc"
     )
-    digest: str | None = _first_value(warehouse, sql, key)
-    return digest
+    rows = list(warehouse.rows(sql, key))
+    return (rows[0][0], what_was_asked(rows[0][1])) if rows else None
 
 
 def _first_value(warehouse: Warehouse, sql: str, params: Sequence[Any] = ()) -> Any:

@@ -175,11 +175,11 @@ def _base_url(text: str) -> str:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise UsageError(f"ESIOS_BASE_URL is no address ({error})", remedy) from None
+        raise UsageError(f"ESIOS_BASE_URL is not a valid address ({error})", remedy) from None
     if parts.scheme not in ("http", "https") or not host:
-        raise UsageError("ESIOS_BASE_URL is no http(s) address", remedy)
+        raise UsageError("ESIOS_BASE_URL is not an http(s) address", remedy)
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise UsageError("ESIOS_BASE_URL holds more than an address", remedy)
+        raise UsageError("ESIOS_BASE_URL must not contain credentials, a query or a fragment", remedy)
     if parts.scheme == "http" and not is_loopback(host):
         raise UsageError(f"ESIOS_BASE_URL would send the key in plain text to {host}", remedy)
     return text.rstrip("/")

@@ -10,7 +10,8 @@ from typing import Any
 
 from extract import landing
 from extract.in_a_row import in_a_row
-from extract.indicators import registry
+from extract.quarantined import SENTENCES
+from extract.registry import registry
 from extract.warehouse import Warehouse
 
 GAPS = "quality_esios.demand_forecast_gaps"
@@ -54,7 +55,7 @@ class Status:
             for entries in in_a_row(
                 self.rejected,
                 "period_start_utc",
-                itemgetter("indicator_id", "geo_id", "value_text", "rejected_because"),
+                itemgetter("indicator_id", "geo_id", "value_text", "code"),
             )
         ]
         lines += [
@@ -84,6 +85,12 @@ class Status:
         )
         lines += [f"  {line}" for line in self.complaints()] or [f"complete   {whole}"]
         for run in self.runs:
+            if run["status"] == landing.FORGOTTEN:
+                lines.append(
+                    f"run        {run['started_at_utc']:{_SECOND}} UTC {run['indicator_id']} forgotten: "
+                    f"{run['requested_start']:%Y-%m-%d} … {run['requested_end']:%Y-%m-%d} (Madrid) is no longer due"
+                )
+                continue
             lines.append(
                 f"run        {run['started_at_utc']:{_SECOND}} UTC {run['indicator_id']} {run['status']}: "
                 f"{run['responses_landed']} landed, {run['windows']} windows, {run['requests']} requests"
@@ -163,7 +170,7 @@ def _entries(entries: Sequence[Mapping[str, Any]]) -> str:
     if len(entries) > 1:
         told += f" … {last['datetime_text']} ({len(entries)} entries)"
     value = "null" if first["value_text"] is None else first["value_text"]
-    return f"{told} value {value} ({first['rejected_because']})"
+    return f"{told} value {value} ({SENTENCES.get(first['code'], first['code'])})"
 
 
 def _landed(warehouse: Warehouse) -> list[dict[str, Any]]:

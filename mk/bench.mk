@@ -18,6 +18,19 @@ bench: bench-job bench-speed bench-memory bench-sqlserver ## Every benchmark (ab
 bench-job: $(READY) $(PEERS)/.ready ## The main job: against python-esios, a bare dbt build, and ten years of history
 	$(BIN)/python benchmarks/main_job.py
 
+# The state before a change, beside the working tree.
+BASE ?= 68aabaf
+BASE_TREE := .bench-base/$(BASE)
+
+$(BASE_TREE)/.venv/.ready:
+	@rm -rf $(BASE_TREE) && mkdir -p $(BASE_TREE)
+	git archive $(BASE) | tar -x -C $(BASE_TREE)
+	$(MAKE) -C $(BASE_TREE) setup
+
+.PHONY: bench-against
+bench-against: $(READY) $(BASE_TREE)/.venv/.ready ## Backfill, rerun and make run beside the same of BASE= (a commit)
+	$(BIN)/python benchmarks/main_job.py --against $(BASE_TREE)
+
 .PHONY: bench-speed
 bench-speed: $(VENV)/.bench ## The running time against numpy and the other ways
 	$(BIN)/python benchmarks/speed.py

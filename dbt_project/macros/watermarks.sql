@@ -40,34 +40,31 @@
 {% endmacro %}
 
 {% macro newest_value() %}
-    {{ highest_of_indicator(ref('stg_esios__response_values'), 'response_id') }}
+    {{ highest_of_indicator(ref('esios_value_versions'), 'last_response_id') }}
 {% endmacro %}
 
 {% macro newer_than(behind, rows, counter='response_id') %}
-    {#- Nobody behind: nothing is read at all. -#}
+    {#- Nobody behind: nothing is read at all. Indicators with one watermark are one condition, and the least watermark
+        stands alone, so that an engine finds the end of the table by it whatever else is asked. -#}
     {%- if not behind -%}
         1 = 0
+    {%- else -%}
+        {{ rows }}.{{ counter }} > {{ behind | map(attribute=1) | min }}
+        and (
+            {%- for watermark, of_it in behind | groupby(1) %}
+            {{ 'or ' if not loop.first }}({{ rows }}.{{ counter }} > {{ watermark | int }} and {{ rows }}.indicator_id in ({{ of_it | map('first') | join(', ') }}))
+            {%- endfor %}
+        )
     {%- endif -%}
-    {%- for indicator, watermark in behind %}
-        ({{ rows }}.indicator_id = {{ indicator | int }} and {{ rows }}.{{ counter }} > {{ watermark | int }}){{ ' or' if not loop.last }}
-    {%- endfor -%}
 {% endmacro %}
 
-{% macro touched_hours(behind, role=none) %}
-    {#- The hours that answers behind the watermarks touch; `behind` none: the hours of every answer. -#}
+{% macro touched_periods(behind) %}
+    {#- The periods that responses behind the watermarks touch; `behind` none: those of every response. -#}
     select distinct
         staged.indicator_id,
         staged.period_start_utc
-    from {{ ref('stg_esios__response_values') }} as staged
-    {% if behind is none %}
-    where staged.indicator_id in (
-            select registered.id
-            from {{ ref('esios_indicators') }} as registered
-            {{ "where registered.role = '" ~ role ~ "'" if role }}
-        )
-    {% else %}
-    where {{ newer_than(behind, 'staged') }}
-    {% endif %}
+    from {{ ref('stg_esios__response_entries') }} as staged
+    where {{ '1 = 1' if behind is none else newer_than(behind, 'staged') }}
 {% endmacro %}
 
 {% macro all_that_is_unknown_is_later(landed, instant, known) %}
@@ -115,9 +112,10 @@
     {{ return(all_that_is_unknown_is_later(checks, 'checked_at_utc', known)) }}
 {% endmacro %}
 
-{% macro days_near_what_is_new(behind, known_checks, margin) %}
-    {#- (indicator, first day, last day) of each indicator with new answers or new checks: the days within `margin` days of
-        their windows. Written into the SQL they tell a server beforehand how little of history is meant. -#}
+{% macro days_near_what_is_new(behind, known_checks, judged, margin) %}
+    {#- (indicator, first day, last day) of each indicator with new answers, new checks, or days in `judged` that were
+        forgotten since: the days within `margin` days of them. Written into the SQL they tell a server beforehand how
+        little of history is meant. -#}
     {% set query %}
         select
             fresh.indicator_id,
@@ -137,6 +135,14 @@
                 window_end_utc
             from {{ source('raw_esios', 'window_checks') }}
             where {{ 'checked_at_utc > ' ~ known_checks[0] if known_checks[0] else '1 = 1' }}
+            union all
+            select
+                judged.indicator_id,
+                judged.due_from_utc,
+                judged.due_until_utc
+            from {{ judged }} as judged
+            where judged.due_until_utc is not null
+                and {{ forgotten_since('judged') }}
         ) as fresh
         group by fresh.indicator_id
         order by fresh.indicator_id

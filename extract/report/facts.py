@@ -13,7 +13,7 @@ import pandas as pd
 
 from extract import landing
 from extract.api import SIMULATED
-from extract.indicators import registry
+from extract.registry import registry
 from extract.report.clock import day_text, hour_count, instant_text, madrid_days
 from extract.report.coding import encode_hours, plain
 from extract.report.faults import list_faults

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from extract.in_a_row import HOUR, Row, in_a_row
+from extract.quarantined import SENTENCES
 from extract.report.clock import instant_text, madrid_text
 from extract.report.quality import Judgement, OddDay
 from extract.status import Status
@@ -76,7 +77,7 @@ def _quarantined(row: dict[str, Any]) -> dict[str, Any]:
     at = row["period_start_utc"]
     found = _span("quarantined", row["indicator_id"], at, at, 1)
     value = "null" if row["value_text"] is None else row["value_text"]
-    return found | {"reasons": [row["rejected_because"]], "text": f"{row['datetime_text']} = {value}"}
+    return found | {"reasons": [SENTENCES.get(row["code"], row["code"])], "text": f"{row['datetime_text']} = {value}"}
 
 
 def _days(odd: Iterable[OddDay], published: Set[int]) -> list[dict[str, Any]]:

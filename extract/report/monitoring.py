@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from extract.indicators import registry
+from extract.registry import registry
 from extract.report.coding import encode_hours, plain
 from extract.warehouse import Warehouse
 

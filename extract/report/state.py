@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from extract import landing
-from extract.indicators import entries
+from extract.registry import entries
 from extract.report.clock import instant_text
 from extract.report.quality import Judgement
 from extract.status import GAPS, REJECTED, SUSPECT, WITHDRAWN, Status
@@ -66,7 +66,7 @@ def _kept_series(warehouse: Warehouse) -> list[dict[str, Any]]:
 
 def _fresh(kept: list[dict[str, Any]], status: Status, now_utc: datetime) -> dict[str, Any]:
     last_answer = _last_answer(status)
-    newest_run = status.runs[0]["status"] if status.runs else None
+    newest_run = next((run["status"] for run in status.runs if run["status"] != landing.FORGOTTEN), None)
     found = {
         "last_answer_utc": last_answer and instant_text(last_answer),
         "kept": kept,

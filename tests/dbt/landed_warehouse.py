@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
+from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,7 +120,17 @@ class Warehouse:
 
     def dbt(self, *arguments: str) -> dict[str, str]:
         """Run dbt; gives the status of each node by its name."""
-        runner = dbtRunner(manifest=self.manifest.deepcopy())
+        outcome = self.invoke(*arguments)
+        if outcome.exception:
+            raise outcome.exception
+        assert outcome.result is not None
+        # The hook that keeps the results is no node of the graph.
+        nodes = [result for result in outcome.result.results if result.node.resource_type != "operation"]
+        return {result.node.name: str(result.status) for result in nodes}
+
+    def invoke(self, *arguments: str, manifest: Manifest | None = None) -> dbtRunnerResult:
+        """Run dbt, on another parsed project if one is given; gives what dbt gives."""
+        runner = dbtRunner(manifest=manifest or self.manifest.deepcopy())
         folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES), "--target", "duckdb"]
         places = ["--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "logs")]
         quiet = ["--quiet", "--log-level", "none", "--log-level-file", "none"]
@@ -128,12 +138,7 @@ class Warehouse:
             environment.setenv("ESIOS_DUCKDB_PATH", str(self.path))
             outcome = runner.invoke([*arguments, *folders, *places, *quiet])
         DuckDBConnectionManager.close_all_connections()
-        if outcome.exception:
-            raise outcome.exception
-        assert outcome.result is not None
-        # The hook that keeps the results is no node of the graph.
-        nodes = [result for result in outcome.result.results if result.node.resource_type != "operation"]
-        return {result.node.name: str(result.status) for result in nodes}
+        return outcome
 
     def run(self, *arguments: str) -> dict[str, str]:
         """`dbt run`, which must succeed."""

@@ -39,28 +39,6 @@ def test_every_column_that_exists_is_described_and_every_described_one_exists(wa
         assert all(column.description for column in node.columns.values()), node.unique_id
 
 
-def test_the_registry_of_the_warehouse_is_the_registry_of_the_file(warehouse: Warehouse) -> None:
-    warehouse.run("--select", "esios_indicators")
-    [model] = [node for node in warehouse.manifest.nodes.values() if node.name == "esios_indicators"]
-    entries = model.config.meta["indicators"]
-    rows = warehouse.rows(
-        """select id, name, role, unit, cadence_seconds, time_agg, geo_id, first_day::varchar, published_ahead_days,
-        revision_horizon_days, plausible_min, plausible_max, plausible_step from staging_esios.esios_indicators"""
-    )
-    assert rows[0][:3] == (460, "Previsión diaria de la demanda eléctrica peninsular", "demand_forecast")
-    seconds = {"hour": 3600, "fifteen_minutes": 900}
-    assert rows == [
-        (
-            *(entry["id"], entry["name"], entry["role"], entry["unit"], seconds[entry["cadence"]], entry["time_agg"]),
-            *(entry["geo_id"], entry["first_day"], entry["published_ahead_days"], entry["revision_horizon_days"]),
-            *(entry["plausible_min"], entry["plausible_max"], entry["plausible_step"]),
-        )
-        for entry in entries
-    ]
-    assert [entry["id"] for entry in entries if entry["role"] == "demand_forecast"] == [460]
-    assert all(entry["cadence"] == "hour" for entry in entries if entry["role"] == "demand_forecast")
-
-
 def test_unit_tests_of_the_project_pass(warehouse: Warehouse) -> None:
     warehouse.run()
     statuses = warehouse.dbt("test", "--select", "test_type:unit")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from landed_warehouse import NAME, Warehouse, body, entry, hours, utc
 
 DAY = hours("2018-01-31 23:00", 24)
@@ -47,7 +49,7 @@ def test_a_rerun_adds_and_changes_nothing(warehouse: Warehouse) -> None:
     tables = (
         "demand_forecast_esios",
         "staging_esios.stg_esios__indicator_responses",
-        "staging_esios.stg_esios__response_values",
+        "staging_esios.stg_esios__response_entries",
         "staging_esios.demand_forecast_publications",
     )
     before = [sorted(warehouse.rows(f"from {table}")) for table in tables]
@@ -59,10 +61,49 @@ def test_a_rerun_adds_and_changes_nothing(warehouse: Warehouse) -> None:
 def test_a_late_revision_of_an_old_hour_replaces_it_and_only_it(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(hour, 20000.0) for hour in DAY]))
     warehouse.run()
-    warehouse.land(body([entry(DAY[5], 25000.0)], name="renamed"), extracted="2019-06-01 10:00", run="run-2")
+    warehouse.land(body([entry(DAY[5], 25000.0)]), extracted="2019-06-01 10:00", run="run-2")
     warehouse.run()
     assert [value for _, value in warehouse.mart()] == [20000.0] * 5 + [25000.0] + [20000.0] * 18
-    assert warehouse.rows("select name from demand_forecast_esios where demand_forecast = 25000") == [("renamed",)]
+
+
+NAMES = "select name, count(*) from demand_forecast_esios group by name order by name"
+
+
+def test_a_rename_renames_every_row_of_the_id_and_no_row_from_before_dbt(warehouse: Warehouse) -> None:
+    warehouse.execute(
+        """create table demand_forecast_esios (name varchar, id integer, datetime timestamp, demand_forecast double,
+        update_timestamp timestamp)""",
+        "insert into demand_forecast_esios values ('by hand', 460, '2015-01-01', 5.5, '2015-01-01')",
+    )
+    warehouse.land(body([entry(hour, 20000.0) for hour in DAY], name="first"), extracted="2019-01-02 10:00")
+    warehouse.run()
+    assert warehouse.rows(NAMES) == [("by hand", 1), ("first", 24)]
+    # Extracted earlier and landed later: its name is the older one.
+    warehouse.land(body([entry(DAY[0], 1.0)], name="older"), extracted="2019-01-01 10:00", run="late")
+    warehouse.run()
+    assert warehouse.rows(NAMES) == [("by hand", 1), ("first", 24)]
+    # A response without any value, or with one: the newest name counts either way, and for all rows.
+    warehouse.land(body([], name="second"), extracted="2019-01-03 10:00", run="empty")
+    warehouse.run()
+    assert warehouse.rows(NAMES) == [("by hand", 1), ("second", 24)]
+    warehouse.land(body([entry(DAY[5], 25000.0)], name="third"), extracted="2019-01-04 10:00", run="revised")
+    warehouse.run()
+    assert warehouse.rows(NAMES) == [("by hand", 1), ("third", 24)]
+    log = warehouse.rows("select response_id from staging_esios.demand_forecast_publications order by 1")
+    warehouse.run()
+    assert warehouse.rows(NAMES) == [("by hand", 1), ("third", 24)]
+    assert warehouse.rows("select response_id from staging_esios.demand_forecast_publications order by 1") == log
+    assert [row[0] for row in warehouse.rows("select distinct name from esios_values")] == ["third"]
+
+
+def test_a_response_without_a_name_renames_nothing(warehouse: Warehouse) -> None:
+    warehouse.land(body([entry(hour, 20000.0) for hour in DAY], name="first"))
+    warehouse.run()
+    nameless = json.loads(body([entry(DAY[0], 1.0)]))
+    del nameless["indicator"]["name"]
+    warehouse.land(json.dumps(nameless), extracted="2019-01-04 10:00", run="nameless")
+    warehouse.run()
+    assert warehouse.rows(NAMES) == [("first", 24)]
 
 
 def test_an_answer_committed_late_is_staged_but_does_not_beat_a_newer_one(warehouse: Warehouse) -> None:

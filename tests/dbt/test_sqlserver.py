@@ -18,10 +18,12 @@ from landed_warehouse import PROFILES, PROJECT, ROOT
 # How the incremental branch of each model says where it starts; without a database there is nothing before it.
 WHAT_IS_NEW = {
     "stg_esios__indicator_responses": "not exists",
-    "stg_esios__response_values": "staged.response_id > 0",
-    "demand_forecast_esios": "staged.indicator_id = 460 and staged.response_id > 0",
-    "indicator_hours": "staged.indicator_id = 460 and staged.response_id > 0",
-    "daily_quality": "answers.indicator_id = 460 and answers.response_id > 0",
+    "stg_esios__response_entries": "staged.response_id > 0",
+    "stg_esios__areas": "entries.response_id > 0",
+    "esios_value_versions": "staged.response_id > 0 and staged.indicator_id in (460)",
+    "demand_forecast_esios": "versions.last_response_id > 0 and versions.indicator_id in (460)",
+    "indicator_hours": "staged.response_id > 0 and staged.indicator_id in (460)",
+    "daily_quality": "answers.response_id > 0 and answers.indicator_id in (460)",
 }
 
 

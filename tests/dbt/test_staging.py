@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
+from datetime import timedelta
 from typing import Any
 
 from landed_warehouse import MADRID, Warehouse, body, entry, hours, utc
@@ -12,7 +14,7 @@ HOUR = utc("2018-02-01 11:00")
 
 def rejected(warehouse: Warehouse) -> list[tuple[Any, ...]]:
     return warehouse.rows(
-        """select value_text, rejected_because from staging_esios.stg_esios__rejected_values
+        """select value_text, code from staging_esios.stg_esios__rejected_values
         order by response_id, value_text"""
     )
 
@@ -23,10 +25,11 @@ def accepted(warehouse: Warehouse) -> list[float]:
     ]
 
 
-def test_what_cannot_be_used_is_put_aside_with_its_reason_and_the_rest_is_published(warehouse: Warehouse) -> None:
+def test_what_cannot_be_used_is_quarantined_with_its_code_and_the_rest_is_published(warehouse: Warehouse) -> None:
     late = [hour.astimezone(MADRID).isoformat() for hour in hours("2018-02-01 12:00", 4)]
     text = body(
         [
+            entry(HOUR, 0.5, datetime="2018-02-01T11:00:00.000+01:00"),
             entry(HOUR, 1.0),
             entry(HOUR, -2.5, datetime=late[0]),
             entry(HOUR, "3e3", datetime=late[1]),
@@ -50,24 +53,27 @@ def test_what_cannot_be_used_is_put_aside_with_its_reason_and_the_rest_is_publis
     warehouse.land(text)
     warehouse.land(body([entry(HOUR, 95)], indicator=99999), indicator=99999)
     warehouse.dbt("run")
-    assert accepted(warehouse) == [-2.5, 1.0, 3000.0]
+    assert accepted(warehouse) == [-2.5, 0.5, 3000.0]
     assert rejected(warehouse) == [
-        (" 4", "the value is not a number"),
-        ("1e400", "the value is not a number"),
-        ("61", "the time cannot be read"),
-        ("62", "the time cannot be read"),
-        ("63", "the time cannot be read"),
-        ("64", "the time cannot be read"),
-        ("71", "the offset contradicts Europe/Madrid"),
-        ("72", "the offset contradicts Europe/Madrid"),
-        ("81", "the instant is off the cadence"),
-        ("82", "the instant is off the cadence"),
-        ("91", "the area is not registered"),
-        ("92", "the area is not registered"),
-        ("[5]", "the value is not a number"),
-        ("true", "the value is not a number"),
-        (None, "the value is null"),
-        ("95", "the indicator is not registered"),
+        (" 4", "value_not_number"),
+        ("1.0", "period_in_parts"),
+        ("1e400", "value_not_number"),
+        ("61", "time_unreadable"),
+        ("62", "time_unreadable"),
+        ("63", "time_unreadable"),
+        ("64", "time_unreadable"),
+        ("71", "offset_contradicts"),
+        ("72", "offset_contradicts"),
+        ("81", "off_cadence"),
+        ("82", "off_cadence"),
+        ("[5]", "value_not_number"),
+        ("true", "value_not_number"),
+        (None, "value_null"),
+        ("95", "not_registered"),
+    ]
+    assert warehouse.rows("from staging_esios.stg_esios__unregistered_areas order by geo_id") == [
+        (460, -1, None, 1),
+        (460, 3, None, 1),
     ]
 
 
@@ -86,14 +92,13 @@ def test_repeats_in_an_answer_are_one_and_contradictions_disqualify_each_other(w
     )
     warehouse.run()
     assert [value for _, value in warehouse.mart()] == [1.0, 7.0]
-    conflict = "two values for one hour in one answer"
+    conflict = "two_values"
     assert rejected(warehouse) == [
         ("2.0", conflict),
         ("3.0", conflict),
         ("5.0", conflict),
         ("6.0", conflict),
-        ("8.0", "the area is not registered"),
-        (None, "the value is null"),
+        (None, "value_null"),
     ]
 
 
@@ -112,16 +117,16 @@ def test_an_answer_that_is_no_json_is_named_and_stops_nothing(warehouse: Warehou
     warehouse.land(body([entry(HOUR, 1.0)]), run="run-4")
     warehouse.run()
     assert warehouse.mart() == [("2018-02-01 11:00", 1.0)]
-    assert (None, "the time cannot be read") in rejected(warehouse)
+    assert (None, "time_unreadable") in rejected(warehouse)
 
 
 def test_answers_are_numbered_without_holes_in_the_order_of_staging(warehouse: Warehouse) -> None:
     warehouse.land(body([]), extracted="2019-01-02 10:00", run="b")
     warehouse.land(body([]), extracted="2019-01-01 10:00", run="a")
-    warehouse.run("--select", "+stg_esios__response_values")
+    warehouse.run("--select", "+stg_esios__response_entries")
     warehouse.land(body([entry(HOUR, 1.0)]), extracted="2018-06-01 10:00", run="late")
     warehouse.land(body([entry(HOUR, 2.0)]), extracted="2019-01-03 10:00", run="c")
-    warehouse.run("--select", "+stg_esios__response_values")
+    warehouse.run("--select", "+stg_esios__response_entries")
     assert warehouse.rows(
         "select response_id, run_id from staging_esios.stg_esios__indicator_responses order by 1"
     ) == [
@@ -130,18 +135,57 @@ def test_answers_are_numbered_without_holes_in_the_order_of_staging(warehouse: W
         (3, "late"),
         (4, "c"),
     ]
-    assert warehouse.rows("select response_id, value from staging_esios.stg_esios__response_values order by 1") == [
+    assert warehouse.rows("select response_id, value from staging_esios.stg_esios__response_entries order by 1") == [
         (3, 1.0),
         (4, 2.0),
     ]
 
 
-def test_a_change_to_quarter_hours_leaves_one_value_an_hour(warehouse: Warehouse) -> None:
+def test_of_an_hour_that_comes_in_quarters_none_is_the_hour(warehouse: Warehouse) -> None:
     instants = ["2022-05-24T11:00", "2022-05-24T12:00", "2022-05-24T12:15", "2022-05-24T12:30", "2022-05-24T12:45"]
     warehouse.land(
         body([entry(HOUR, float(n), datetime=f"{text}:00.000+02:00") for n, text in enumerate(instants)]),
-        window=("2022-03-31 22:00", "2022-06-30 22:00"),
+        window=("2022-05-24 09:00", "2022-05-24 11:00"),
+        extracted="2022-06-01 10:00",
     )
     warehouse.run()
-    assert warehouse.mart() == [("2022-05-24 09:00", 0.0), ("2022-05-24 10:00", 1.0)]
-    assert len(rejected(warehouse)) == 3
+    assert warehouse.mart() == [("2022-05-24 09:00", 0.0)]
+    assert rejected(warehouse) == [
+        ("1.0", "period_in_parts"),
+        ("2.0", "off_cadence"),
+        ("3.0", "off_cadence"),
+        ("4.0", "off_cadence"),
+    ]
+    assert warehouse.rows("select gap_start_utc::varchar, hours from quality_esios.demand_forecast_gaps") == [
+        ("2022-05-24 10:00:00", 1)
+    ]
+
+
+def test_what_is_registered_later_needs_no_new_response(warehouse: Warehouse) -> None:
+    hour, next_hour = hours("2018-05-01 10:00", 2)
+    prices = [entry(hour, 50.0, geo_id=3, geo_name="España"), entry(hour, 51.0, geo_id=1, geo_name="Portugal")]
+    quarter = entry(hour + timedelta(minutes=15), 49.0, geo_id=3, geo_name="España")
+    warehouse.land(body([*prices, quarter, entry(next_hour, 52.0, geo_id=3)], indicator=600), indicator=600)
+    versions = "select geo_id, period_start_utc::varchar, value from esios_value_versions order by 1, 2"
+
+    def register(areas: list[int], cadence: str) -> list[tuple[Any, ...]]:
+        [model] = [node for node in warehouse.manifest.nodes.values() if node.name == "esios_indicators"]
+        registered = deepcopy(model.config.meta)
+        for one in registered["indicators"]:
+            if one["id"] == 600:
+                one |= {"areas": areas, "cadence": cadence}
+        manifest = warehouse.manifest.deepcopy()
+        manifest.nodes[model.unique_id].config.meta = registered
+        manifest.build_flat_graph()
+        outcome = warehouse.invoke("run", "--select", "+esios_value_versions", manifest=manifest)
+        assert outcome.success, outcome.exception
+        return warehouse.rows(versions)
+
+    assert register([3], "hour") == [(3, "2018-05-01 11:00:00", 52.0)]
+    assert register([3, 1], "hour") == [(1, "2018-05-01 10:00:00", 51.0), (3, "2018-05-01 11:00:00", 52.0)]
+    assert register([3], "fifteen_minutes") == [
+        (3, "2018-05-01 10:00:00", 50.0),
+        (3, "2018-05-01 10:15:00", 49.0),
+        (3, "2018-05-01 11:00:00", 52.0),
+    ]
+    assert register([1], "hour") == [(1, "2018-05-01 10:00:00", 51.0)], "what is no value any more is none"

@@ -15,7 +15,7 @@ from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PARENTS = ["stg_esios__indicator_values", "stg_esios__response_values", "esios_indicators"]
+PARENTS = ["esios_value_versions", "stg_esios__indicator_responses", "stg_esios__indicator_names", "esios_indicators"]
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH: apt-get install chromium")
 

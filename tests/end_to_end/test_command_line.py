@@ -12,6 +12,7 @@ import pytest
 
 import simulator
 from extract.__main__ import cli
+from extract.registry import registry
 from simulator import faults
 from tests.end_to_end.conftest import ROOT, Shell
 
@@ -49,11 +50,12 @@ def test_find_gives_the_exact_name_first(shell: Shell, api: Api) -> None:
     ("arguments", "variables", "code", "words"),
     [
         (("extract",), {}, 2, "ESIOS_API_KEY is not set"),
-        (("extract", "--indicator", "461"), {"ESIOS_API_KEY": "k"}, 2, "esios_indicators.yml"),
+        (("extract", "--indicator", "461"), {"ESIOS_API_KEY": "k"}, 2, "esios add 461"),
         (("extract", "--start", "2017-02-30"), {}, 2, "yyyy-mm-dd"),
         (("extract", "--start", "2018-01-02", "--end", "2018-01-01"), {"ESIOS_API_KEY": "k"}, 2, "lies after"),
         (("extract", "--start", "2999-01-01"), {"ESIOS_API_KEY": "k"}, 2, "in the future"),
         (("extract", "--frobnicate"), {}, 2, "No such option"),
+        (("extract", "--all", "--indicator", "460"), {"ESIOS_API_KEY": "k"}, 2, "--all and --indicator contradict"),
         (("status",), {"ESIOS_TARGET": "oracle"}, 2, "ESIOS_TARGET is 'oracle'"),
         (("status",), {"ESIOS_TARGET": "sqlserver"}, 2, "MSSQL_SERVER"),
         (("status",), {"MSSQL_PORT": "abc"}, 2, "MSSQL_PORT is 'abc'"),
@@ -73,6 +75,16 @@ def test_wrong_usage_is_told_in_one_line_with_its_remedy(
     assert words in finished.err
     assert "Traceback" not in finished.err
     assert finished.out == ""
+
+
+def test_all_lands_every_registered_indicator(shell: Shell, api: Api) -> None:
+    with simulator.serve() as server:
+        finished = shell.esios(
+            "extract", "--all", "--start", "2019-01-01", "--end", "2019-01-02", "--json", **api(server.url)
+        )
+    assert finished.code == 0, finished.err
+    landed = {run["indicator_id"]: run["responses_landed"] for run in json.loads(finished.out)["runs"]}
+    assert landed == {indicator.id: 1 for indicator in registry()}
 
 
 @pytest.mark.parametrize(
@@ -132,3 +144,27 @@ def test_called_from_another_program_it_never_ends_that_program(shell: Shell) ->
     )
     finished = shell("python", "-c", script)
     assert finished.out == "ended with 2\n"
+
+
+def test_a_span_asked_for_by_mistake_is_forgotten_by_a_person_or_a_program(shell: Shell, api: Api) -> None:
+    span = ("--indicator", "460", "--start", "2017-01-01", "--end", "2017-01-31")
+    with simulator.serve() as server:
+        assert shell.esios("extract", "--start", "2017-01-01", "--end", "2017-02-28", **api(server.url)).code == 0
+    refused = shell("bash", "-c", f"echo n | esios forget {' '.join(span)}")
+    assert (refused.code, refused.out) == (2, "")
+    closed = shell("bash", "-c", f"esios forget {' '.join(span)} <&-")
+    assert (closed.code, closed.out) == (2, "")
+    assert "add --yes" in closed.err
+    agreed = shell("bash", "-c", f"echo y | esios forget {' '.join(span)}")
+    assert agreed.code == 0
+    assert agreed.out.startswith("forget: 460 2017-01-01 … 2017-01-31 (Madrid days, 31 of them fetched)")
+    assert shell.esios("forget", *span, "--yes").code == 2, "nothing of it is due any more"
+    rest = shell.esios("forget", "--json", "--yes", *span[:2], "--start", "2017-02-01", "--end", "2017-02-28")
+    assert json.loads(rest.out) == {
+        "indicator_id": 460, "start": "2017-02-01", "end": "2017-02-28", "checked_days": 28
+    }  # fmt: skip
+    log = [line for line in shell.esios("status").out.splitlines() if "forgotten" in line]
+    assert [line.split(" UTC ")[1] for line in log] == [
+        "460 forgotten: 2017-02-01 … 2017-02-28 (Madrid) is no longer due",
+        "460 forgotten: 2017-01-01 … 2017-01-31 (Madrid) is no longer due",
+    ]

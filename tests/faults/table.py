@@ -140,17 +140,17 @@ PROCESS = {
     ),
     "SIGINT": Fault(
         "`SIGINT` (Ctrl-C) during `esios extract`", 130,
-        ("interrupted; what was landed stays, run the same command again to go on",),
+        ("Interrupted. Landed data is kept; run the same command again to resume.",),
         "What was landed; its run is `interrupted` in the log; the next plain run fetches the rest",
     ),
     "SIGTERM": Fault(
         "`SIGTERM` during `esios extract`", 130,
-        ("interrupted; what was landed stays, run the same command again to go on",),
+        ("Interrupted. Landed data is kept; run the same command again to resume.",),
         "What was landed; its run is `interrupted` in the log; the next plain run fetches the rest",
     ),
     "SIGINT in build": Fault(
         "`SIGINT` while `esios run` builds", 130,
-        ("interrupted; what was landed stays, run the same command again to go on",),
+        ("Interrupted. Landed data is kept; run the same command again to resume.",),
         "What was landed; " + TABLE_STAYS.lower() + "; the next plain run completes it",
     ),
     "two extracts": Fault(
@@ -232,15 +232,15 @@ VALUES = {
         "Four times too high from one moment on (the sum trap)", 1, ("suspect: 460", "(out of range)"), PUBLISHED
     ),
     "two values": Fault(
-        "Two values for one hour in one answer", 1, ("quarantined: 460", "two values for one hour in one answer"),
+        "Two values for one hour in one response", 1, ("quarantined: 460", "two values for one period in one response"),
         QUARANTINED,
     ),
     "the same twice": Fault("One hour twice with the same value", 1, ("── summary",), UNCHANGED),
     "number as text": Fault("A number as a text", 1, ("── summary",), UNCHANGED),
     "unsorted": Fault("Unsorted", 1, ("── summary",), UNCHANGED),
     "areas": Fault(
-        "Several areas", 1, ("quarantined: 460", "the area is not registered"),
-        "The registered area is published, the others are in quarantine",
+        "Areas that are not registered", 1, ("── summary",),
+        "The registered area is published; the others stay in the landed response",
     ),
     "datetime_utc": Fault("`datetime_utc` wrong", 1, ("── summary",), UNCHANGED + ": it is not read"),
     "offset": Fault(
@@ -275,12 +275,14 @@ INPUT = {
     "plain http": Fault(
         "Plain http to another machine", 2, ("would send the key in plain text", "set it to https://"), UNTOUCHED
     ),
-    "no address": Fault("An address without scheme", 2, ("no http(s) address", "set it to https://"), UNTOUCHED),
+    "no address": Fault("An address without scheme", 2, ("not an http(s) address", "set it to https://"), UNTOUCHED),
     "credentials in the address": Fault(
-        "An address with a password in it", 2, ("holds more than an address", "set it to https://"), UNTOUCHED
+        "An address with a password in it", 2,
+        ("must not contain credentials, a query or a fragment", "set it to https://"), UNTOUCHED,
     ),
     "port of the address": Fault(
-        "An address whose port is no number", 2, ("ESIOS_BASE_URL is no address", "set it to https://"), UNTOUCHED
+        "An address whose port is no number", 2,
+        ("ESIOS_BASE_URL is not a valid address", "set it to https://"), UNTOUCHED,
     ),
     "port": Fault(
         "`MSSQL_PORT` is no number", 2, ("MSSQL_PORT is 'abc'", "set it to a whole number from 1 to 65535"), UNTOUCHED
@@ -300,18 +302,36 @@ INPUT = {
     "target": Fault(
         "An unknown target", 2, ("ESIOS_TARGET is 'oracle'", "set it to one of duckdb, sqlserver"), UNTOUCHED
     ),
-    "indicator": Fault("An unknown indicator", 2, ("99999999", "esios_indicators.yml"), UNTOUCHED),
+    "indicator": Fault("An unknown indicator", 2, ("99999999", "esios add 99999999"), UNTOUCHED),
     "indicator with quotes": Fault(
-        "An indicator with quotes and `;--`", 2, ("drop table x;--", "esios_indicators.yml"), UNTOUCHED
+        "An indicator with quotes and `;--`", 2, ("drop table x;--", "esios add"), UNTOUCHED
     ),
     "table": Fault("An unknown table", 2, ("no_such_table",), UNTOUCHED),
     "table with quotes": Fault("A table with quotes and `;--`", 2, ("drop table",), UNTOUCHED),
-    "not a date": Fault("A day that the calendar lacks", 2, ("is no day of the calendar", "yyyy-mm-dd"), UNTOUCHED),
+    "not a date": Fault(
+        "A day that the calendar lacks", 2, ("'2017-02-29' is not a valid date", "(use yyyy-mm-dd)"), UNTOUCHED
+    ),
     "dates out of order": Fault(
         "Dates out of order", 2, ("--start 2018-01-02 lies after --end 2018-01-01", "swap them"), UNTOUCHED
     ),
     "start in the future": Fault("A start in the future", 2, ("lies in the future", "the last day"), UNTOUCHED),
     "end in the future": Fault("An end in the future", 2, ("lies in the future", "the last day"), UNTOUCHED),
+    "start before the series": Fault(
+        "A start before the series' first day (a year mistyped)", 2,
+        ("--start 1917-01-01 lies before the first day of indicator 460, 2017-01-01", "check the year"), UNTOUCHED,
+    ),
+    "end before the series": Fault(
+        "An end before the series' first day", 2,
+        ("--end 1917-12-31 lies before the first day of indicator 460, 2017-01-01", "check the year"), UNTOUCHED,
+    ),
+    "forget unconfirmed": Fault(
+        "`esios forget` with nobody to confirm it", 2,
+        ("Take back 460 2017-01-01 … 2017-01-31", "not confirmed, so nothing was changed", "add --yes"), UNTOUCHED,
+    ),
+    "forget what is not due": Fault(
+        "`esios forget` of what nobody asked for", 2,
+        ("nothing of indicator 460 from 2018-01-01 to 2018-01-31 is due", "esios status"), UNTOUCHED,
+    ),
     "unknown ending": Fault("A file of unknown kind", 2, ("x.docx", "end it in .csv or .parquet"), UNTOUCHED),
     "no file": Fault("A file that is not there", 2, ("no-such.csv",), UNTOUCHED),
     "path": Fault(
@@ -323,6 +343,23 @@ INPUT = {
         "Everything as it was",
     ),
     "key column": Fault("An unknown key column", 2, ("id;--",), UNTOUCHED),
+}  # fmt: skip
+
+WORK = "The work, done to its end; the exit code is the work's"
+
+STREAMS = {
+    "closed": Fault("stdin, stdout or stderr closed, any of them or all", 0, ("export: 1416 rows",), WORK),
+    "reader gone": Fault("A reader that has had enough (`esios status` piped into `head -1`)", 0, ("source",), WORK),
+    "output full": Fault(
+        "stdout on a full disk", 2, ("the output could not be written", "the work itself is done", "make room"), WORK,
+    ),
+    "locale": Fault(
+        "A terminal in ISO 8859-15, ASCII, or of a locale that is not installed", 0, ("source",),
+        WORK + "; what the terminal lacks is written as `?`, in `--json` as an escape",
+    ),
+    "cron": Fault(
+        "cron: an empty environment, another folder, a HOME that may not be written, an odd TZ", 0, ("source",), WORK
+    ),
 }  # fmt: skip
 
 SECRET = {
@@ -350,6 +387,10 @@ PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
         PROCESS,
     ),
     "The disk and the file": ("Nothing half-done is ever kept.", DISK),
+    "Terminals, pipes and cron": (
+        "What is said may be lost, what is done may not.",
+        STREAMS,
+    ),
     "Configuration and input": ("Told before anything is asked or written.", INPUT),
 }
 
@@ -373,16 +414,17 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
      "empty"),
     ("a catalogue that lost a name", "1 from `esios find`", "everything; extraction goes by id", "catalogue"),
     ("values that cannot be read or believed: null, text, NaN, 1e400, two for one hour, an offset that contradicts the"
-     " zone, an unknown area", "1, each quarantined entry with its reason",
+     " zone", "1, each quarantined entry with its reason",
      "the hour keeps its last good value, or is named as missing",
-     "null, text, NaN as a text, boolean, 1e400, 10^400, infinity, object, two values, areas, offset, off the hour,"
+     "null, text, NaN as a text, boolean, 1e400, 10^400, infinity, object, two values, offset, off the hour,"
      " no offset, time as a number"),
     ("values that are absurd: negative, four times too high", "1, each hour named as suspect",
      "published; the next good answer replaces them", "negative, four times"),
     ("an hour that vanishes in a later answer", "1, named as withdrawn", "its last good value", "vanished"),
-    ("unsorted or repeated entries, a number as text, a wrong `datetime_utc`, a late revision", "nothing",
+    ("unsorted or repeated entries, a number as text, a wrong `datetime_utc`, an area that is not registered, a late"
+     " revision", "nothing",
      "the same table; a revision changes its hour alone",
-     "the same twice, unsorted, datetime_utc, number as text, revision"),
+     "the same twice, unsorted, datetime_utc, number as text, areas, revision"),
     ("killed at any moment (`SIGKILL`)", "nothing", "what was committed, whole; the next run goes on",
      "kill extract, kill build, kill export"),
     ("interrupted (Ctrl-C, `SIGTERM`)", "130: run the same command again", "what was landed and built before",
@@ -397,6 +439,10 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("variables missing or wrong, dates out of order or in the future, unknown targets, indicators, tables, names with"
      " quotes and `;--`", "2, which, where, and how to mend it", "everything; nothing was asked", ", ".join(
          key for key in INPUT if key != "find")),
+    ("streams that are closed, without a reader, or in an encoding that lacks characters; cron's environment",
+     "nothing", "the work, done to its end", "closed, reader gone, locale, cron"),
+    ("what is said goes to a full disk", "2: make room, or send it elsewhere", "the work, done to its end",
+     "output full"),
     ("a name to find that nothing has", "1", "everything", "find"),
 )  # fmt: skip
 README = PAGE.parents[1] / "README.md"

@@ -49,6 +49,13 @@ WRONG: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "dates out of order": (("extract", "--start", "2018-01-02", "--end", "2018-01-01"), {}),
     "start in the future": (("extract", "--start", str(date.today() + timedelta(days=400))), {}),
     "end in the future": (("extract", "--start", "2017-01-01", "--end", "2999-12-31"), {}),
+    "start before the series": (("extract", "--start", "1917-01-01", "--end", "2017-01-31"), {}),
+    "end before the series": (("extract", "--end", "1917-12-31"), {}),
+    "forget unconfirmed": (("forget", "--indicator", "460", "--start", "2017-01-01", "--end", "2017-01-31"), {}),
+    "forget what is not due": (
+        ("forget", "--indicator", "460", "--start", "2018-01-01", "--end", "2018-01-31", "--yes"),
+        {},
+    ),
     "unknown ending": (("export", "--out", "x.docx"), {}),
     "no file": (("load", "no-such.csv", "--table", "demand_forecast_esios"), {}),
 }

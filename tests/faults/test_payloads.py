@@ -31,10 +31,16 @@ DDL = ROOT / "extract" / "warehouse" / "ddl" / "duckdb"
 # In the order in which dbt builds them.
 MODELS = {
     "esios_indicators": "staging_esios",
+    "esios_indicator_areas": "staging_esios",
+    "esios_indicator_cadences": "staging_esios",
     "stg_esios__indicator_responses": "staging_esios",
-    "stg_esios__response_values": "staging_esios",
+    "stg_esios__indicator_names": "staging_esios",
+    "stg_esios__response_entries": "staging_esios",
+    "stg_esios__judged_entries": "staging_esios",
     "stg_esios__indicator_values": "staging_esios",
     "stg_esios__rejected_values": "staging_esios",
+    "stg_esios__unregistered_areas": "staging_esios",
+    "esios_value_versions": "main",
     "demand_forecast_esios": "main",
 }
 
@@ -182,15 +188,16 @@ def test_every_entry_is_readable_or_quarantined_once_and_the_newest_good_value_w
     staging.build(payloads)
     distinct = staging.rows(
         "select count(*) from (select distinct landed.extracted_at_utc, left(entry ->> '$.datetime', 64),"
-        " left(entry ->> '$.value', 65), left(entry ->> '$.geo_id', 32) from raw_esios.indicator_responses as landed,"
+        " left(entry ->> '$.value', 65), left(entry ->> '$.geo_id', 32), left(entry ->> '$.geo_name', 100) from raw_esios.indicator_responses as landed,"
         " unnest(from_json(json_extract(payload, '$.indicator.values'), '[\"JSON\"]')) as opened (entry))"
     )
     counted = staging.rows(
         "select (select count(*) from staging_esios.stg_esios__indicator_values)"
         " + (select count(*) from staging_esios.stg_esios__rejected_values)"
+        " + (select coalesce(sum(entries), 0) from staging_esios.stg_esios__unregistered_areas)"
     )
-    assert counted == distinct, "each entry is in one of the two, once"
-    unnamed = staging.rows("select * from staging_esios.stg_esios__rejected_values where rejected_because is null")
+    assert counted == distinct, "each entry is in one of the three, once"
+    unnamed = staging.rows("select * from staging_esios.stg_esios__rejected_values where code is null")
     assert unnamed == []
 
     expected: dict[datetime, float] = {}

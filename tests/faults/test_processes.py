@@ -170,7 +170,7 @@ def fake_time_library() -> str | None:
 
 
 WITH_A_CLOCK = (
-    "import sys, datetime, extract.run as run\n"
+    "import sys, datetime, extract.extraction as run\n"
     "clock = datetime.datetime.fromisoformat(sys.argv.pop(1))\n"
     "run.extract.__kwdefaults__['now'] = lambda: clock\n"
     "from extract.__main__ import main\n"

@@ -41,20 +41,20 @@ VANISHED = (30, 31)
 FOUR_TIMES_FROM = 96
 HARMLESS = ("the same twice", "number as text")
 KEPT_OUT = tuple(name for name in HOUR if name not in (*HARMLESS, "negative"))
-REASON = {
-    "null": "the value is null",
-    "text": "the value is not a number",
-    "NaN as a text": "the value is not a number",
-    "1e400": "the value is not a number",
-    "10^400": "the value is not a number",
-    "boolean": "the value is not a number",
-    "infinity": "the value is not a number",
-    "object": "the value is not a number",
-    "two values": "two values for one hour in one answer",
-    "offset": "the offset contradicts Europe/Madrid",
-    "off the hour": "the instant is off the cadence",
-    "no offset": "the time cannot be read",
-    "time as a number": "the time cannot be read",
+CODE = {
+    "null": "value_null",
+    "text": "value_not_number",
+    "NaN as a text": "value_not_number",
+    "1e400": "value_not_number",
+    "10^400": "value_not_number",
+    "boolean": "value_not_number",
+    "infinity": "value_not_number",
+    "object": "value_not_number",
+    "two values": "two_values",
+    "offset": "offset_contradicts",
+    "off the hour": "off_cadence",
+    "no offset": "time_unreadable",
+    "time as a number": "time_unreadable",
 }
 SECONDS = 1487000000
 
@@ -72,6 +72,7 @@ class Story:
         self.stages: dict[str, Finished] = {}
         self.marts: dict[str, list[Row]] = {}
         self.rejected: list[Row] = []
+        self.unregistered: list[Row] = []
         self.suspect: dict[datetime, str] = {}
 
         bench.empty()
@@ -104,8 +105,9 @@ class Story:
         )
         self.run("spoilt")
         self.rejected = bench.rows(
-            "select datetime_text, rejected_because, geo_id from staging_esios.stg_esios__rejected_values"
+            "select datetime_text, code, geo_id from staging_esios.stg_esios__rejected_values"
         )
+        self.unregistered = bench.rows("select geo_id, entries from staging_esios.stg_esios__unregistered_areas")
         self.suspect = dict(bench.rows("select datetime, reason from quality_esios.demand_forecast_suspect_values"))
         server.clear_faults()
         server.add(faults.dropped_hours([self.at(hour) for hour in VANISHED]))
@@ -168,8 +170,8 @@ def test_what_cannot_be_used_is_kept_out_named_and_replaced_by_the_next_good_ans
         "no offset": story.local(HOUR[fault])[:-6],
         "time as a number": str(SECONDS),
     }.get(fault, story.local(HOUR[fault]))
-    entries = [(moment, reason) for moment, reason, area in story.rejected if moment == text and area == 8741]
-    assert entries == [(text, REASON[fault])] * (2 if fault == "two values" else 1), "quarantined, each entry once"
+    entries = [(moment, code) for moment, code, area in story.rejected if moment == text and area == 8741]
+    assert entries == [(text, CODE[fault])] * (2 if fault == "two values" else 1), "quarantined, each entry once"
     assert f"quarantined: 460 {text}" in story.stages["spoilt"].out
     missing = f"missing: 460 {story.naive(HOUR[fault]):%Y-%m-%d %H:%M} … {story.naive(HOUR[fault]):%Y-%m-%d %H:%M} UTC"
     assert missing in story.stages["spoilt"].out
@@ -206,8 +208,9 @@ def test_what_does_not_change_the_meaning_changes_nothing(story: Story, fault: s
     assert len(untouched) == FOUR_TIMES_FROM - len(spoilt)
     for name in HARMLESS:
         assert story.value("spoilt", HOUR[name]) == story.true_value(HOUR[name])
-    others = [row for row in story.rejected if row[1] == "the area is not registered"]
-    assert {row[2] for row in others} == {8742, 8743}
+    assert {row[2] for row in story.rejected} == {8741}, "an area that is not registered is no fault"
+    assert {area for area, _ in story.unregistered} == {8742, 8743}
+    assert all(entries >= len(story.undisturbed) - 1 for _, entries in story.unregistered)
 
 
 def test_an_hour_that_vanishes_in_a_later_answer_keeps_its_value_and_is_named(story: Story) -> None:

@@ -106,7 +106,7 @@ def tell(home: Home) -> Story:
     seen["second build"] = re.findall(r"(?:ERROR|SKIP)=\d+", home.build().out)
     seen["after the revision"] = home.rows(MART)
     seen["rejected"] = home.rows(
-        "select datetime_text, value_text, rejected_because from staging_esios.stg_esios__rejected_values"
+        "select datetime_text, value_text, code from staging_esios.stg_esios__rejected_values"
         " order by datetime_text, value_text"
     )
     seen["gaps"] = home.rows(

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from extract.errors import UsageError
-from extract.indicators import find_indicators
+from extract.registry import find_indicators
 from extract.settings import Settings, load_settings
 from extract.watch import Schedule, Watcher, back_off_s, line, only_watcher, schedule_of
 from simulator.server import Server

@@ -26,7 +26,7 @@ create table quality_esios.demand_forecast_suspect_values
 create table quality_esios.demand_forecast_withdrawn_hours (id integer, datetime timestamp, demand_forecast double,
     last_good_extracted_at_utc timestamp, withdrawn_at_utc timestamp);
 create table staging_esios.stg_esios__rejected_values (response_id bigint, indicator_id integer, geo_id integer,
-    period_start_utc timestamp, datetime_text varchar, value_text varchar, rejected_because varchar, run_id varchar,
+    period_start_utc timestamp, datetime_text varchar, value_text varchar, code varchar, run_id varchar,
     extracted_at_utc timestamp);
 create table staging_esios.stg_esios__indicator_values (response_id bigint, indicator_id integer,
     indicator_name varchar, period_start_utc timestamp, value double, values_updated_at_utc timestamp,
@@ -135,15 +135,15 @@ class MadeWarehouse:
             reason,
         )
 
-    def quarantine(self, hour: str | None, text: str, value: str | None, reason: str, indicator: int = 460) -> None:
-        """An entry of an answer that was put aside."""
+    def quarantine(self, hour: str | None, text: str, value: str | None, code: str, indicator: int = 460) -> None:
+        """An entry of a response that is quarantined."""
         self.execute(
             "insert into staging_esios.stg_esios__rejected_values values (1, ?, 8741, ?, ?, ?, ?, 'run-1', now())",
             indicator,
             hour,
             text,
             value,
-            reason,
+            code,
         )
 
     def judge(self, day: str, verdict: str, reasons: str | None, indicator: int = 460) -> None:

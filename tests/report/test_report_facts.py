@@ -140,7 +140,7 @@ def test_faults_are_named_with_their_hours_in_utc_and_madrid(
     made.suspect("2018-01-02 10:00", 9000.0, "out of range")
     made.suspect("2018-01-02 11:00", 9500.5, "out of range")
     made.suspect("2018-01-02 12:00", 43000.0, "step too large")
-    made.quarantine(None, "yesterday", None, "the time cannot be read")
+    made.quarantine(None, "yesterday", None, "time_unreadable")
     made.judge("2018-01-05", "suspect", "values out of range: 3; values unlike last week: 2")
     made.judge("2018-01-03", "bad", "1 of 24 hours missing")
     faults = facts()["faults"]
@@ -159,6 +159,7 @@ def test_faults_are_named_with_their_hours_in_utc_and_madrid(
     assert (missing["first_madrid"], missing["last_madrid"]) == ("2018-01-03 23:00 +01:00", "2018-01-04 01:00 +01:00")
     assert faults["rows"][0]["reasons"] == ["values unlike last week: 2"]
     assert faults["rows"][4]["text"] == "yesterday = null"
+    assert faults["rows"][4]["reasons"] == ["the time cannot be read"]
 
 
 def test_days_in_a_row_of_which_nothing_is_there_are_one_fault(

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from pypdf import PdfReader
 
+from extract.quarantined import SENTENCES
 from extract.report import write_report
 from tests.report.browser import CHROMIUM, FLAGS, Opened, open_report
 from tests.report.made_warehouse import MadeWarehouse, at
@@ -241,9 +242,7 @@ def reasons_in_the_models() -> list[str]:
         found.update(re.findall(r"then '([a-z]+ [a-z ]+)' end", text))
     text = (models / "models/quality/demand_forecast_suspect_values.sql").read_text("utf-8")
     found.update(re.findall(r"(?:then|else) '([a-z ]+)'", text))
-    for name in ("macros/rejection.sql", "models/staging/esios/stg_esios__response_values.sql"):
-        found.update(re.findall(r"then '([A-Za-z/ ]+)'", (models / name).read_text("utf-8")))
-    return sorted(found)
+    return sorted(found | set(SENTENCES.values()))
 
 
 def test_every_reason_of_the_models_is_translated() -> None:

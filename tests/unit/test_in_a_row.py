@@ -47,7 +47,7 @@ def test_the_status_names_stretches_and_single_hours() -> None:
                 "datetime_text": f"2018-10-28T{hour:02}:00:00.000+01:00",
                 "period_start_utc": START + timedelta(hours=hour - 1),
                 "value_text": None if hour < 12 else "n/d",
-                "rejected_because": "the value is not a number",
+                "code": "value_not_number",
             }
             for hour in (9, 10, 11, 12)
         ],

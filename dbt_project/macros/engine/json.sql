@@ -20,14 +20,15 @@
         indicator_id,
         left(entry.datetime, 64) as datetime_text,
         left(entry.value, 65) as value_text,
-        left(entry.geo_id, 32) as geo_text
+        left(entry.geo_id, 32) as geo_text,
+        left(entry.geo_name, 100) as geo_name
     from (
         select
             response_id,
             indicator_id,
             unnest(from_json(
                 json_extract(payload, '$.indicator.values'),
-                '[{"datetime": "VARCHAR", "value": "VARCHAR", "geo_id": "VARCHAR"}]'
+                '[{"datetime": "VARCHAR", "value": "VARCHAR", "geo_id": "VARCHAR", "geo_name": "VARCHAR"}]'
             )) as entry
         from {{ payloads }}
     ) as opened
@@ -38,11 +39,13 @@
         {{ payloads }}.indicator_id,
         entry.datetime_text collate database_default as datetime_text,
         entry.value_text collate database_default as value_text,
-        entry.geo_text collate database_default as geo_text
+        entry.geo_text collate database_default as geo_text,
+        entry.geo_name collate database_default as geo_name
     from {{ payloads }}
     cross apply openjson({{ payloads }}.payload, '$.indicator.values') with (
         datetime_text nvarchar(64) '$.datetime',
         value_text nvarchar(65) '$.value',
-        geo_text nvarchar(32) '$.geo_id'
+        geo_text nvarchar(32) '$.geo_id',
+        geo_name nvarchar(100) '$.geo_name'
     ) as entry
 {% endmacro %}

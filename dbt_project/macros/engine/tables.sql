@@ -46,3 +46,12 @@
 {% macro sqlserver__create_table_if_missing(relation, columns) %}
     if object_id('{{ relation }}', 'U') is null create table {{ relation }} ({{ columns }})
 {% endmacro %}
+
+{% macro add_column(table, column, type) %}{{ return(adapter.dispatch('add_column')(table, column, type)) }}{% endmacro %}
+{% macro duckdb__add_column(table, column, type) %}alter table {{ table }} add column {{ column }} {{ type }}{% endmacro %}
+{% macro sqlserver__add_column(table, column, type) %}alter table {{ table }} add {{ column }} {{ type }}{% endmacro %}
+
+{% macro in_its_own_batch(statement) %}{{ return(adapter.dispatch('in_its_own_batch')(statement)) }}{% endmacro %}
+{% macro duckdb__in_its_own_batch(statement) %}{{ statement }}{% endmacro %}
+{#- A batch is compiled as a whole: it must not use a column that it adds. -#}
+{% macro sqlserver__in_its_own_batch(statement) %}exec({{ sqlserver__text_literal(statement | replace("'", "''")) }}){% endmacro %}

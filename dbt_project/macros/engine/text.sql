@@ -29,3 +29,20 @@
 {% macro sqlserver__parse_whole(text) %}
     case when {{ text }} is not null then coalesce(try_cast(nullif({{ text }}, '') as int), -1) end
 {% endmacro %}
+
+{% macro asked_areas(url) %}{{ return(adapter.dispatch('asked_areas')(url)) }}{% endmacro %}
+{#- The areas that a request's URL names, such as ,1,2,3, (in order as texts); null where it names none. -#}
+{% macro duckdb__asked_areas(url) %}
+    ',' || nullif(array_to_string(list_sort(regexp_extract_all({{ url }}, 'geo_ids(\[\]|%5B%5D)=([0-9]+)', 2)), ','), '') || ','
+{% endmacro %}
+{% macro sqlserver__asked_areas(url) %}
+    (
+        select ',' + string_agg(named.area, ',') within group (order by named.area) + ','
+        from (
+            select cast(right(parts.value, charindex('=', reverse(parts.value)) - 1) as varchar(20)) as area
+            from string_split({{ url }}, '&') as parts
+            where parts.value like '%geo[_]ids[%]5B[%]5D=[0-9]%'
+                or parts.value like '%geo[_]ids[[]]=[0-9]%'
+        ) as named
+    )
+{% endmacro %}

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('esios_indicators') }}
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
@@ -9,12 +10,21 @@
 ) }}
 
 {#- Work in proportion to what is new, as in the mart: the hours that new answers touch, and of those every answer. -#}
-{%- set behind = none -%}
+{%- set newest, behind = newest_value(), none -%}
 {%- if is_incremental() -%}
-    {%- set behind = indicators_behind(newest_value(), highest_of_indicator(this, 'last_response_id')) -%}
+    {%- set behind = indicators_behind(newest, highest_of_indicator(this, 'last_response_id')) -%}
 {%- endif -%}
-with touched_hours as (
-    {{ touched_hours(behind) }}
+with touched_periods as (
+    {{ touched_periods(behind) }}
+),
+
+areas_judged as (
+    {#- One area an indicator: this table has no column for more. #}
+    select
+        indicator_id,
+        max(geo_id) as geo_id
+    from {{ ref('esios_indicator_areas') }}
+    group by indicator_id
 ),
 
 usable_answers as (
@@ -31,9 +41,12 @@ usable_answers as (
             else answered.value
         end as value
     from {{ ref('stg_esios__indicator_values') }} as answered
-    inner join touched_hours
-        on answered.indicator_id = touched_hours.indicator_id
-            and answered.period_start_utc = touched_hours.period_start_utc
+    inner join touched_periods
+        on answered.indicator_id = touched_periods.indicator_id
+            and answered.period_start_utc = touched_periods.period_start_utc
+    inner join areas_judged
+        on answered.indicator_id = areas_judged.indicator_id
+            and answered.geo_id = areas_judged.geo_id
 ),
 
 answers_in_order as (

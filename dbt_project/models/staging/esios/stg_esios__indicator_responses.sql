@@ -2,15 +2,17 @@
     materialized='incremental',
     incremental_strategy='append',
     full_refresh=false,
+    on_schema_change='append_new_columns',
     indexes=clustered_on(['response_id'], unique=true)
     + indexed_on(['extracted_at_utc', 'indicator_id', 'window_start_utc'])
-    + indexed_on(['indicator_id', 'response_id'])
+    + indexed_on(['indicator_id', 'response_id']),
+    pre_hook='{{ add_asked_areas(this) }}'
 ) }}
 
-{#- No plain watermark: an answer may be committed late, with an older extracted_at_utc than the newest one staged. The
+{#- No plain watermark: a response may be committed late, with an older extracted_at_utc than the newest one staged. The
     payloads are read only of what is new. -#}
 {%- set last_response_id = highest(this, 'response_id') if is_incremental() else 0 -%}
-with new_answers as (
+with new_responses as (
     select
         landed.indicator_id,
         landed.window_start_utc,
@@ -26,16 +28,17 @@ with new_answers as (
 
 new_payloads as (
     select
-        new_answers.indicator_id,
-        new_answers.window_start_utc,
-        new_answers.window_end_utc,
-        new_answers.payload_sha256,
-        new_answers.run_id,
-        new_answers.extracted_at_utc,
+        new_responses.indicator_id,
+        new_responses.window_start_utc,
+        new_responses.window_end_utc,
+        new_responses.payload_sha256,
+        new_responses.run_id,
+        new_responses.extracted_at_utc,
+        landed.source_url,
         {{ readable_json('landed.payload') }} as payload
-    from new_answers
+    from new_responses
     inner join {{ source('raw_esios', 'indicator_responses') }} as landed
-        on {{ same_answer('new_answers', 'landed') }}
+        on {{ same_answer('new_responses', 'landed') }}
 ),
 
 described as (
@@ -46,6 +49,7 @@ described as (
         payload_sha256,
         run_id,
         extracted_at_utc,
+        {{ asked_areas('source_url') }} as asked_areas,
         {{ json_text('payload', '$.indicator.name') }} as indicator_name,
         {{ json_text('payload', '$.indicator.values_updated_at') }} as values_updated_at_text
     from new_payloads
@@ -66,5 +70,6 @@ select
     cast(described.run_id as {{ type_code(64) }}) as run_id,
     described.extracted_at_utc,
     cast(described.indicator_name as {{ type_text(200) }}) as indicator_name,
-    {{ parse_instant('described.values_updated_at_text') }} as values_updated_at_utc
+    {{ parse_instant('described.values_updated_at_text') }} as values_updated_at_utc,
+    cast(described.asked_areas as {{ type_code(400) }}) as asked_areas
 from described

@@ -1,54 +1,55 @@
 {{ config(materialized='view') }}
 
-with judged_values as (
+with quarantined_entries as (
     select
-        staged.response_id,
-        staged.indicator_id,
-        staged.geo_id,
-        staged.period_start_utc,
-        staged.datetime_text,
-        staged.value_text,
-        answered.window_start_utc,
-        answered.window_end_utc,
-        answered.run_id,
-        answered.extracted_at_utc,
-        {{ rejected_because('staged', 'registered') }} as rejected_because
-    from {{ ref('stg_esios__response_values') }} as staged
-    inner join {{ ref('stg_esios__indicator_responses') }} as answered
-        on staged.response_id = answered.response_id
-    left join {{ ref('esios_indicators') }} as registered
-        on staged.indicator_id = registered.id
+        entries.response_id,
+        entries.indicator_id,
+        entries.geo_id,
+        entries.geo_name,
+        entries.period_start_utc,
+        entries.datetime_text,
+        entries.value_text,
+        entries.code,
+        responses.window_start_utc,
+        responses.window_end_utc,
+        responses.run_id,
+        responses.extracted_at_utc
+    from {{ ref('stg_esios__judged_entries') }} as entries
+    inner join {{ ref('stg_esios__indicator_responses') }} as responses
+        on entries.response_id = responses.response_id
+    where entries.is_registered_area = 1
+        and entries.code is not null
 )
 
 select
-    judged_values.response_id,
-    judged_values.indicator_id,
-    judged_values.geo_id,
-    judged_values.period_start_utc,
-    judged_values.datetime_text,
-    judged_values.value_text,
-    judged_values.rejected_because,
-    judged_values.run_id,
-    judged_values.extracted_at_utc,
-    {#- Where the time cannot be read, or lies outside the window, it takes an answer for all of the window. #}
+    quarantined_entries.response_id,
+    quarantined_entries.indicator_id,
+    quarantined_entries.geo_id,
+    quarantined_entries.geo_name,
+    quarantined_entries.period_start_utc,
+    quarantined_entries.datetime_text,
+    quarantined_entries.value_text,
+    quarantined_entries.code,
+    quarantined_entries.run_id,
+    quarantined_entries.extracted_at_utc,
+    {#- Where the time cannot be read, or lies outside the window, it takes a response for all of the window. #}
     case
         when exists (
                 select 1
                 from {{ ref('stg_esios__indicator_responses') }} as later
-                where later.indicator_id = judged_values.indicator_id
-                    and later.extracted_at_utc > judged_values.extracted_at_utc
+                where later.indicator_id = quarantined_entries.indicator_id
+                    and later.extracted_at_utc > quarantined_entries.extracted_at_utc
                     and (
                         (
-                            later.window_start_utc <= judged_values.period_start_utc
-                            and later.window_end_utc > judged_values.period_start_utc
+                            later.window_start_utc <= quarantined_entries.period_start_utc
+                            and later.window_end_utc > quarantined_entries.period_start_utc
                         )
                         or (
-                            later.window_start_utc <= judged_values.window_start_utc
-                            and later.window_end_utc >= judged_values.window_end_utc
+                            later.window_start_utc <= quarantined_entries.window_start_utc
+                            and later.window_end_utc >= quarantined_entries.window_end_utc
                         )
                     )
             ) then 1
         else 0
     end as is_superseded
-from judged_values
-where judged_values.rejected_because is not null
+from quarantined_entries

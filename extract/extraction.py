@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -12,12 +12,12 @@ from datetime import UTC, date, datetime, timedelta
 from extract import landing
 from extract.api import Answer, EsiosClient, Interrupted
 from extract.errors import ApiClosed, ApiUnavailable, EsiosError, KeyRefused, UsageError, WarehouseError
-from extract.indicators import Indicator
 from extract.landing import Run
 from extract.progress import Progress
+from extract.registry import Indicator
 from extract.settings import Settings, require_api_key
 from extract.warehouse import Warehouse, connect
-from extract.windows import Window, api_parameters, madrid_day, window_size
+from extract.windows import DAY, Window, api_parameters, madrid_day, without
 
 # Where several things failed, the run ends as the first of these says.
 GRAVEST_FIRST = (WarehouseError, UsageError, KeyRefused, ApiUnavailable)
@@ -27,12 +27,16 @@ API_IS_DOWN_AFTER = 4
 
 @dataclass(frozen=True)
 class Request:
-    """What to extract. Days are Madrid days, both included; without either: keep up to date."""
+    """What to extract. Days are Madrid days, both included; without either: keep up to date.
+
+    `clip`: of each indicator only the days that it is published for, where a day beyond them is refused otherwise.
+    """
 
     indicators: Sequence[Indicator]
     start: date | None = None
     end: date | None = None
     refresh: bool = False
+    clip: bool = False
 
 
 @dataclass
@@ -71,9 +75,29 @@ class _Job:
     indicator: Indicator
     run: Run
     window: Window
+    cadence: str
 
     def __str__(self) -> str:
         return f"{self.indicator.id} {self.window}"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What to ask of one indicator. The windows are cut when they are needed: memory does not grow with the span."""
+
+    indicator: Indicator
+    run: Run
+    spans: Sequence[Window]
+    closed: Mapping[str, Sequence[Window]]
+    setting: str
+    refresh: bool
+
+    def jobs(self) -> Iterator[_Job]:
+        for span in self.spans:
+            for window, cadence in landing.windows_to_ask(
+                self.indicator, span, self.setting, self.closed, self.refresh
+            ):
+                yield _Job(self.indicator, self.run, window, cadence)
 
 
 @dataclass(frozen=True)
@@ -98,20 +122,23 @@ def extract(
     """
     require_api_key(settings)
     today = madrid_day(now())
-    spans = [_span(indicator, request, today) for indicator in request.indicators]
+    spans = [(indicator, span) for indicator in request.indicators if (span := _span(indicator, request, today))]
+    if not spans:
+        raise UsageError(
+            f"no indicator is published from {request.start} to {request.end or 'today'}", "check --start and --end"
+        )
     summary = Summary()
     with _Session(settings) as session:
         session.warehouse.ensure_schema()
         landing.refuse_other_source(landing.recorded_source(session.warehouse), settings.api.base_url)
-        jobs: list[_Job] = []
-        for indicator, span in zip(request.indicators, spans, strict=True):
-            run, windows = _plan(session.warehouse, settings, indicator, span, request, now())
-            summary.runs.append(run)
-            jobs += [_Job(indicator, run, window) for window in windows]
+        plans = []
+        for indicator, span in spans:
+            plans.append(_plan(session.warehouse, settings, indicator, span, request, now()))
+            summary.runs.append(plans[-1].run)
         session.release()
         try:
-            if jobs:
-                _work_through(settings, session, jobs, summary, now, quiet)
+            if summary.total("windows"):
+                _work_through(settings, session, plans, summary, now, quiet)
         except KeyboardInterrupt:  # after the last answer
             summary.interrupted = True
             session.renew()
@@ -119,19 +146,29 @@ def extract(
     return summary
 
 
-def _span(indicator: Indicator, request: Request, today: date) -> tuple[date | None, date]:
-    """First and last day to ask for; the first is None where the run log decides (no dates given)."""
+def _span(indicator: Indicator, request: Request, today: date) -> tuple[date | None, date] | None:
+    """First and last day to ask for; the first is None where the run log decides (no dates given). None: no day."""
+    start, end = request.start, request.end
     last_published = today + timedelta(days=indicator.published_ahead_days)
-    remedy = f"the last day that indicator {indicator.id} is published for is {last_published}"
-    if request.start and request.end and request.start > request.end:
-        raise UsageError(f"--start {request.start} lies after --end {request.end}", "swap them")
-    for option, day in (("--start", request.start), ("--end", request.end)):
+    if start and end and start > end:
+        raise UsageError(f"--start {start} lies after --end {end}", "swap them")
+    if request.clip:
+        start, end = start and max(start, indicator.first_day), end and min(end, last_published)
+        if (start or indicator.first_day) > (end or last_published):
+            return None
+    for option, day in (("--start", start), ("--end", end)):
         if day and day > last_published:
-            raise UsageError(f"{option} {day} lies in the future", remedy)
-    first = request.start
-    if first is None and request.end is not None:
-        first = min(indicator.first_day, request.end)
-    return first, request.end or last_published
+            raise UsageError(
+                f"{option} {day} lies in the future",
+                f"the last day that indicator {indicator.id} is published for is {last_published}",
+            )
+        if day and day < indicator.first_day:
+            raise UsageError(
+                f"{option} {day} lies before the first day of indicator {indicator.id}, {indicator.first_day}",
+                "check the year, or change first_day in dbt_project/models/registry/esios_indicators.yml",
+            )
+    first = indicator.first_day if start is None and end is not None else start
+    return first, end or last_published
 
 
 def _plan(
@@ -141,23 +178,29 @@ def _plan(
     span: tuple[date | None, date],
     request: Request,
     now_utc: datetime,
-) -> tuple[Run, list[Window]]:
+) -> _Plan:
     first, last = span
+    events = landing.events_since_forgotten(warehouse, indicator.id)
+    checked = landing.checked_windows(warehouse, indicator.id)
+    closed = landing.closed_days(indicator, checked, landing.newest_urls(warehouse, indicator.id), events)
+    forgotten: list[Window] = []
     if first is None:
         # From where any run began, so that the holes of a killed one are filled as well.
-        first = landing.first_requested_day(warehouse, indicator.id) or indicator.first_day
-    checked = landing.checked_windows(warehouse, indicator.id)
-    size = window_size(indicator.cadence, settings.api.window)
-    windows = landing.windows_to_ask(indicator, first, last, size, checked, request.refresh)
-    run = Run(str(uuid.uuid4()), indicator.id, now_utc, first, request.end, windows=len(windows))
+        requested = landing.first_requested_day(warehouse, indicator.id) or indicator.first_day
+        first = max(requested, indicator.first_day)
+        forgotten = landing.forgotten_spans(events)
+    run = Run(str(uuid.uuid4()), indicator.id, now_utc, first, request.end and last)
+    spans = without(Window(first, last + DAY), forgotten)
+    plan = _Plan(indicator, run, spans, closed, settings.api.window, request.refresh)
+    run.windows = sum(1 for _ in plan.jobs())
     landing.begin_run(warehouse, run)
-    return run, windows
+    return plan
 
 
 def _work_through(
     settings: Settings,
     session: _Session,
-    jobs: list[_Job],
+    plans: Sequence[_Plan],
     summary: Summary,
     now: Callable[[], datetime],
     quiet: bool,
@@ -165,7 +208,8 @@ def _work_through(
     client = EsiosClient(settings.api)
     in_vain = 0
     try:
-        with Progress(len(jobs), quiet=quiet) as progress:
+        jobs = (job for plan in plans for job in plan.jobs())
+        with Progress(summary.total("windows"), quiet=quiet) as progress:
             for job, outcome in _answers(client, jobs, settings.api.concurrency, session.release):
                 if isinstance(outcome, Answer):
                     added = landing.land(session.warehouse, job.run, job.window, outcome, now())
@@ -226,19 +270,18 @@ def _write_ends(session: _Session, summary: Summary, now: Callable[[], datetime]
 
 
 def _answers(
-    client: EsiosClient, jobs: Sequence[_Job], concurrency: int, idle: Callable[[], None]
+    client: EsiosClient, jobs: Iterator[_Job], concurrency: int, idle: Callable[[], None]
 ) -> Iterator[tuple[_Job, Answer | _Failure]]:
     """Ask for the windows, a few at a time and in order, and give the outcomes as they come, answers first.
 
     `idle` is called whenever there is nothing to hand over. Answers wait in memory only as long as the caller is busy:
     at most twice `concurrency` windows are under way, however long the span.
     """
-    waiting = iter(jobs)
     under_way: dict[Future[Answer | _Failure], _Job] = {}
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="esios")
     try:
         while True:
-            while len(under_way) < 2 * concurrency and (job := next(waiting, None)) is not None:
+            while len(under_way) < 2 * concurrency and (job := next(jobs, None)) is not None:
                 under_way[pool.submit(_ask, client, job)] = job
             if not under_way:
                 return
@@ -256,7 +299,7 @@ def _answers(
 def _ask(client: EsiosClient, job: _Job) -> Answer | _Failure:
     began = time.monotonic()
     indicator = job.indicator
-    parameters = api_parameters(job.window, indicator.cadence, indicator.time_agg, indicator.geo_id)
+    parameters = api_parameters(job.window, job.cadence, indicator.time_agg, indicator.areas)
     try:
         return client.indicator(indicator.id, parameters)
     except EsiosError as error:

@@ -12,8 +12,8 @@ import pytest
 
 import simulator
 from extract.errors import ApiUnavailable, KeyRefused, UsageError
-from extract.indicators import find_indicators
-from extract.run import Request, Summary, extract
+from extract.extraction import Request, Summary, extract
+from extract.registry import find_indicators
 from extract.settings import Settings
 from extract.warehouse import connect
 from simulator import faults
@@ -177,7 +177,7 @@ def test_a_plain_run_fills_the_hole_that_a_failed_first_run_left_in_front(settin
 def test_an_api_that_is_down_is_not_asked_for_every_window(settings_for: MakeSettings) -> None:
     with simulator.serve(faults=[faults.status(503)]) as server:
         settings = settings_for(server, ESIOS_MAX_TRIES="3")
-        summary = run(settings, Request([DEMAND], date(2010, 1, 1), date(2017, 12, 31)))
+        summary = run(settings, Request([DEMAND], date(2017, 1, 1), date(2024, 12, 31)))
         assert len(server.requests) <= 3 * 8
     assert isinstance(summary.error, ApiUnavailable)
 
@@ -185,7 +185,7 @@ def test_an_api_that_is_down_is_not_asked_for_every_window(settings_for: MakeSet
 def test_an_api_that_tells_us_to_wait_for_long_is_left_alone(settings_for: MakeSettings) -> None:
     with simulator.serve(faults=[faults.status(429, retry_after=7200)]) as server:
         settings = settings_for(server, ESIOS_CONCURRENCY="1")
-        summary = run(settings, Request([DEMAND], date(2010, 1, 1), date(2017, 12, 31)))
+        summary = run(settings, Request([DEMAND], date(2017, 1, 1), date(2024, 12, 31)))
         assert len(server.requests) <= 2, "one more may have been on its way"
     assert isinstance(summary.error, ApiUnavailable)
 
@@ -276,6 +276,24 @@ def test_several_indicators_run_one_log_row_each(settings_for: MakeSettings) -> 
     assert counted == [(460, 1), (1293, 1)]
     logged = rows(settings, "select indicator_id, responses_landed, requests from raw_esios.extract_runs order by 1")
     assert logged == [(460, 1, 1), (1293, 1, 1)]
+
+
+def test_every_indicator_is_asked_for_the_days_of_the_span_that_it_is_published_for(settings_for: MakeSettings) -> None:
+    with simulator.serve(clock="2019-01-05T10:00:00Z") as server:
+        settings = settings_for(server)
+        everything = Request(find_indicators(["460", "1775", "1293"]), date(2018, 12, 31), date(2019, 1, 6), clip=True)
+        assert run(settings, everything, now="2019-01-05T10:00:00").error is None
+        nobody = Request(everything.indicators, date(2016, 1, 1), date(2016, 12, 31), clip=True)
+        with pytest.raises(UsageError, match="no indicator is published from 2016-01-01 to 2016-12-31"):
+            run(settings, nobody, now="2019-01-05T10:00:00")
+    logged = rows(
+        settings, "select indicator_id, requested_start, requested_end from raw_esios.extract_runs order by 1"
+    )
+    assert logged == [
+        (460, date(2018, 12, 31), date(2019, 1, 6)),
+        (1293, date(2018, 12, 31), date(2019, 1, 5)),
+        (1775, date(2019, 1, 1), date(2019, 1, 6)),
+    ]
 
 
 def test_an_interrupt_while_the_run_log_is_written_is_in_the_run_log(settings_for: MakeSettings) -> None:

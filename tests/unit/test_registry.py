@@ -1,12 +1,12 @@
 """The registry and the catalogue: ids by name, and what to do about a name that is not there."""
 
-from pathlib import Path
+from datetime import date
 
 import pytest
 
 from extract.errors import DataIncomplete, UsageError
 from extract.find import find, matches
-from extract.indicators import default_indicators, find_indicators, registry
+from extract.registry import CadenceSpan, default_indicators, find_indicators, registry
 
 NAME = "Previsión diaria de la demanda eléctrica peninsular"
 
@@ -14,7 +14,7 @@ NAME = "Previsión diaria de la demanda eléctrica peninsular"
 def test_460_is_the_first_entry_and_what_a_command_means_by_default() -> None:
     first = registry()[0]
     assert (first.id, first.name, first.role, first.unit) == (460, NAME, "demand_forecast", "MW")
-    assert (first.cadence, first.time_agg) == ("hour", "average")
+    assert (first.cadences, first.time_agg, first.areas) == ((CadenceSpan(date.min, "hour"),), "average", (8741,))
     assert [indicator.id for indicator in default_indicators()] == [460]
 
 
@@ -24,16 +24,9 @@ def test_an_id_and_an_exact_name_mean_the_same_and_count_once() -> None:
 
 @pytest.mark.parametrize("wanted", ["461", "demanda", NAME.upper(), "", "460; drop table x"])
 def test_what_is_not_registered_is_refused_and_told_how_to_add_it(wanted: str) -> None:
-    with pytest.raises(UsageError, match=r"not registered.*esios find.*esios_indicators\.yml") as caught:
+    with pytest.raises(UsageError, match=r"not registered.*esios add .*registered are 460, 1775") as caught:
         find_indicators([wanted])
     assert caught.value.exit_code == 2
-
-
-def test_an_incomplete_entry_names_the_key_that_is_missing(tmp_path: Path) -> None:
-    file = tmp_path / "registry.yml"
-    file.write_text("models: [{config: {meta: {indicators: [{id: 7, name: x}]}}}]")
-    with pytest.raises(UsageError, match="indicator 7 lacks role, unit"):
-        registry(file)
 
 
 CATALOGUE = [

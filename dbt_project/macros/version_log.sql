@@ -1,0 +1,103 @@
+{#- How far esios_value_versions has come: one row an indicator, up to which response and under which registration. Written
+    in the table's own transaction, so that a run that dies in between does its work again rather than never. -#}
+
+{% macro version_log() %}
+    {{ return(api.Relation.create(
+        database=target.database,
+        schema=ref('stg_esios__response_entries').schema,
+        identifier='value_versions_built',
+        type='table'
+    )) }}
+{% endmacro %}
+
+{% macro create_version_log() %}
+    {{ create_table_if_missing(
+        version_log(),
+        'indicator_id ' ~ type_whole() ~ ' not null, response_id ' ~ type_counter() ~ ' not null, registration '
+        ~ type_code(32) ~ ' not null, built_at_utc ' ~ type_instant() ~ ' not null, rebuilt_at_utc ' ~ type_instant()
+        ~ ' not null'
+    ) }}
+{% endmacro %}
+
+{% macro registrations() %}
+    {#- {indicator: digest of what decides which of its entries are values, and what a version holds}. -#}
+    {%- set digests = {} -%}
+    {%- for entry in registered_entries() -%}
+        {%- set decides = [entry.areas, entry.cadence, entry.get('sealed')] -%}
+        {%- do digests.update({entry.id: local_md5(tojson(decides, sort_keys=true))}) -%}
+    {%- endfor -%}
+    {{ return(digests) }}
+{% endmacro %}
+
+{% macro versions_behind(table) %}
+    {#- (indicator, watermark) of each registered indicator with newer responses; the watermark is 0 where all of its
+        versions are to be built: it is new, its registration has changed, or the table was emptied by hand. -#}
+    {%- set responses = ref('stg_esios__indicator_responses') -%}
+    {%- if not execute or var('assume_incremental') is not none -%}
+        {{ return([[460, 0]]) }}
+    {%- endif -%}
+    {%- set built = {} -%}
+    {%- if load_relation(version_log()) is not none and highest(table, 'response_id') > 0 -%}
+        {%- for row in run_query('select indicator_id, registration, response_id from ' ~ version_log()).rows -%}
+            {%- do built.update({row[0] | int: (row[1], row[2] | int)}) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- set query %}
+        select
+            indicator_id,
+            max(response_id) as response_id
+        from {{ responses }}
+        group by indicator_id
+        order by indicator_id
+    {%- endset -%}
+    {%- set digests = registrations() -%}
+    {%- set behind = [] -%}
+    {%- for row in run_query(query).rows if row[0] | int in digests -%}
+        {%- set indicator = row[0] | int -%}
+        {%- set registration, watermark = built.get(indicator, ('', 0)) -%}
+        {%- if registration != digests[indicator] -%}
+            {%- do behind.append([indicator, 0]) -%}
+        {%- elif row[1] | int > watermark -%}
+            {%- do behind.append([indicator, watermark]) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(behind) }}
+{% endmacro %}
+
+{% macro delete_versions_to_rebuild(table) %}
+    {#- Pre-hook: what an earlier registration called values must not outlive it. -#}
+    {%- if execute and is_incremental() -%}
+        {%- set rebuilt = versions_behind(table) | selectattr(1, 'equalto', 0) | map('first') | list -%}
+        {%- if rebuilt -%}
+            delete from {{ table }} where indicator_id in ({{ rebuilt | join(', ') }})
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+{% macro write_version_log() %}
+    {#- Post-hook: every entry staged so far has been read. -#}
+    {%- set staged = highest(ref('stg_esios__response_entries'), 'response_id') -%}
+    {%- set behind = versions_behind(this) -%}
+    {%- if execute and behind -%}
+        {%- set digests = registrations() -%}
+        {%- set rebuilt = behind | selectattr(1, 'equalto', 0) | map('first') | list -%}
+        {%- set grown = behind | rejectattr(1, 'equalto', 0) | map('first') | list -%}
+        {%- set statements = [] -%}
+        {%- if grown -%}
+            {%- do statements.append(
+                'update ' ~ version_log() ~ ' set response_id = ' ~ staged ~ ', built_at_utc = ' ~ now_utc()
+                ~ ' where indicator_id in (' ~ grown | join(', ') ~ ')'
+            ) -%}
+        {%- endif -%}
+        {%- if rebuilt -%}
+            {%- do statements.append('delete from ' ~ version_log() ~ ' where indicator_id in (' ~ rebuilt | join(', ') ~ ')') -%}
+        {%- endif -%}
+        {%- for indicator in rebuilt -%}
+            {%- do statements.append(
+                'insert into ' ~ version_log() ~ ' (indicator_id, response_id, registration, built_at_utc, rebuilt_at_utc) '
+                ~ "values (" ~ indicator ~ ', ' ~ staged ~ ", '" ~ digests[indicator] ~ "', " ~ now_utc() ~ ', ' ~ now_utc() ~ ')'
+            ) -%}
+        {%- endfor -%}
+        {{ statements | join(';\n') }}
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+{{ counted_values() }}
