@@ -338,6 +338,15 @@ INPUT = {
         "A DuckDB path with `;`, `?`, `#`, or quotes in the file's name", 2,
         ("dbt cannot build there", "choose a path without ; ? #"), UNTOUCHED,
     ),
+    "database name": Fault(
+        "A DuckDB file with the name of a schema or of DuckDB's own (`main`, `temp`, `system`, `quality_esios`, …)", 2,
+        ("has the name 'quality_esios'", "choose another file name"), UNTOUCHED,
+    ),
+    "env line": Fault(
+        "A line of `.env` that is no `NAME=value`, or whose quotes can be read in two ways", 2,
+        ("line 3: the quote that MSSQL_PASSWORD opens is not closed", "between two single quotes"),
+        UNTOUCHED,
+    ),
     "find": Fault(
         "A text to find with quotes and `;--`", 1, ("no indicator of the catalogue has", "try a shorter part"),
         "Everything as it was",

@@ -12,6 +12,7 @@ import pytest
 
 import simulator
 from simulator import faults
+from tests.end_to_end.conftest import Finished
 from tests.faults.conftest import Built
 from tests.faults.machine import PASSWORD, Machine
 from tests.faults.table import INPUT
@@ -106,6 +107,29 @@ def test_a_path_that_dbt_could_not_build_in_is_refused_from_the_start(
     INPUT["path"].check(machine("dbt", "run", ESIOS_DUCKDB_PATH=str(machine.folder / path)))
     assert server.requests == []
     assert not (machine.folder / path).exists()
+
+
+@pytest.mark.parametrize("name", ["quality_esios.duckdb", "Quality_ESIOS.v2.db", "x/.quality_esios"])
+def test_a_file_with_the_name_of_a_schema_is_refused_from_the_start(
+    machine: Machine, server: simulator.Server, name: str
+) -> None:
+    for command in (("esios", "extract", *SPAN), ("esios", "status"), ("dbt", "run")):
+        INPUT["database name"].check(machine(*command, ESIOS_DUCKDB_PATH=str(machine.folder / name)))
+    assert server.requests == []
+    assert not (machine.folder / name).exists()
+
+
+def test_a_line_of_the_file_of_settings_that_cannot_be_read_is_named(machine: Machine) -> None:
+    from extract.errors import UsageError
+    from extract.settings import configuration
+
+    file = machine.folder / ".env"
+    file.write_text(f"ESIOS_TARGET=duckdb\n\nMSSQL_PASSWORD='{PASSWORD}\nMSSQL_SCHEMA='dbo'\n", encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        configuration({"PATH": "x"}, file)
+    file.unlink()
+    machine.said.append(str(caught.value))
+    INPUT["env line"].check(Finished(caught.value.exit_code, "", f"Error: {caught.value}"))
 
 
 def test_a_name_to_find_may_hold_quotes_and_semicolons(machine: Machine) -> None:
