@@ -21,7 +21,7 @@ from extract.windows import DAY, madrid_day, midnight_utc
 VERSIONS = "esios_value_versions"
 VALUES = "esios_values"
 RESPONSES = "staging_esios.stg_esios__indicator_responses"
-VALUES_SAID = "staging_esios.stg_esios__indicator_values"
+COUNTED = "staging_esios.stg_esios__counted_values"
 PERIOD_START = "period_start_utc"
 _EPOCH = dt.datetime(1970, 1, 1)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -234,12 +234,11 @@ class _Select:
     def _said(self) -> str:
         """The CTE `said`: each standing version with the newest response, extracted by its cutoff, that said it.
 
-        That is the confirming response, unless it came after the cutoff: then the newest one before. Of those that hold
-        the period between the version's beginning and the cutoff, the ones that were asked for it count, if there are
-        any (see `esios_value_versions`). Where there is none, sealing is trusted, and it is the first one.
+        That is the confirming response, unless it came after the cutoff: then the newest one before. Where there is
+        none, sealing is trusted, and it is the first one.
         """
         extracted, confirmed = (
-            self.warehouse.micros(f"{table}.extracted_at_utc") for table in ("values_said", "confirming")
+            self.warehouse.micros(f"{table}.extracted_at_utc") for table in ("counted", "confirming")
         )
         return f"""
             confirmed_late as (
@@ -251,20 +250,19 @@ class _Select:
             ),
             said_before as (
                 select
-                    late.indicator_id, late.geo_id, late.period_start_utc, late.version, values_said.response_id,
+                    late.indicator_id, late.geo_id, late.period_start_utc, late.version, counted.response_id,
                     row_number() over (
                         partition by late.indicator_id, late.geo_id, late.period_start_utc, late.version
-                        order by
-                            values_said.is_in_window desc, values_said.extracted_at_utc desc,
-                            values_said.response_id desc
+                        order by counted.extracted_at_utc desc, counted.response_id desc
                     ) as age
                 from confirmed_late as late
-                inner join {self.warehouse.sql_name(VALUES_SAID)} as values_said
-                    on late.indicator_id = values_said.indicator_id
-                        and late.geo_id = values_said.geo_id
-                        and late.period_start_utc = values_said.period_start_utc
-                        and late.known_from_utc <= values_said.extracted_at_utc
+                inner join {self.warehouse.sql_name(COUNTED)} as counted
+                    on late.indicator_id = counted.indicator_id
+                        and late.geo_id = counted.geo_id
+                        and late.period_start_utc = counted.period_start_utc
+                        and late.known_from_utc <= counted.extracted_at_utc
                         and {extracted} <= late.cutoff_us
+                where counted.indicator_id in ({self.indicators})
             ),
             said as (
                 select

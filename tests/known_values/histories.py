@@ -112,13 +112,13 @@ def fill(warehouse: Warehouse, history: Sequence[Said]) -> None:
         {"response_id": numbered[id(said)], "extracted_at_utc": said.extracted, "values_updated_at_utc": said.published}
         for said in history
     ]
-    all_said = [
+    all_counted = [
         {
             "response_id": numbered[id(said)], "indicator_id": said.indicator_id, "geo_id": said.geo_id,
-            "period_start_utc": said.period, "value": said.value, "extracted_at_utc": said.extracted,
-            "is_in_window": int(said.in_window),
+            "period_start_utc": said.period, "extracted_at_utc": said.extracted,
         }
-        for said in history
+        for _, counted in that_count(history)
+        for said in counted
     ]  # fmt: skip
     versions, values = [], []
     for (indicator_id, geo_id, period), counted in that_count(history):
@@ -153,9 +153,9 @@ def fill(warehouse: Warehouse, history: Sequence[Said]) -> None:
             "response_id b, extracted_at_utc t, values_updated_at_utc t",
             responses,
         ),
-        "staging_esios.stg_esios__indicator_values": (
-            "response_id b, indicator_id i, geo_id i, period_start_utc t, value f, extracted_at_utc t, is_in_window i",
-            all_said,
+        "staging_esios.stg_esios__counted_values": (
+            "response_id b, indicator_id i, geo_id i, period_start_utc t, extracted_at_utc t",
+            all_counted,
         ),
     }
     with warehouse.transaction():
@@ -193,13 +193,13 @@ def histories(draw: st.DrawFn) -> list[Said]:
 
 @st.composite
 def cutoffs(draw: st.DrawFn, history: Sequence[Said]) -> str | dt.datetime | None:
-    """Nothing, an instant (often exactly one of the history's, or a microsecond beside it), a day rule or a lead."""
+    """Nothing, an instant (of the history, or a microsecond beside it), a day rule or a lead."""
     exactly = st.sampled_from([said.extracted for said in history])
-    beside = st.builds(lambda at, off: at + dt.timedelta(microseconds=off), exactly, st.sampled_from([-1, 0, 1]))
+    beside = st.builds(lambda at, off: at + dt.timedelta(microseconds=off), exactly, st.sampled_from([0, 0, -1, 1]))
     said = draw(st.sampled_from(history))
     lead = (said.period - said.extracted) // dt.timedelta(seconds=1)
     leads = st.sampled_from([0, max(0, lead), max(0, lead) + 1, 1800, 86400]).map(lambda seconds: f"PT{seconds}S")
     rules = st.builds(
         lambda days, half: f"D{days:+d}T{half // 2:02d}:{half % 2 * 30:02d}", st.integers(-2, 2), st.integers(0, 47)
     )
-    return draw(st.none() | beside | leads | rules)
+    return draw(st.none() | beside | beside | leads | rules)
