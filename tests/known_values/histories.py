@@ -165,7 +165,14 @@ def fill(warehouse: Warehouse, history: Sequence[Said]) -> None:
             else:
                 typed = ", ".join(f"{name} {types[kind]}" for name, kind in map(str.split, columns.split(",")))
                 warehouse.execute(f"create table {warehouse.sql_name(table)} ({typed})")
-            warehouse.append(table, rows)
+            names = [column.split()[0] for column in columns.split(",")]
+            marks = f"({', '.join('?' * len(names))})"
+            for at in range(0, len(rows), 100):  # SQL Server takes 2,100 bound values
+                some = rows[at : at + 100]
+                warehouse.execute(
+                    f"insert into {warehouse.sql_name(table)} values {', '.join([marks] * len(some))}",
+                    [row[name] for row in some for name in names],
+                )
 
 
 # Half hours around both changes of the clock, extractions from days before a period to days after it.
