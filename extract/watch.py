@@ -22,7 +22,7 @@ from extract.errors import ApiUnavailable, EsiosError, KeyRefused, UsageError
 from extract.extraction import Request, extract, utc_now
 from extract.job import build
 from extract.places import beside_warehouse
-from extract.registry import Indicator, entries
+from extract.registry import Indicator
 from extract.settings import Settings, require_api_key
 from extract.windows import DAY, MADRID, madrid_day
 
@@ -57,13 +57,8 @@ class Schedule:
 
 
 def schedule_of(indicators: Sequence[Indicator], every: timedelta | None, jitter_s: float) -> Schedule:
-    """The registry's `watch_at` of these indicators together; `UsageError` where one is wrong or none is given."""
-    wanted = {indicator.id for indicator in indicators}
-    texts = {text for entry in entries() if entry["id"] in wanted for text in entry.get("watch_at") or ()}
-    try:
-        at = tuple(sorted(time.fromisoformat(text) for text in texts))
-    except (TypeError, ValueError):
-        raise UsageError(f"watch_at holds {sorted(map(str, texts))}", 'write Madrid clock times as "06:45"') from None
+    """The registry's `watch_at` of these indicators together; `UsageError` where none is given."""
+    at = tuple(sorted({time.fromisoformat(text) for indicator in indicators for text in indicator.watch_at}))
     if not at and every is None:
         raise UsageError(
             "no watch_at schedule for these indicators in the registry", "set watch_at there, or use --every"

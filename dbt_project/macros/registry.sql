@@ -111,10 +111,10 @@
 {% endmacro %}
 
 {% macro listed_areas() %}
-    {#- [indicator, area] of each area that an entry lists; an entry with `all` lists none. -#}
+    {#- [indicator, area, place] of each area that an entry lists, the first at place 1; an entry with `all` lists none. -#}
     {%- set listed = [] -%}
     {%- for indicator in registered_entries() if indicator.areas != 'all' -%}
-        {%- for area in indicator.areas -%}{%- do listed.append([indicator.id, area]) -%}{%- endfor -%}
+        {%- for area in indicator.areas -%}{%- do listed.append([indicator.id, area, loop.index]) -%}{%- endfor -%}
     {%- endfor -%}
     {{ return(listed) }}
 {% endmacro %}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -150,31 +149,37 @@ WRONG: dict[str, tuple[Callable[[Meta], None], tuple[str, ...]]] = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def compiling(tmp_path_factory: pytest.TempPathFactory, manifest: Manifest) -> Warehouse:
+    """A warehouse in which nothing is built, whose parsed project may be changed: to copy it takes longest."""
+    return Warehouse(tmp_path_factory.mktemp("compiling"), manifest.deepcopy())
+
+
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_is_wrong_is_named_by_esios_and_by_dbt(wrong: str, tmp_path: Path, warehouse: Warehouse) -> None:
+def test_what_is_wrong_is_named_by_esios_and_by_dbt(wrong: str, tmp_path: Path, compiling: Warehouse) -> None:
     edit, words = WRONG[wrong]
     meta = written()
     edit(meta)
     with pytest.raises(UsageError) as caught:
         registry(save(tmp_path, meta))
     assert caught.value.exit_code == 2
-    told = dbt_error(warehouse, meta)
+    told = dbt_error(compiling, meta)
     for word in words:
         assert word in str(caught.value)
         assert word in told
 
 
-def parsed(warehouse: Warehouse, meta: Meta) -> Manifest:
-    """The parsed project with another registry."""
-    manifest: Manifest = warehouse.manifest.deepcopy()
-    manifest.nodes[MODEL].config.meta = copy.deepcopy(meta)
-    manifest.build_flat_graph()
+def with_registry(manifest: Manifest, meta: Meta) -> Manifest:
+    """The parsed project, changed to have another registry."""
+    manifest.nodes[MODEL].config.meta = meta
+    manifest.flat_graph["nodes"][MODEL]["config"]["meta"] = meta
     return manifest
 
 
 def dbt_error(warehouse: Warehouse, meta: Meta) -> str:
     """What dbt says of a registry when it compiles the views."""
-    outcome = warehouse.invoke("compile", "--select", "esios_indicator_cadences", manifest=parsed(warehouse, meta))
+    manifest = with_registry(warehouse.manifest, meta)
+    outcome = warehouse.invoke("compile", "--select", "esios_indicator_cadences", manifest=manifest)
     assert not outcome.success
     return str(outcome.exception or outcome.result.results[0].message)
 
@@ -197,7 +202,7 @@ def test_the_three_views_say_what_the_extractor_reads(warehouse: Warehouse) -> N
         )
         for each in registry()
     ]
-    assert warehouse.rows("select * from staging_esios.esios_indicator_areas") == [
+    assert warehouse.rows("select indicator_id, geo_id from staging_esios.esios_indicator_areas") == [
         (each.id, area) for each in registry() for area in each.areas or ()
     ]
     assert warehouse.rows(
@@ -218,7 +223,8 @@ def test_a_cadence_that_changes_changes_at_madrid_midnight(warehouse: Warehouse,
         CadenceSpan(date(2020, 7, 1), "fifteen_minutes"),
         CadenceSpan(date(2025, 12, 1), "five_minutes"),
     )
-    assert warehouse.invoke("run", "--select", "registry", manifest=parsed(warehouse, meta)).success
+    manifest = with_registry(warehouse.manifest.deepcopy(), meta)
+    assert warehouse.invoke("run", "--select", "registry", manifest=manifest).success
     assert warehouse.rows("select indicator_id, geo_id from staging_esios.esios_indicator_areas") == []
     assert warehouse.rows(
         "select valid_from_utc::varchar, valid_until_utc::varchar, cadence_seconds"

@@ -30,8 +30,9 @@
 
 {% macro hours_between(first, last) %}{{ return(adapter.dispatch('hours_between')(first, last)) }}{% endmacro %}
 {#- With its fraction, to the second; hours_from_to counts the full hours of the clock that are crossed. -#}
-{% macro duckdb__hours_between(first, last) %}(date_diff('second', {{ first }}, {{ last }}) / 3600.0){% endmacro %}
-{% macro sqlserver__hours_between(first, last) %}(datediff(second, {{ first }}, {{ last }}) / 3600.0){% endmacro %}
+{% macro duckdb__hours_between(first, last) %}(date_diff('second', {{ first }}, {{ last }}) / 3600e0){% endmacro %}
+{#- _big: a faulty year is further off than an int of seconds. -#}
+{% macro sqlserver__hours_between(first, last) %}(datediff_big(second, {{ first }}, {{ last }}) / 3600e0){% endmacro %}
 
 {% macro joined_texts(texts) %}{{ return(adapter.dispatch('joined_texts')(texts)) }}{% endmacro %}
 {#- Nulls are left out, on both engines. -#}

@@ -46,3 +46,15 @@
         ) as named
     )
 {% endmacro %}
+
+{% macro url_parameter(url, name) %}{{ return(adapter.dispatch('url_parameter')(url, name)) }}{% endmacro %}
+{#- The value of a parameter that a URL gives once, without escapes; null where it gives none. -#}
+{% macro duckdb__url_parameter(url, name) %}nullif(regexp_extract({{ url }}, '[?&]{{ name }}=([^&]*)', 1), ''){% endmacro %}
+{% macro sqlserver__url_parameter(url, name) %}
+    (
+        select max(substring(parts.value, charindex('{{ name }}=', parts.value) + {{ name | length + 1 }}, 100))
+        from string_split({{ url }}, '&') as parts
+        where parts.value like '{{ name | replace('_', '[_]') }}=_%'
+            or parts.value like '%?{{ name | replace('_', '[_]') }}=_%'
+    )
+{% endmacro %}

@@ -67,34 +67,42 @@ versions as (
 versions_in_order as (
     select
         versions.*,
+        registered.sealed_days_before,
+        registered.sealed_clock_seconds,
+        {{ day_of(to_madrid('versions.period_start_utc')) }} as madrid_day,
         lead(versions.known_from_utc) over (
             partition by versions.indicator_id, versions.geo_id, versions.period_start_utc
             order by versions.version
-        ) as known_until_utc,
-        {{ day_of(to_madrid('versions.period_start_utc')) }} as madrid_day
+        ) as known_until_utc
     from versions
+    inner join {{ ref('esios_indicators') }} as registered
+        on versions.indicator_id = registered.id
+),
+
+sealed_versions as (
+    select
+        *,
+        case
+            when sealed_clock_seconds is not null
+                then {{ madrid_clock(add_days('madrid_day', '-sealed_days_before'), 'sealed_clock_seconds') }}
+        end as sealed_at_utc,
+        {{ hours_between('known_from_utc', 'period_start_utc') }} as lead_hours
+    from versions_in_order
 )
 
 select
-    versions_in_order.indicator_id,
-    versions_in_order.geo_id,
-    cast(versions_in_order.period_start_utc as {{ type_instant() }}) as period_start_utc,
-    cast(versions_in_order.period_end_utc as {{ type_instant() }}) as period_end_utc,
-    cast(versions_in_order.version as {{ type_whole() }}) as version,
-    versions_in_order.value,
-    versions_in_order.known_from_utc,
-    versions_in_order.known_until_utc,
-    cast(
-        case
-            when registered.sealed_clock_seconds is not null
-                then {{ madrid_clock(add_days('versions_in_order.madrid_day', '-registered.sealed_days_before'), 'registered.sealed_clock_seconds') }}
-        end as {{ type_instant() }}
-    ) as sealed_at_utc,
-    versions_in_order.response_id,
-    cast({{ hours_between('versions_in_order.known_from_utc', 'versions_in_order.period_start_utc') }} as {{ type_number() }}) as lead_hours,
-    versions_in_order.confirmed_response_id,
-    cast(versions_in_order.responses as {{ type_whole() }}) as responses,
-    versions_in_order.last_response_id
-from versions_in_order
-inner join {{ ref('esios_indicators') }} as registered
-    on versions_in_order.indicator_id = registered.id
+    indicator_id,
+    geo_id,
+    cast(period_start_utc as {{ type_instant() }}) as period_start_utc,
+    cast(period_end_utc as {{ type_instant() }}) as period_end_utc,
+    cast(version as {{ type_whole() }}) as version,
+    value,
+    known_from_utc,
+    known_until_utc,
+    cast(sealed_at_utc as {{ type_instant() }}) as sealed_at_utc,
+    response_id,
+    cast(lead_hours as {{ type_number() }}) as lead_hours,
+    confirmed_response_id,
+    cast(responses as {{ type_whole() }}) as responses,
+    last_response_id
+from sealed_versions

@@ -1,115 +1,145 @@
-with predictions_in_order as (
+with said_by_period as (
+    {#- A forecast counts as it stood at the pair's cutoff; where nothing was known by then, as it stands now. #}
     select
-        loaded.forecast,
-        loaded.indicator_id,
-        loaded.period_start_utc,
-        loaded.predicted_value,
-        loaded.predicted_at_utc,
-        {#- First those from before the period, the last of them on top; made later, it is no forecast but all there is. #}
-        row_number() over (
-            partition by loaded.forecast, loaded.indicator_id, loaded.period_start_utc
-            order by
-                case when loaded.predicted_at_utc < loaded.period_start_utc then 0 else 1 end,
-                loaded.predicted_at_utc desc
-        ) as preference,
-        min(loaded.predicted_at_utc) over (
-            partition by loaded.forecast, loaded.indicator_id, loaded.period_start_utc
-        ) as first_known_at_utc
-    from {{ source('loaded', 'predictions') }} as loaded
+        said.forecast,
+        said.actual_indicator_id,
+        said.grid_start_utc,
+        said.period_start_utc,
+        said.period_end_utc,
+        max(
+            case
+                when said.known_from_utc <= said.cutoff_utc and (said.known_until_utc is null or said.known_until_utc > said.cutoff_utc)
+                    then said.value
+            end
+        ) as value_ahead,
+        max(case when said.known_until_utc is null then said.value end) as value_now,
+        min(said.known_from_utc) as first_known_at_utc
+    from (
+        select
+            versions.*,
+            {{ cutoff_by_columns('versions.period_start_utc', 'pairs') }} as cutoff_utc
+        from {{ ref('forecast_versions') }} as versions
+        inner join {{ ref('forecast_pairs') }} as pairs
+            on versions.forecast = pairs.forecast
+                and versions.actual_indicator_id = pairs.actual_indicator_id
+    ) as said
+    group by said.forecast, said.actual_indicator_id, said.grid_start_utc, said.period_start_utc, said.period_end_utc
 ),
 
-forecast_values as (
+said_on_the_grid as (
     select
-        pairs.forecast,
-        pairs.actual_indicator_id,
-        landed.period_start_utc,
-        landed.madrid_day,
-        coalesce(landed.value_ahead, landed.value) as predicted,
-        case when landed.value_ahead is not null then 1 else 0 end as is_known_ahead,
-        landed.first_landed_at_utc as first_known_at_utc
-    from {{ ref('forecast_pairs') }} as pairs
-    inner join {{ ref('indicator_hours') }} as landed
-        on pairs.forecast_indicator_id = landed.indicator_id
-    union all
-    select
-        forecast,
-        indicator_id as actual_indicator_id,
-        period_start_utc,
-        {{ day_of(to_madrid('period_start_utc')) }} as madrid_day,
-        predicted_value as predicted,
-        case when predicted_at_utc < period_start_utc then 1 else 0 end as is_known_ahead,
-        first_known_at_utc
-    from predictions_in_order
-    where preference = 1
+        said.forecast,
+        said.actual_indicator_id,
+        said.grid_start_utc as period_start_utc,
+        {{ grid_value('coalesce(said.value_ahead, said.value_now)', 'max(registered.time_agg)') }} as predicted,
+        min(case when said.value_ahead is not null then 1 else 0 end) as is_known_ahead,
+        max(said.first_known_at_utc) as first_known_at_utc,
+        sum({{ hours_between('said.period_start_utc', 'said.period_end_utc') }}) as hours
+    from said_by_period as said
+    inner join {{ ref('esios_indicators') }} as registered
+        on said.actual_indicator_id = registered.id
+    group by said.forecast, said.actual_indicator_id, said.grid_start_utc
 ),
 
 forecast_spans as (
     select
         forecast,
         actual_indicator_id,
-        min(madrid_day) as first_day,
+        {{ day_of(to_madrid('min(period_start_utc)')) }} as first_day,
         {#- One that was ever ahead of its hour is at work, and its silence counts; a back-test ends where it ends. #}
-        case when max(is_known_ahead) = 0 then max(madrid_day) end as last_day
-    from forecast_values
+        case when max(is_known_ahead) = 0 then {{ day_of(to_madrid('max(period_start_utc)')) }} end as last_day
+    from said_on_the_grid
     group by forecast, actual_indicator_id
 ),
 
-actuals_of_a_week_ago as (
-    {#- By the clocks of Madrid; the hour that comes twice is one. #}
+actuals_in_madrid as (
     select
-        indicator_id,
-        {{ add_hours('datetime_local', 168) }} as datetime_local,
-        avg(value) as value
-    from {{ ref('indicator_hours') }}
-    where indicator_id in (select pairs.actual_indicator_id from {{ ref('forecast_pairs') }} as pairs)
-    group by indicator_id, datetime_local
+        forecast,
+        actual_indicator_id,
+        period_start_utc,
+        period_end_utc,
+        value,
+        {{ to_madrid('period_start_utc') }} as datetime_local
+    from {{ ref('forecast_actuals') }}
 ),
 
-due_hours as (
+actuals_of_a_week_ago as (
+    {#- By the clocks of Madrid; the period that comes twice is one. #}
     select
-        pairs.forecast,
-        pairs.actual_indicator_id,
+        forecast,
+        actual_indicator_id,
+        {{ add_hours('datetime_local', 168) }} as datetime_local,
+        avg(value) as value
+    from actuals_in_madrid
+    group by forecast, actual_indicator_id, datetime_local
+),
+
+due_periods as (
+    select
+        actuals.forecast,
+        actuals.actual_indicator_id,
         actuals.period_start_utc,
+        actuals.period_end_utc,
         actuals.datetime_local,
-        actuals.madrid_day,
         actuals.value as actual,
-        {{ day_start_utc('actuals.madrid_day') }} as day_start_utc,
-        {{ add_hours(day_start_utc('actuals.madrid_day'), '-pairs.deadline_hours') }} as deadline_utc
-    from {{ ref('forecast_pairs') }} as pairs
+        pairs.deadline_hours,
+        {{ day_of('actuals.datetime_local') }} as madrid_day
+    from actuals_in_madrid as actuals
+    inner join {{ ref('forecast_pairs') }} as pairs
+        on actuals.forecast = pairs.forecast
+            and actuals.actual_indicator_id = pairs.actual_indicator_id
     inner join forecast_spans
-        on pairs.forecast = forecast_spans.forecast
-            and pairs.actual_indicator_id = forecast_spans.actual_indicator_id
-    inner join {{ ref('indicator_hours') }} as actuals
-        on pairs.actual_indicator_id = actuals.indicator_id
-            and forecast_spans.first_day <= actuals.madrid_day
-    where forecast_spans.last_day is null
-        or forecast_spans.last_day >= actuals.madrid_day
+        on actuals.forecast = forecast_spans.forecast
+            and actuals.actual_indicator_id = forecast_spans.actual_indicator_id
+    where {{ day_of('actuals.datetime_local') }} >= forecast_spans.first_day
+        and (forecast_spans.last_day is null or {{ day_of('actuals.datetime_local') }} <= forecast_spans.last_day)
+),
+
+due_with_deadlines as (
+    select
+        *,
+        {{ day_start_utc('madrid_day') }} as day_start_utc,
+        {{ add_hours(day_start_utc('madrid_day'), '-deadline_hours') }} as deadline_utc
+    from due_periods
+),
+
+compared_periods as (
+    select
+        due.*,
+        weeks.value as persistence,
+        said.is_known_ahead,
+        said.first_known_at_utc,
+        {#- Of a period that lacks a part nothing counts. #}
+        case
+            when said.hours > {{ hours_between('due.period_start_utc', 'due.period_end_utc') }} - 0.001 then said.predicted
+        end as predicted
+    from due_with_deadlines as due
+    left join said_on_the_grid as said
+        on due.forecast = said.forecast
+            and due.actual_indicator_id = said.actual_indicator_id
+            and due.period_start_utc = said.period_start_utc
+    left join actuals_of_a_week_ago as weeks
+        on due.forecast = weeks.forecast
+            and due.actual_indicator_id = weeks.actual_indicator_id
+            and due.datetime_local = weeks.datetime_local
 )
 
 select
-    due_hours.forecast,
-    due_hours.actual_indicator_id,
-    due_hours.period_start_utc,
-    due_hours.datetime_local,
-    due_hours.madrid_day,
-    forecast_values.predicted,
-    due_hours.actual,
-    actuals_of_a_week_ago.value as persistence,
-    forecast_values.is_known_ahead,
-    {{ clock_hour('due_hours.datetime_local') }} as clock_hour,
-    forecast_values.predicted - due_hours.actual as error,
+    forecast,
+    actual_indicator_id,
+    period_start_utc,
+    datetime_local,
+    madrid_day,
+    predicted,
+    actual,
+    persistence,
+    is_known_ahead,
+    {{ clock_hour('datetime_local') }} as clock_hour,
+    predicted - actual as error,
     {#- Known more than a day after its day ended it is a backfill or a back-test, and not late. #}
     case
-        when forecast_values.first_known_at_utc > {{ add_hours('due_hours.day_start_utc', 48) }} then null
-        when forecast_values.first_known_at_utc > due_hours.deadline_utc
-            then {{ hours_between('due_hours.deadline_utc', 'forecast_values.first_known_at_utc') }}
-        when forecast_values.first_known_at_utc is not null then 0
+        when first_known_at_utc > {{ add_hours('day_start_utc', 48) }} then null
+        when first_known_at_utc > deadline_utc then {{ hours_between('deadline_utc', 'first_known_at_utc') }}
+        when first_known_at_utc is not null then 0
     end as lateness_hours
-from due_hours
-left join forecast_values
-    on due_hours.forecast = forecast_values.forecast
-        and due_hours.actual_indicator_id = forecast_values.actual_indicator_id
-        and due_hours.period_start_utc = forecast_values.period_start_utc
-left join actuals_of_a_week_ago
-    on due_hours.actual_indicator_id = actuals_of_a_week_ago.indicator_id
-        and due_hours.datetime_local = actuals_of_a_week_ago.datetime_local
+from compared_periods

@@ -3,26 +3,40 @@
 {%- set window_days = 28 -%}
 {%- set windows_apart = 13 -%}
 
-with newest_days as (
+with newest_values as (
+    select
+        versions.indicator_id,
+        versions.period_start_utc,
+        {{ held('versions.value') }} as value,
+        {{ day_of(to_madrid('versions.period_start_utc')) }} as madrid_day
+    from {{ ref('esios_value_versions') }} as versions
+    inner join {{ ref('esios_indicator_areas') }} as areas
+        on versions.indicator_id = areas.indicator_id
+            and versions.geo_id = areas.geo_id
+    where versions.known_until_utc is null
+        and areas.place = 1
+),
+
+newest_days as (
     select
         indicator_id,
         max(madrid_day) as newest_day
-    from {{ ref('indicator_hours') }}
+    from newest_values
     group by indicator_id
 ),
 
 windowed_values as (
     select
-        landed.indicator_id,
-        landed.period_start_utc,
-        landed.value,
+        newest.indicator_id,
+        newest.period_start_utc,
+        newest.value,
         newest_days.newest_day,
         cast(
-            floor({{ days_from_to('landed.madrid_day', 'newest_days.newest_day') }} / {{ window_days }}.0) as {{ type_whole() }}
+            floor({{ days_from_to('newest.madrid_day', 'newest_days.newest_day') }} / {{ window_days }}.0) as {{ type_whole() }}
         ) as window_number
-    from {{ ref('indicator_hours') }} as landed
+    from newest_values as newest
     inner join newest_days
-        on landed.indicator_id = newest_days.indicator_id
+        on newest.indicator_id = newest_days.indicator_id
 ),
 
 ranked_values as (

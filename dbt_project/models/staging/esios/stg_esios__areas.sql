@@ -24,7 +24,7 @@ names_by_age as (
         geo_id,
         geo_name,
         response_id,
-        row_number() over (partition by geo_id order by response_id desc, geo_name) as age
+        row_number() over (partition by geo_id order by response_id desc, geo_name asc) as age
     from names_of_areas
 )
 

@@ -6,7 +6,7 @@
     indexes=clustered_on(['response_id'], unique=true)
     + indexed_on(['extracted_at_utc', 'indicator_id', 'window_start_utc'])
     + indexed_on(['indicator_id', 'response_id']),
-    pre_hook='{{ add_asked_areas(this) }}'
+    pre_hook='{{ add_asked_columns(this) }}'
 ) }}
 
 {#- No plain watermark: a response may be committed late, with an older extracted_at_utc than the newest one staged. The
@@ -43,15 +43,17 @@ new_payloads as (
 
 described as (
     select
-        indicator_id,
-        window_start_utc,
-        window_end_utc,
-        payload_sha256,
-        run_id,
-        extracted_at_utc,
-        {{ asked_areas('source_url') }} as asked_areas,
-        {{ json_text('payload', '$.indicator.name') }} as indicator_name,
-        {{ json_text('payload', '$.indicator.values_updated_at') }} as values_updated_at_text
+        new_payloads.indicator_id,
+        new_payloads.window_start_utc,
+        new_payloads.window_end_utc,
+        new_payloads.payload_sha256,
+        new_payloads.run_id,
+        new_payloads.extracted_at_utc,
+        {%- for column in asked_columns() %}
+        {{ asked_for(column, 'new_payloads.source_url') }} as {{ column }},
+        {%- endfor %}
+        {{ json_text('new_payloads.payload', '$.indicator.name') }} as indicator_name,
+        {{ json_text('new_payloads.payload', '$.indicator.values_updated_at') }} as values_updated_at_text
     from new_payloads
 )
 
@@ -70,6 +72,8 @@ select
     cast(described.run_id as {{ type_code(64) }}) as run_id,
     described.extracted_at_utc,
     cast(described.indicator_name as {{ type_text(200) }}) as indicator_name,
-    {{ parse_instant('described.values_updated_at_text') }} as values_updated_at_utc,
-    cast(described.asked_areas as {{ type_code(400) }}) as asked_areas
+    {%- for column, type in asked_columns().items() %}
+    cast(described.{{ column }} as {{ type }}) as {{ column }},
+    {%- endfor %}
+    {{ parse_instant('described.values_updated_at_text') }} as values_updated_at_utc
 from described

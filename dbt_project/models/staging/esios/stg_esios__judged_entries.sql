@@ -23,11 +23,19 @@ entries_with_registry as (
         entries.value,
         entries.code as unusable_code,
         registered.id as registered_id,
+        cadences.cadence,
         cadences.cadence_seconds,
+        responses.window_start_utc,
+        responses.window_end_utc,
+        responses.run_id,
+        responses.extracted_at_utc,
+        responses.indicator_name,
+        responses.values_updated_at_utc,
+        responses.asked_cadence,
         {{ period_end('entries.period_start_utc', 'cadences.cadence', 'cadences.cadence_seconds') }} as period_end_utc,
         {{ calendar_period_start('entries.period_start_utc', 'cadences.cadence') }} as calendar_start_utc,
         {#- Where the registry lists one area, an entry without area is of that one. #}
-        case when entries.geo_id is not null then entries.geo_id else only_areas.geo_id end as geo_id,
+        coalesce(entries.geo_id, only_areas.geo_id) as geo_id,
         case
             when registered.id is null or entries.geo_id is null or areas.geo_id is not null then 1
             {#- -1 is what no number could be read from. #}
@@ -35,6 +43,8 @@ entries_with_registry as (
             else 0
         end as is_registered_area
     from {{ ref('stg_esios__response_entries') }} as entries
+    inner join {{ ref('stg_esios__indicator_responses') }} as responses
+        on entries.response_id = responses.response_id
     left join {{ ref('esios_indicators') }} as registered
         on entries.indicator_id = registered.id
     left join {{ ref('esios_indicator_areas') }} as areas
@@ -58,6 +68,12 @@ select
     datetime_text,
     value_text,
     value,
+    window_start_utc,
+    window_end_utc,
+    run_id,
+    extracted_at_utc,
+    indicator_name,
+    values_updated_at_utc,
     is_registered_area,
     case
         when unusable_code is not null then unusable_code
@@ -65,6 +81,8 @@ select
         when geo_id is null then 'area_missing'
         when seconds_past_hour % cadence_seconds <> 0 then 'off_cadence'
         when cadence_seconds is null and (calendar_start_utc is null or calendar_start_utc <> period_start_utc) then 'off_cadence'
+        {#- An hour's mean at a quarter's instant is not the quarter's value. #}
+        when asked_cadence <> cadence then 'off_cadence'
         {#- Finer values where one was asked for: the first of them is not the period's. #}
         when next_start_utc < period_end_utc then 'period_in_parts'
     end as code

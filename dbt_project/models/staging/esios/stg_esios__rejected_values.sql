@@ -1,24 +1,10 @@
 {{ config(materialized='view') }}
 
 with quarantined_entries as (
-    select
-        entries.response_id,
-        entries.indicator_id,
-        entries.geo_id,
-        entries.geo_name,
-        entries.period_start_utc,
-        entries.datetime_text,
-        entries.value_text,
-        entries.code,
-        responses.window_start_utc,
-        responses.window_end_utc,
-        responses.run_id,
-        responses.extracted_at_utc
-    from {{ ref('stg_esios__judged_entries') }} as entries
-    inner join {{ ref('stg_esios__indicator_responses') }} as responses
-        on entries.response_id = responses.response_id
-    where entries.is_registered_area = 1
-        and entries.code is not null
+    select *
+    from {{ ref('stg_esios__judged_entries') }}
+    where is_registered_area = 1
+        and code is not null
 )
 
 select
