@@ -210,9 +210,7 @@ def empty_warehouse(manifest: Manifest) -> Iterator[Warehouse]:
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_versions_of_any_history_are_those_of_a_full_rebuild_and_of_a_plain_reading(
-    parsed: Parsed, seed: int
-) -> None:
+def test_versions_of_any_history_are_those_of_a_full_rebuild_and_of_a_plain_reading(parsed: Parsed, seed: int) -> None:
     draw = random.Random(seed)
     histories = [history(draw, 1000 + number) for number in range(HISTORIES)]
     project = registered(parsed.manifest, histories)
@@ -228,7 +226,9 @@ def test_versions_of_any_history_are_those_of_a_full_rebuild_and_of_a_plain_read
             draw.shuffle(responses)
             land(warehouse, responses)
             found = build()
-            numbers = dict(warehouse.rows("select run_id, response_id from staging_esios.stg_esios__indicator_responses"))
+            numbers = dict(
+                warehouse.rows("select run_id, response_id from staging_esios.stg_esios__indicator_responses")
+            )
             expected = [
                 row
                 for one in histories

@@ -104,9 +104,7 @@ class Story:
             faults.unsorted(),
         )
         self.run("spoilt")
-        self.rejected = bench.rows(
-            "select datetime_text, code, geo_id from staging_esios.stg_esios__rejected_values"
-        )
+        self.rejected = bench.rows("select datetime_text, code, geo_id from staging_esios.stg_esios__rejected_values")
         self.unregistered = bench.rows("select geo_id, entries from staging_esios.stg_esios__unregistered_areas")
         self.suspect = dict(bench.rows("select datetime, reason from quality_esios.demand_forecast_suspect_values"))
         server.clear_faults()

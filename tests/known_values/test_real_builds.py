@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -18,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extract.export import Query, query_frame
-from extract.known_values import demand_forecast, values
+from extract.known_values import NotKnownYet, demand_forecast, values
 from extract.settings import Settings, load_settings
 from extract.version_query import LONG, find
 from extract.wanted import Wanted
@@ -31,8 +32,11 @@ from .test_known_values import rows_of
 INDICATORS = (460, 600, 1775)
 AREAS = {460: (8741,), 600: (3, 1, 2), 1775: (8741,)}
 QUARTERS_FROM = dt.datetime(2025, 9, 30, 22)  # 600 has quarter hours from 2025-10-01 on
-# The change of 600's cadence, and the night of 25 hours.
-CENTRES = (QUARTERS_FROM, dt.datetime(2025, 10, 26))
+# The change of 600's cadence, the nights of 25 and of 23 hours.
+CENTRES = (QUARTERS_FROM, dt.datetime(2025, 10, 26), dt.datetime(2026, 3, 29))
+# Times that a clock shows twice or skips among them.
+RULES = ("D-1T12:00", "D-1T20:30", "DT02:30", "DT03:00", "D+1T02:30", "D-2T00:00", "DT23:59:59", "PT24H", "PT30M",
+         "P1DT3H", "PT0S")  # fmt: skip
 
 
 def periods(indicator: int, first: dt.datetime, last: dt.datetime) -> Iterator[dt.datetime]:
@@ -65,8 +69,8 @@ def land_one(warehouse: Warehouse, draw: Random, extracted: dt.datetime, run: st
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two builds over 120 responses; the second finds responses that are older than those of the first."""
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """A warehouse of our own, with the project parsed for it."""
     folder = tmp_path_factory.mktemp("real")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("ESIOS_DUCKDB_PATH", str(folder / FILE))
@@ -75,17 +79,22 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         parsed = dbtRunner().invoke(["parse", "--quiet", *where, *places]).result
     DuckDBConnectionManager.close_all_connections()
     assert isinstance(parsed, Manifest)
-    warehouse = Warehouse(folder, parsed)
+    return Warehouse(folder, parsed)
+
+
+@pytest.fixture(scope="module")
+def built(landed: Warehouse) -> Path:
+    """Two builds over 160 responses; the second finds responses that are older than those of the first."""
     draw = Random(20261127)
     moments = [
         draw.choice(CENTRES) + dt.timedelta(minutes=draw.randrange(-4000, 3000), microseconds=number)
-        for number in range(120)
+        for number in range(160)
     ]
-    for half in (moments[:60], moments[60:]):
+    for half in (moments[:80], moments[80:]):
         for moment in half:
-            land_one(warehouse, draw, moment, f"run-{moment.microsecond}")
-        warehouse.run("--select", "+esios_values", "+demand_forecast_esios", "stg_esios__counted_values")
-    return warehouse.path
+            land_one(landed, draw, moment, f"run-{moment.microsecond}")
+        landed.run("--select", "+esios_values", "+demand_forecast_esios", "stg_esios__counted_values")
+    return landed.path
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +120,9 @@ def history(built: Path) -> list[Said]:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def opened(built: Path, history: list[Said]) -> Iterator[DuckDB]:
+    """Closed after each test: dbt opens the file in its own way."""
     with DuckDB(built, read_only=True) as warehouse:
         yield warehouse
 
@@ -181,3 +191,29 @@ def test_versions_follow_one_another_without_a_gap_and_one_is_the_newest(built: 
                 window periods as (partition by indicator_id, geo_id, period_start_utc order by version)
             )"""
         assert warehouse.first(following) == (0, 0, 0, 0)
+
+
+def test_the_macros_for_sql_users_give_the_same_versions(landed: Warehouse, place: Settings) -> None:
+    columns = "indicator_id, geo_id, period_start_utc, value, known_from_utc"
+    pieces = [
+        (rule, trusted, f"{{{{ known_before('{rule}', trust_sealing={str(trusted).lower()}) }}}}")
+        for rule in RULES
+        for trusted in (False, True)
+    ]
+    pieces += [("2025-10-25 22:00:00", trusted, f"{{{{ known_as_of('2025-10-25 22:00:00', {str(trusted).lower()}) }}}}")
+               for trusted in (False, True)]  # fmt: skip
+    inline = " union all ".join(
+        f"select '{name} {trusted}' as name, {columns} from {macro} as known" for name, trusted, macro in pieces
+    )
+    compiled = landed.invoke("compile", "--inline", inline).result.results[0].node.compiled_code
+    by_macro: dict[str, list[tuple[Any, ...]]] = {}
+    for name, *row in landed.rows(f"{compiled} order by indicator_id, geo_id, period_start_utc"):
+        by_macro.setdefault(name, []).append(tuple(row))
+    assert len(by_macro) == len(pieces)
+    for name, trusted, _ in pieces:
+        limits = {"known_before": name} if name in RULES else {"as_of": name}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotKnownYet)
+            frame = values(INDICATORS, trust_sealing=trusted, settings=place, **limits)
+        ours = frame[columns.split(", ")].astype(object).itertuples(index=False)
+        assert [tuple(row) for row in ours] == by_macro[f"{name} {trusted}"], name
