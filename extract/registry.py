@@ -6,6 +6,7 @@ in the kinds' defaults and checks each key by the same rules, in the same words.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -76,7 +77,8 @@ def entries(path: Path = REGISTRY) -> tuple[dict[str, Any], ...]:
     """
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-        meta = document["models"][0]["config"]["meta"]
+        # As dbt keeps it: JSON knows no dates, so that a day means the same with and without quotes.
+        meta = json.loads(json.dumps(document["models"][0]["config"]["meta"], default=str))
         rules, kinds, listed = dict(meta["rules"]), dict(meta["kinds"]), list(meta["indicators"])
     except (OSError, UnicodeError, yaml.YAMLError, LookupError, TypeError, ValueError) as error:
         raise UsageError(f"cannot read the registry {path} ({type(error).__name__})", "restore it from git") from None
@@ -158,7 +160,7 @@ class _Checker:
 
 
 def _matches(value: Any, rule: dict[str, Any]) -> bool:
-    """Text or number, as the rule says, and matching it. A day is a text: dbt keeps the file as JSON."""
+    """Text or number, as the rule says, and matching it."""
     if not isinstance(value, (int, float) if rule.get("number") else str) or not re.fullmatch(rule["like"], str(value)):
         return False
     try:

@@ -119,19 +119,21 @@
     {{ return(listed) }}
 {% endmacro %}
 
-{% macro cadence_spans(entry) %}
-    {#- [start literal, end literal, word] of each cadence of an entry; a Madrid midnight is known when it is compiled. -#}
-    {%- set written = [{'from': none, 'cadence': entry.cadence}] if entry.cadence is string else entry.cadence -%}
-    {%- set edges = ['1900-01-01 00:00:00'] -%}
-    {%- for span in written[1:] -%}
-        {%- set midnight = modules.datetime.datetime.fromisoformat(span['from']) -%}
-        {%- set instant = modules.pytz.timezone('Europe/Madrid').localize(midnight).astimezone(modules.pytz.utc) -%}
-        {%- do edges.append(instant.strftime('%Y-%m-%d %H:%M:%S')) -%}
+{% macro listed_cadences() %}
+    {#- [indicator, start, end, word] of each cadence; a Madrid midnight is known when it is compiled. -#}
+    {%- set listed = [] -%}
+    {%- for indicator in registered_entries() -%}
+        {%- set spans = [{'cadence': indicator.cadence}] if indicator.cadence is string else indicator.cadence -%}
+        {%- set edges = ['1900-01-01 00:00:00'] -%}
+        {%- for span in spans[1:] -%}
+            {%- set midnight = modules.datetime.datetime.fromisoformat(span['from']) -%}
+            {%- set instant = modules.pytz.timezone('Europe/Madrid').localize(midnight).astimezone(modules.pytz.utc) -%}
+            {%- do edges.append(instant.strftime('%Y-%m-%d %H:%M:%S')) -%}
+        {%- endfor -%}
+        {%- do edges.append('9999-12-31 00:00:00') -%}
+        {%- for span in spans -%}
+            {%- do listed.append([indicator.id, edges[loop.index0], edges[loop.index], span.cadence]) -%}
+        {%- endfor -%}
     {%- endfor -%}
-    {%- do edges.append('9999-12-31 00:00:00') -%}
-    {%- set spans = [] -%}
-    {%- for span in written -%}
-        {%- do spans.append([edges[loop.index0], edges[loop.index], span.cadence]) -%}
-    {%- endfor -%}
-    {{ return(spans) }}
+    {{ return(listed) }}
 {% endmacro %}

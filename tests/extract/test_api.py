@@ -16,7 +16,7 @@ from simulator import Server, faults
 from tests.extract.conftest import MakeSettings
 
 (JANUARY,) = cut(date(2017, 1, 1), date(2017, 1, 31), "month")
-ASK = api_parameters(JANUARY, "hour", "average", 8741)
+ASK = api_parameters(JANUARY, "hour", "average", [8741])
 
 
 def ask(settings_for: MakeSettings, server: Server, **more: str) -> tuple[EsiosClient, object]:

@@ -302,6 +302,10 @@ INPUT = {
     "target": Fault(
         "An unknown target", 2, ("ESIOS_TARGET is 'oracle'", "set it to one of duckdb, sqlserver"), UNTOUCHED
     ),
+    "registry": Fault(
+        "An entry of the registry with a wrong key", 2,
+        ("indicator 600: areas is", "write a list of area ids", "esios_indicators.yml"), UNTOUCHED,
+    ),
     "indicator": Fault("An unknown indicator", 2, ("99999999", "esios add 99999999"), UNTOUCHED),
     "indicator with quotes": Fault(
         "An indicator with quotes and `;--`", 2, ("drop table x;--", "esios add"), UNTOUCHED

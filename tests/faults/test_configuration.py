@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 
 import simulator
 from simulator import faults
-from tests.end_to_end.conftest import Finished
+from tests.end_to_end.conftest import ROOT, Finished
 from tests.faults.conftest import Built
 from tests.faults.machine import PASSWORD, Machine
 from tests.faults.table import INPUT
@@ -70,6 +72,22 @@ def test_what_makes_no_sense_is_told_and_touches_nothing(
     arguments, variables = WRONG[fault]
     before = machine.warehouse.read_bytes()
     INPUT[fault].check(machine.esios(*arguments, **variables))
+    assert server.requests == []
+    assert machine.warehouse.read_bytes() == before
+
+
+def test_a_wrong_entry_of_the_registry_is_told_and_touches_nothing(
+    machine: Machine, server: simulator.Server, built: Built, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    for folder in ("extract", "dbt_project"):
+        shutil.copytree(ROOT / folder, project / folder, ignore=shutil.ignore_patterns("target", "logs", "__pycache__"))
+    registry = project / "dbt_project" / "models" / "registry" / "esios_indicators.yml"
+    registry.write_text(registry.read_text("utf-8").replace("areas: [3, 1, 2]", "areas: España"), "utf-8")
+    machine.land(built.file)
+    before = machine.warehouse.read_bytes()
+    command = f"import sys; sys.path.insert(0, {str(project)!r}); from extract.__main__ import main; main()"
+    INPUT["registry"].check(machine(sys.executable, "-c", command, "extract", *SPAN))
     assert server.requests == []
     assert machine.warehouse.read_bytes() == before
 

@@ -29,7 +29,7 @@ MADRID = "Europe/Madrid"
 def actuals(warehouse: Warehouse, indicator: int = 1293) -> pd.DataFrame:
     """period (aware UTC), local (naive Madrid), day, value."""
     rows = warehouse.rows(
-        "select period_start_utc, value from quality_esios.indicator_hours where indicator_id = ? order by 1", indicator
+        "select period_start_utc, value from esios_values where indicator_id = ? order by 1", indicator
     )
     table = pd.DataFrame(rows, columns=["period", "actual"])
     table["local"] = table["period"].dt.tz_localize("UTC").dt.tz_convert(MADRID).dt.tz_localize(None)
@@ -138,8 +138,8 @@ def test_the_skill_of_four_weeks_weighs_each_hour_alike(random_forecast: tuple[W
 def test_a_value_of_nought_is_left_out_of_mape_and_is_nothing_to_smape(tmp_path: Path) -> None:
     warehouse = made.judged(tmp_path)
     warehouse.execute(
-        "update quality_esios.indicator_hours set value = 0 where indicator_id = 1293 and madrid_day = '2020-11-02'"
-        " and hour(datetime_local) < 2"
+        "update esios_value_versions set value = 0"
+        " where indicator_id = 1293 and period_start_utc in ('2020-11-01 23:00', '2020-11-02 00:00')"
     )
     table = actuals(warehouse)
     table = table[table["local"].dt.date.astype(str) == "2020-11-02"]
@@ -161,8 +161,8 @@ def test_drift_is_the_stability_index_over_the_reference_deciles(warehouse: Ware
                 [
                     value
                     for (value,) in warehouse.rows(
-                        """select value from quality_esios.indicator_hours
-                        where indicator_id = ? and madrid_day between ? and ?""",
+                        """select value from esios_values where indicator_id = ?
+                        and ((period_start_utc at time zone 'UTC') at time zone 'Europe/Madrid')::date between ? and ?""",
                         indicator,
                         *span,
                     )
@@ -180,6 +180,68 @@ def test_drift_is_the_stability_index_over_the_reference_deciles(warehouse: Ware
         assert psi == pytest.approx(value, abs=1e-9)
         assert level == ("alert" if value > 0.25 else "warn" if value > 0.1 else "ok")
     assert windows[-1][2] == datetime(2020, 12, 31).date()
+
+
+def at_lead(table: pd.DataFrame, days: int) -> pd.Series:
+    """Of predictions (period, predicted, made_at), what was known so many days before each period, by pandas."""
+    known = table[table["made_at"] <= table["period"] - pd.Timedelta(days=days)].sort_values("made_at")
+    newest: pd.Series = known.groupby("period")["predicted"].last()
+    return newest
+
+
+def test_the_error_by_lead_time_is_that_of_what_was_known_so_many_days_before(tmp_path: Path) -> None:
+    warehouse = made.judged(tmp_path)
+    actual = actuals(warehouse)
+    actual = actual[(actual["local"] >= "2020-10-20") & (actual["local"] < "2020-10-30")].reset_index(drop=True)
+    random = np.random.default_rng(9)
+    made_when = [(days, random.random(len(actual)) < 0.8) for days in (6.5, 3, 1, 0.5, 0, -0.25)]
+    table = pd.concat(
+        actual.assign(
+            predicted=actual["actual"] * random.uniform(0.9, 1.1, len(actual)),
+            made_at=actual["period"] - pd.Timedelta(days=days),
+        )[chosen]
+        for days, chosen in made_when
+    )
+    predict(warehouse, table)
+    found = frame(warehouse, "forecast_error_by_lead").set_index("lead_days")
+    truth = actual.set_index("period")["actual"]
+    for days in range(7):
+        error = (at_lead(table, days) - truth).dropna()
+        row = found.loc[days]
+        assert row["predictions_there"] == len(error)
+        assert row["mae"] == pytest.approx(error.abs().mean(), rel=1e-9)
+        assert row["rmse"] == pytest.approx((error**2).mean() ** 0.5, rel=1e-9)
+        assert row["bias"] == pytest.approx(error.mean(), rel=1e-9)
+    assert sorted(found.index) == list(range(7)), "six and a half days before nothing else was known"
+
+
+def test_a_backfill_was_known_of_no_period_ahead(warehouse: Warehouse) -> None:
+    assert len(frame(warehouse, "forecast_hours", "demand_forecast_d1")) > 10_000
+    assert frame(warehouse, "forecast_error_by_lead", "demand_forecast_d1").empty
+
+
+def test_quarter_hours_are_compared_with_hours_by_their_mean_and_only_where_all_four_are_present(tmp_path: Path) -> None:
+    warehouse = made.empty(tmp_path)
+    hours = [made.hour(f"2025-11-03 {n:02}") for n in range(4)]
+    quarters = {hour + timedelta(minutes=15 * n): 40.0 + 10 * n for hour in hours for n in range(4)}
+    del quarters[hours[3] + timedelta(minutes=45)]
+    made.land(warehouse, 600, "2025-11-03", "2025-11-03", quarters, extracted="2025-11-02 13:00")
+    warehouse.run("--select", "registry", "+esios_values", "monitoring")
+    table = pd.DataFrame({"period": hours, "predicted": [50.0, 60.0, 70.0, 80.0]})
+    table["period"] = table["period"].dt.tz_localize(None)
+    table["made_at"] = table["period"] - pd.Timedelta(days=2)
+    predict(warehouse, table, "hourly", 600)
+    finer = pd.DataFrame({"period": [hour.replace(tzinfo=None) for hour in quarters], "predicted": 45.0})
+    finer["made_at"] = finer["period"] - pd.Timedelta(days=2)
+    predict(warehouse, finer, "by the quarter", 600)
+    compared = frame(warehouse, "forecast_hours", "hourly")
+    assert compared["actual"].tolist() == [55.0, 55.0, 55.0]
+    assert compared["error"].tolist() == [-5.0, 5.0, 15.0]
+    assert frame(warehouse, "forecast_hours", "by the quarter")["error"].tolist() == [
+        45.0 - value for value in quarters.values()
+    ]
+    [lead] = frame(warehouse, "forecast_error_by_lead", "hourly").query("lead_days == 2").to_dict("records")
+    assert (lead["predictions_there"], lead["mae"], lead["bias"]) == (3, pytest.approx(25 / 3), pytest.approx(5.0))
 
 
 def two_days(warehouse: Warehouse, factor: float) -> pd.DataFrame:

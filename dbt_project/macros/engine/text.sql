@@ -52,7 +52,7 @@
 {% macro duckdb__url_parameter(url, name) %}nullif(regexp_extract({{ url }}, '[?&]{{ name }}=([^&]*)', 1), ''){% endmacro %}
 {% macro sqlserver__url_parameter(url, name) %}
     (
-        select max(substring(parts.value, charindex('{{ name }}=', parts.value) + {{ name | length + 1 }}, 100))
+        select max(cast(substring(parts.value, charindex('{{ name }}=', parts.value) + {{ name | length + 1 }}, 100) as varchar(100)))
         from string_split({{ url }}, '&') as parts
         where parts.value like '{{ name | replace('_', '[_]') }}=_%'
             or parts.value like '%?{{ name | replace('_', '[_]') }}=_%'

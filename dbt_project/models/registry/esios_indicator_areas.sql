@@ -1,11 +1,14 @@
 -- depends_on: {{ ref('esios_indicators') }}
-{%- set listed = listed_areas() -%}
+{%- set areas = listed_areas() %}
 
-{% for indicator_id, geo_id, place in listed or [[0, 0, 0]] %}
 select
-    cast({{ indicator_id }} as {{ type_whole() }}) as indicator_id,
-    cast({{ geo_id }} as {{ type_whole() }}) as geo_id,
-    cast({{ place }} as {{ type_whole() }}) as place
-{{ 'union all' if not loop.last }}
-{% endfor %}
-{{ 'where 1 = 0' if not listed }}
+    cast(listed.indicator_id as {{ type_whole() }}) as indicator_id,
+    cast(listed.geo_id as {{ type_whole() }}) as geo_id,
+    cast(listed.place as {{ type_whole() }}) as place
+from (
+    values
+    {%- for indicator_id, geo_id, place in areas or [[0, 0, 0]] %}
+    ({{ indicator_id }}, {{ geo_id }}, {{ place }}){{ ',' if not loop.last }}
+    {%- endfor %}
+) as listed (indicator_id, geo_id, place)
+{{ 'where 1 = 0' if not areas }}
