@@ -1,14 +1,9 @@
-"""The export verb: a table → a CSV or Parquet file, written aside, then renamed: it is there whole or not at all."""
+"""The export verb: a table → a CSV or Parquet file."""
 
 from __future__ import annotations
 
-import glob
-import os
 import re
-import time
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC
 from decimal import Decimal
@@ -17,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from extract.errors import UsageError
+from extract.files import output_path, written
 from extract.settings import ROOT
 from extract.warehouse import Column, Kind, TableName, Warehouse
 
@@ -29,7 +25,6 @@ MART = "demand_forecast_esios"
 MART_COLUMNS = ("name", "id", "datetime", "demand_forecast", "update_timestamp")
 MART_ORDER = ("datetime", "id")
 ENDINGS = (".csv", ".parquet")
-_LEFTOVER_S = 3600.0
 _SPECIAL = re.compile(r'[,"\r\n]')
 
 
@@ -69,9 +64,7 @@ def export_table(warehouse: Warehouse, table: str = MART, out: Path | None = Non
 def write_query(warehouse: Warehouse, query: Query, path: Path) -> Exported:
     """Stream a query's rows into `path`, CSV or Parquet by the ending, whole or not at all; see `export_table`."""
     try:
-        if not path.parent.is_dir():
-            path.parent.mkdir(parents=True)
-        with _aside(path) as file:
+        with written(path) as file:
             rows = (_write_csv if path.suffix.lower() == ".csv" else _write_parquet)(warehouse, query, file)
     except OSError as error:
         raise UsageError(
@@ -101,13 +94,13 @@ def _default_target(table: TableName) -> Path:
 
 
 def checked_target(out: Path) -> Path:
-    """The file to write, links followed; `UsageError` where its ending says no format, or it is a folder."""
-    path = out.expanduser()
+    """The absolute path of a file to write; `UsageError` where its ending says no format, or it is a folder."""
+    path = output_path(out)
     if path.suffix.lower() not in ENDINGS:
         raise UsageError(f"cannot tell from {path.name!r} what to write", f"end it in {' or '.join(ENDINGS)}")
     if path.is_dir():
         raise UsageError(f"{path} is a folder", "name a file with --out")
-    return path.resolve()  # a link stays a link: what it points to is replaced
+    return path
 
 
 def _query_of(warehouse: Warehouse, table: TableName) -> Query:
@@ -138,29 +131,6 @@ def _query_of(warehouse: Warehouse, table: TableName) -> Query:
 def _published(column: Column, name: str) -> Column:
     """A column of the mart as it is published, whatever name and number type a table that was there before gave it."""
     return replace(column, name=name, kind=Kind.FLOAT if name == "demand_forecast" else column.kind)
-
-
-@contextmanager
-def _aside(path: Path) -> Iterator[BinaryIO]:
-    """A new file beside `path` that takes its place when the block ends well, and goes away otherwise."""
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    _clear_leftovers(path)
-    try:
-        with aside.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())  # the content is on the disk before the name points to it
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _clear_leftovers(path: Path) -> None:
-    """Remove what exports left that were killed; one that is alive has written within the hour."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 32}.tmp"):
-        with suppress(OSError):  # somebody else's, or just gone
-            if leftover.stat().st_mtime < time.time() - _LEFTOVER_S:
-                leftover.unlink()
 
 
 def _write_csv(warehouse: Warehouse, query: Query, file: BinaryIO) -> int:

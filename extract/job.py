@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from extract.dbt_command import PROJECT, prepare_environment
+from extract.dbt_command import prepare_environment
 from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, WarehouseError
 from extract.export import export_table
 from extract.extraction import Request, Summary, extract
@@ -76,7 +76,7 @@ def build(settings: Settings, *, quiet: bool = False) -> list[str]:
     options = [*([] if sys.stderr.isatty() else ["--no-use-colors"]), *(["--quiet"] if quiet else [])]
     # The models' unit tests prove the code, not the data: they are part of `make test`.
     command = [sys.executable, "-m", "extract.dbt_command", *options, "build", "--exclude-resource-type", "unit_test"]
-    results = Path(environment.get("DBT_TARGET_PATH", PROJECT / "target")) / "run_results.json"
+    results = Path(environment["DBT_TARGET_PATH"]) / "run_results.json"
     results.unlink(missing_ok=True)
     code = _run_uninterrupted(command, environment)
     if not results.is_file():

@@ -95,6 +95,26 @@ def test_all_areas_are_asked_for_at_once_and_the_cadence_changes_between_two_win
     assert asked(server) == []
 
 
+def test_months_are_asked_for_whole_so_that_none_is_summed_up_in_part(
+    settings_for: MakeSettings, server: Server
+) -> None:
+    settings = settings_for(server, ESIOS_WINDOW="day")
+    monthly = replace(PRICE, areas=(SPAIN,), cadences=(CadenceSpan(date.min, "month"),))
+    run(settings, monthly, (date(2025, 1, 10), date(2025, 4, 20)))
+    parameters = [request.parameters for request in server.requests]
+    spans = sorted((one["start_date"][0][:10], one["end_date"][0][:10]) for one in parameters)
+    assert spans == [("2025-02-01", "2025-02-28"), ("2025-03-01", "2025-03-31"), ("2025-04-01", "2025-04-30")]
+    values = [
+        value
+        for (payload,) in rows(settings, "select payload from raw_esios.indicator_responses order by window_start_utc")
+        for value in json.loads(payload)["indicator"]["values"]
+    ]
+    assert [value["datetime"][:10] for value in values] == ["2025-02-01", "2025-03-01", "2025-04-01"]
+    server.reset()
+    run(settings_for(server), monthly, (date(2025, 1, 10), date(2025, 4, 20)))
+    assert asked(server) == []
+
+
 def test_every_area_is_asked_for_by_naming_none(settings_for: MakeSettings, server: Server) -> None:
     settings = settings_for(server)
     run(settings, replace(PRICE, areas=None), (date(2025, 9, 30), date(2025, 9, 30)))

@@ -342,6 +342,21 @@ INPUT = {
         "A DuckDB path with `;`, `?`, `#`, or quotes in the file's name", 2,
         ("dbt cannot build there", "choose a path without ; ? #"), UNTOUCHED,
     ),
+    "escaped quote": Fault(
+        "A CSV file with `\\\"` in a quoted cell (Spark, MySQL)", 2,
+        ("line 2: \\\" in a quoted cell may mean a quote or the end of the cell", 'write a quote as ""'), UNTOUCHED,
+    ),
+    "text after a quote": Fault(
+        "A CSV file with a cell that goes on after its closing quote", 2,
+        ("line 2: ',' expected after '\"'", "fix the line; nothing was written"), UNTOUCHED,
+    ),
+    "workbook": Fault(
+        "A workbook, an archive, a database or a web page named .csv", 2,
+        ("is a workbook (xlsx, ods)", "save it as CSV (UTF-8); nothing was written"), UNTOUCHED,
+    ),
+    "output folder": Fault(
+        "An output that is a folder", 2, ("is a folder", "name a file with --out"), UNTOUCHED,
+    ),
     "database name": Fault(
         "A DuckDB file with the name of a schema or of DuckDB's own (`main`, `temp`, `system`, `quality_esios`, …)", 2,
         ("has the name 'quality_esios'", "choose another file name"), UNTOUCHED,

@@ -150,6 +150,32 @@ def test_a_line_of_the_file_of_settings_that_cannot_be_read_is_named(machine: Ma
     INPUT["env line"].check(Finished(caught.value.exit_code, "", f"Error: {caught.value}"))
 
 
+FILES = {
+    "escaped quote": b'id,code\n1,"a \\"b\\" c"\n',
+    "text after a quote": b'id,code\n1,"a"b\n',
+    "workbook": b"PK\x03\x04\x14\0\0\0\x08\0",
+}
+
+
+@pytest.mark.parametrize("fault", FILES)
+def test_a_file_that_would_be_altered_is_refused(machine: Machine, fault: str) -> None:
+    with duckdb.connect(str(machine.warehouse)) as connection:
+        connection.execute("create table t (id integer, code varchar)")
+    file = machine.folder / "in.csv"
+    file.write_bytes(FILES[fault])
+    INPUT[fault].check(machine.esios("load", str(file), "--table", "t"))
+    assert machine.rows("select * from t") == []
+
+
+@pytest.mark.parametrize("name", ["folder.csv", "link.csv"])
+def test_a_folder_is_no_output(machine: Machine, built: Built, name: str) -> None:
+    machine.land(built.file)
+    (machine.folder / "folder.csv").mkdir()
+    (machine.folder / "link.csv").symlink_to("folder.csv")
+    INPUT["output folder"].check(machine.esios("export", "--out", str(machine.folder / name)))
+    assert list((machine.folder / "folder.csv").iterdir()) == []
+
+
 def test_a_name_to_find_may_hold_quotes_and_semicolons(machine: Machine) -> None:
     INPUT["find"].check(machine.esios("find", "x'; drop table y;-- 日本"))
 
