@@ -240,7 +240,7 @@ def load(as_json: bool, file: Path, table: str, mode: str, key: str | None) -> N
     "indicators",
     multiple=True,
     metavar="ID_OR_NAME",
-    help="Values of this indicator instead of a table. Repeat for several.",
+    help="Values of this indicator instead of a table.",
 )
 @click.option("--start", type=DAY, help="First Madrid day, yyyy-mm-dd.")
 @click.option("--end", type=DAY, help="Last Madrid day, included.")
@@ -255,21 +255,31 @@ def load(as_json: bool, file: Path, table: str, mode: str, key: str | None) -> N
 @click.option("--trust-sealing", is_flag=True, help="First versions of sealed series count from their sealing on.")
 @click.option("--wide", is_flag=True, help="One row a period start, one column an indicator and area.")
 @click.option("--tz", metavar="ZONE", help="Write instants in this zone, such as Europe/Madrid [default: naive UTC].")
+@click.argument("more", nargs=-1, metavar="[ID…]")
 @_command
-def export(as_json: bool, table: str | None, out: Path | None, indicators: tuple[str, ...], **limits: Any) -> int:
+def export(
+    as_json: bool,
+    table: str | None,
+    out: Path | None,
+    indicators: tuple[str, ...],
+    more: tuple[str, ...],
+    **limits: Any,
+) -> int:
     """Write a table, or the values of indicators as known now or at a cutoff, to a file, whole or not at all.
 
-    Exit code 1 if nothing is landed of an indicator.
+    Further ids may follow the options: `--indicator 600 460`. Exit code 1 if nothing is landed of an indicator.
     """
     from extract.errors import UsageError
 
     given = {name: value for name, value in limits.items() if value not in (None, False)}
     if indicators and table:
         raise UsageError("--table and --indicator are both given", "leave one of them out")
-    if given and not indicators:
-        option = "--" + next(iter(given)).replace("_", "-")
-        raise UsageError(f"{option} is given without --indicator", "name an indicator, or leave it out")
-    return _export_values(as_json, indicators, out, given) if indicators else _export_table(as_json, table, out)
+    if (given or more) and not indicators:
+        without = more[0] if more else "--" + next(iter(given)).replace("_", "-")
+        raise UsageError(f"{without} is given without --indicator", "name an indicator, or leave it out")
+    if indicators:
+        return _export_values(as_json, indicators + more, out, given)
+    return _export_table(as_json, table, out)
 
 
 def _export_table(as_json: bool, table: str | None, out: Path | None) -> int:
