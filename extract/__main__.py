@@ -289,22 +289,86 @@ def load(as_json: bool, file: Path, table: str, mode: str, key: str | None) -> N
 
 
 @cli.command()
-@click.option("--table", default="demand_forecast_esios", show_default=True)
+@click.option("--table", help="A table or view, whole [default: demand_forecast_esios].")
+@click.option("--out", type=click.Path(path_type=Path), help="CSV or Parquet, by the ending [default: in exports/].")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="CSV or Parquet, by the ending [default: exports/TABLE.csv]."
+    "--indicator",
+    "indicators",
+    multiple=True,
+    metavar="ID_OR_NAME",
+    help="Values of this indicator instead of a table.",
 )
+@click.option("--start", type=DAY, help="First Madrid day, yyyy-mm-dd.")
+@click.option("--end", type=DAY, help="Last Madrid day, included.")
+@click.option("--areas", metavar="ID,ID", help="Only these areas [default: all].")
+@click.option("--as-of", metavar="INSTANT", help="As known then: yyyy-mm-ddTHH:MM:SS, UTC unless it has an offset.")
+@click.option(
+    "--known-before",
+    metavar="RULE",
+    help="As known at a cutoff for each period: D-1T12:00 (Madrid clock, D its Madrid day) or PT24H before its start.",
+)
+@click.option("--versions", metavar="latest|first|all", help="Which of the versions that were known [default: latest].")
+@click.option("--trust-sealing", is_flag=True, help="First versions of sealed series count from their sealing on.")
+@click.option("--wide", is_flag=True, help="One row a period start, one column an indicator and area.")
+@click.option("--tz", metavar="ZONE", help="Write instants in this zone, such as Europe/Madrid [default: naive UTC].")
+@click.argument("more", nargs=-1, metavar="[ID…]")
 @_command
-def export(as_json: bool, table: str, out: Path | None) -> None:
-    """Write a table to a CSV or Parquet file, whole or not at all."""
-    from extract.export import export_table
+def export(
+    as_json: bool,
+    table: str | None,
+    out: Path | None,
+    indicators: tuple[str, ...],
+    more: tuple[str, ...],
+    **limits: Any,
+) -> int:
+    """Write a table, or the values of indicators as known now or at a cutoff, to a file, whole or not at all.
+
+    Further ids may follow the options: `--indicator 600 460`. Exit code 1 if nothing is landed of an indicator.
+    """
+    from extract.errors import UsageError
+
+    given = {name: value for name, value in limits.items() if value not in (None, False)}
+    if indicators and table:
+        raise UsageError("--table and --indicator are both given", "leave one of them out")
+    if (given or more) and not indicators:
+        without = more[0] if more else "--" + next(iter(given)).replace("_", "-")
+        raise UsageError(f"{without} is given without --indicator", "name an indicator, or leave it out")
+    if indicators:
+        return _export_values(as_json, indicators + more, out, given)
+    return _export_table(as_json, table, out)
+
+
+def _export_table(as_json: bool, table: str | None, out: Path | None) -> int:
+    from extract.export import MART, export_table
     from extract.warehouse import connect
 
+    name = table or MART
     with connect(load_settings(), read_only=True) as warehouse:
-        written = export_table(warehouse, table, out)
+        written = export_table(warehouse, name, out)
     if as_json:
-        _print_json({"table": table, "rows": written.rows, "file": str(written.path)})
+        _print_json({"table": name, "rows": written.rows, "file": str(written.path)})
     else:
-        click.echo(f"export: {written.rows} rows of {table} to {written.path}")
+        click.echo(f"export: {written.rows} rows of {name} to {written.path}")
+    return 0
+
+
+def _export_values(as_json: bool, indicators: tuple[str, ...], out: Path | None, given: dict[str, Any]) -> int:
+    from extract.known_values import export_values
+    from extract.wanted import Wanted, area_ids
+    from extract.warehouse import connect
+
+    if "areas" in given:
+        given["areas"] = area_ids(given["areas"])
+    wanted = Wanted.of(indicators, **given)
+    with connect(load_settings(), read_only=True) as warehouse:
+        done = export_values(warehouse, wanted, out)
+    if as_json:
+        _print_json(done.document())
+    else:
+        click.echo(f"export: {done.written.rows} rows of {done.subject()} to {done.written.path}")
+    for note in done.notes():
+        click.echo(note, err=True)
+    return done.exit_code
 
 
 @cli.command()

@@ -246,6 +246,12 @@ class Warehouse(ABC):
         name = self.quote(column.name)
         return f"case when {name} is null then 0 else 1 end, {name}" if column.nullable else name
 
+    @abstractmethod
+    def micros(self, instant: str) -> str:
+        """The SQL for the microseconds from 1970 to `instant`, SQL of a naive timestamp: the same whole number
+        everywhere, with which plain arithmetic does what the engines' date functions do each in its own way.
+        """
+
     # ---------------------------------------------------------------- loading
     def append(self, table: TableName | str, data: Data | Sequence[Mapping[str, Any]]) -> int:
         """Add rows to an existing table and give their count.

@@ -360,6 +360,9 @@ class DuckDB(Warehouse):
 
         return pa.RecordBatchReader.from_batches(reader.schema, all_of_them())
 
+    def micros(self, instant: str) -> str:
+        return f"epoch_us({instant})"
+
     def _stream(self) -> duckdb.DuckDBPyConnection:
         """Where to read from: a connection of its own, so that other statements do not end the stream.
 

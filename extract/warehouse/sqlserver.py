@@ -331,6 +331,9 @@ class SqlServer(Warehouse):
 
         return pa.RecordBatchReader.from_batches(schema, all_of_them())
 
+    def micros(self, instant: str) -> str:
+        return f"datediff_big(microsecond, '1970-01-01', {instant})"
+
     def query(self, sql: str, params: Sequence[Any] = ()) -> pd.DataFrame:
         from extract.warehouse.frames import frame
 
