@@ -530,8 +530,7 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("the disk is full during an export", "2: make room, or another place", "the old file, whole", "full in export"),
     ("variables missing or wrong, dates out of order or in the future, unknown targets, indicators, tables, names with"
      " quotes and `;--`", "2, which, where, and how to mend it", "everything; nothing was asked", ", ".join(
-         key for key in INPUT if key not in ("find", "dbt variables"))),
-         key for key in INPUT if key not in CATALOGUE_INPUT)),
+         key for key in INPUT if key not in (*CATALOGUE_INPUT, "dbt variables"))),
     ("streams that are closed, without a reader, or in an encoding that lacks characters; cron's environment",
      "nothing", "the work, done to its end", "closed, reader gone, locale, cron"),
     ("what is said goes to a full disk", "2: make room, or send it elsewhere", "the work, done to its end",
