@@ -443,9 +443,9 @@ def _one_line(text: str) -> str:
 def _translated(error: duckdb.Error) -> EsiosError:
     text = _one_line(str(error))
     if isinstance(error, duckdb.ConstraintException):
-        return UsageError(text, "mend the data; nothing was written")
+        return UsageError(text, "fix the data; nothing was written")
     if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException) or "generated column" in text:
-        return UsageError(f"the data do not fit the table ({text})", "mend the data; nothing was written")
+        return UsageError(f"the data do not fit the table ({text})", "fix the data; nothing was written")
     if _NO_ROOM.search(text):
         return WarehouseError(f"the disk is full ({text})", "make room, then run it again; nothing half-done was kept")
     if isinstance(error, duckdb.IOException | duckdb.SerializationException) and _DAMAGED.search(text):
