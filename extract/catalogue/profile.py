@@ -1,8 +1,8 @@
 """What a few cheap requests show of an indicator: areas, cadence and its changes, first day, how far it is published.
 
-Everything is learnt from values: the areas in a response's head may be missing or incomplete, and nothing in it says how
-long a period is. Values are asked for as they come (no `time_trunc`), on single days and never across a day on which
-series are known to have changed their cadence; only *whether* a month holds anything is asked over years.
+Everything is learnt from values: the areas in a response's head may be missing or incomplete, and nothing in it says
+how long a period is. Values are asked for as they come (no `time_trunc`), on single days and never across a day on
+which series are known to have changed their cadence; only *whether* a month holds anything is asked over years.
 """
 
 from __future__ import annotations
