@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from extract.catalogue.entries import folded
 
-# `magnitud[].name` of an answer's head → kind. The head of 460 says energy, and its values are power: say --kind.
+# `magnitud[].name` of a response's head → kind. The head of 460 says energy, and its values are power: say --kind.
 _KINDS = {"precio": "price", "potencia": "power", "energia": "energy", "porcentaje": "share"}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from extract import landing
@@ -28,7 +27,7 @@ def keep_catalogue(
 
     Never makes a DuckDB file, and never fails: `say` gets a line where a warehouse that is there could not take it.
     """
-    if settings.target == "duckdb" and not Path(settings.duckdb_path).exists():
+    if not may_be_there(settings):
         return False
     try:
         with connect(
@@ -40,6 +39,11 @@ def keep_catalogue(
         say(f"the catalogue was not kept in the warehouse ({reason})")
         return False
     return True
+
+
+def may_be_there(settings: Settings) -> bool:
+    """Whether there is a warehouse to open: of DuckDB its file, of a server its address."""
+    return settings.target != "duckdb" or settings.duckdb_path.exists()
 
 
 def land_catalogue(warehouse: Warehouse, source: str, catalogue: Sequence[Entry], now_utc: datetime) -> None:

@@ -1,8 +1,8 @@
 """What a few cheap requests show of an indicator: areas, cadence and its changes, first day, how far it is published.
 
-Everything is learnt from values: the areas in an answer's head may be missing or incomplete, and nothing in it says how
-long a period is. Values are asked for as they come (no `time_trunc`), on single days and never across a day on which
-series are known to have changed their cadence; only *whether* a month holds anything is asked over years.
+Everything is learnt from values: the areas in a response's head may be missing or incomplete, and nothing in it says
+how long a period is. Values are asked for as they come (no `time_trunc`), on single days and never across a day on
+which series are known to have changed their cadence; only *whether* a month holds anything is asked over years.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Values:
         return self.areas[area][1] if area in self.areas else ()
 
     def cadence(self, *, latest: bool = False) -> str | None:
-        """The cadence of the first values, or of the latest; None where none can be told from them.
+        """The cadence of the first values, or of the latest; None where they are too few.
 
         The distance that most of an area's neighbours have, so that a missing value does no harm.
         """
@@ -92,7 +92,7 @@ def _distance(one: datetime, next_one: datetime) -> str:
 
 
 def read_values(document: Mapping[str, Any]) -> Values:
-    """The values of an answer. What has no number or no readable instant is left out."""
+    """The values of a response. What has no number or no readable instant is left out."""
     indicator = document["indicator"]
     names: dict[int | None, str] = {}
     instants: dict[int | None, set[datetime]] = {}
@@ -144,7 +144,7 @@ class Cadence:
 class Profile:
     """What was learnt. Days are Madrid days, instants naive UTC.
 
-    `magnitude`: what the head calls the values' kind ("Precio"). `cadences` is empty where none could be told; where a
+    `magnitude`: what the head calls the values' kind ("Precio"). `cadences` is empty where none was found; where a
     change was seen but not its day, it is the coarsest one, to which the API brings all of them. `first_day` None: not
     known. `notes`: what could not be learnt, a sentence each. `requests`: what it cost.
     """
