@@ -15,8 +15,9 @@ from typing import Any
 
 import click
 
-from extract.errors import EsiosError
+from extract.errors import EsiosError, UsageError
 from extract.settings import ROOT, load_settings
+from extract.streams import exit_code_after_output, make_tolerant, takes_every_character
 
 EXIT_INTERRUPTED = 130
 DEFAULT_EXPORT = ROOT / "exports" / "demand_forecast_esios.csv"
@@ -31,10 +32,26 @@ class _Day(click.ParamType[date]):
         try:
             return date.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is no day of the calendar; write it as yyyy-mm-dd", param, ctx)
+            self.fail(f"{value!r} is not a valid date (use yyyy-mm-dd)", param, ctx)
 
 
 DAY = _Day()
+
+
+class _Name(click.ParamType[str]):
+    """A text that is looked up. In a C locale Python takes its UTF-8 for bytes of no meaning."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
+        return os.fsencode(value).decode("utf-8", "replace") if any(map(_is_undecoded, value)) else str(value)
+
+
+def _is_undecoded(character: str) -> bool:
+    return "\udc80" <= character <= "\udcff"
+
+
+NAME = _Name()
 
 
 class _Span(click.FloatRange):
@@ -43,7 +60,7 @@ class _Span(click.FloatRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         span: float = super().convert(value, param, ctx)
         if span != span:
-            self.fail(f"{value!r} is no length of time", param, ctx)
+            self.fail(f"{value!r} is not a valid length of time", param, ctx)
         return span
 
 
@@ -61,29 +78,24 @@ def _command(function: Callable[..., int | None]) -> Callable[..., None]:
         try:
             code = function(as_json=as_json, **arguments) or 0
         except KeyboardInterrupt:
-            click.echo("interrupted; what was landed stays, run the same command again to go on", err=True)
+            click.echo("Interrupted. Landed data is kept; run the same command again to resume.", err=True)
             code = EXIT_INTERRUPTED
-        except BrokenPipeError:  # the reader of our output has had enough, as in `esios find x | head -1`
-            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
-            code = 0
         except (EsiosError, OSError) as error:
             if debug:
                 raise
             code = error.exit_code if isinstance(error, EsiosError) else EsiosError.exit_code
             if as_json:
-                click.echo(json.dumps({"error": str(error), "exit_code": code}, ensure_ascii=False))
+                _print_json({"error": str(error), "exit_code": code}, indent=None)
             click.echo(f"Error: {error}", err=True)
-        sys.stdout.flush()
-        sys.stderr.flush()
         sys.exit(code)
 
     return wrapped
 
 
-def _print_json(document: Any) -> None:
+def _print_json(document: Any, indent: int | None = 2) -> None:
     from extract.status import as_utc_text
 
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=as_utc_text))
+    click.echo(json.dumps(document, ensure_ascii=not takes_every_character(), indent=indent, default=as_utc_text))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -97,7 +109,12 @@ def cli() -> None:
 
 _span_options = (
     click.option(
-        "--indicator", "indicators", multiple=True, metavar="ID_OR_NAME", help="Repeat for several [default: 460]."
+        "--indicator",
+        "indicators",
+        type=NAME,
+        multiple=True,
+        metavar="ID_OR_NAME",
+        help="Repeat for several [default: 460].",
     ),
     click.option("--start", type=DAY, help="First Madrid day, yyyy-mm-dd."),
     click.option("--end", type=DAY, help="Last Madrid day, included."),
@@ -173,7 +190,7 @@ def run(
 
 
 @cli.command()
-@click.argument("text")
+@click.argument("text", type=NAME)
 @_command
 def find(as_json: bool, text: str) -> None:
     """The catalogue by (Spanish) name, accents and case ignored, an exact name first: id<TAB>name."""
@@ -235,6 +252,44 @@ def export(as_json: bool, table: str, out: Path | None) -> None:
 
 
 @cli.command()
+@click.option("--indicator", "indicator", type=NAME, required=True, metavar="ID_OR_NAME", help="The indicator.")
+@click.option("--start", type=DAY, required=True, help="First Madrid day, yyyy-mm-dd.")
+@click.option("--end", type=DAY, required=True, help="Last Madrid day, included.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation: for programs.")
+@_command
+def forget(as_json: bool, indicator: str, start: date, end: date, yes: bool) -> None:
+    """Take back what is due of a span that was asked for by mistake; landed responses stay."""
+    from extract.forget import forget as forget_span
+    from extract.forget import plan
+    from extract.indicators import find_indicators
+    from extract.warehouse import connect
+
+    (wanted,) = find_indicators([indicator])
+    settings = load_settings()
+    with connect(settings, read_only=True) as warehouse:
+        planned = plan(warehouse, wanted, start, end)
+    if not yes:
+        _confirm(f"Take back {planned.text()}?")
+    with connect(settings, create=False) as warehouse:
+        forget_span(warehouse, planned)
+    if as_json:
+        _print_json(vars(planned))
+    else:
+        click.echo(f"forget: {planned.text()}; run `dbt build` next")
+
+
+def _confirm(question: str) -> None:
+    """Ask on stderr; `UsageError` unless the answer is yes."""
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:  # nobody is there to answer
+        click.echo(err=True)
+        agreed = False
+    if not agreed:
+        raise UsageError("not confirmed, so nothing was changed", "answer y, or add --yes")
+
+
+@cli.command()
 @_command
 def status(as_json: bool) -> int:
     """What is landed, since when, gaps, last runs. Exit code 1 if an hour is missing or a value is bad."""
@@ -293,7 +348,12 @@ def check(as_json: bool, days: int | None, metrics: Path | None, notify_url: str
 
 @cli.command()
 @click.option(
-    "--indicator", "indicators", multiple=True, metavar="ID_OR_NAME", help="Repeat for several [default: 460]."
+    "--indicator",
+    "indicators",
+    type=NAME,
+    multiple=True,
+    metavar="ID_OR_NAME",
+    help="Repeat for several [default: 460].",
 )
 @click.option("--once", is_flag=True, help="One look, then exit with its code: for cron, systemd timers and CronJobs.")
 @click.option(
@@ -330,7 +390,9 @@ def watch(
         load_settings(),
         wanted,
         schedule_of(wanted, timedelta(minutes=every) if every else None, jitter),
-        lambda record: print_line(json.dumps(record, ensure_ascii=False) if as_json else line(record)),
+        lambda record: print_line(
+            json.dumps(record, ensure_ascii=not takes_every_character()) if as_json else line(record)
+        ),
         metrics=metrics,
         notify_url=checked_url(url) if url else None,
     )
@@ -339,15 +401,17 @@ def watch(
 
 def main() -> None:
     """The console script. SIGTERM ends a run as cleanly as Ctrl-C does."""
+    make_tolerant()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         cli(prog_name="esios")
     except SystemExit as end:
+        code = exit_code_after_output(end)
         # Requests that are still under way are not waited for: their answers are not wanted any more. Only here, where
         # the process is our own: who calls `cli` from another program goes on.
         if any(thread.name.startswith("esios") for thread in threading.enumerate()):
-            os._exit(end.code if isinstance(end.code, int) else bool(end.code))
-        raise
+            os._exit(code)
+        raise SystemExit(code) from None
 
 
 def _interrupt(*_: object) -> None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from extract import landing
+from extract.areas import REJECTED, entries_by_hour, unregistered_areas
 from extract.errors import EXIT_DATA_INCOMPLETE, EsiosError
 from extract.findings import Check, Problem, Report
 from extract.in_a_row import Row, in_a_row
 from extract.indicators import entries, registry
 from extract.run import utc_now
 from extract.settings import Settings
-from extract.status import GAPS, REJECTED, gap_text
+from extract.status import GAPS, gap_text
 from extract.warehouse import Warehouse, connect
-from extract.windows import DAY
+from extract.windows import DAY, madrid_day
 
 DAILY = "quality_esios.daily_quality"
 PERIODS = "quality_esios.indicator_hours"
@@ -109,9 +111,10 @@ def _day(value: Any) -> date:
 def _last_runs(warehouse: Warehouse) -> list[dict[str, Any]]:
     names = ", ".join(f"runs.{name}" for name in landing.Run.__dataclass_fields__)
     return warehouse.records(
-        f"select {names} from {landing.RUNS} as runs where not exists (select 1 from {landing.RUNS} as later"
-        " where later.indicator_id = runs.indicator_id and later.started_at_utc > runs.started_at_utc)"
-        " order by runs.indicator_id",
+        f"select {names} from {landing.RUNS} as runs where runs.status <> ?"
+        f" and not exists (select 1 from {landing.RUNS} as later where later.indicator_id = runs.indicator_id"
+        " and later.status <> ? and later.started_at_utc > runs.started_at_utc) order by runs.indicator_id",
+        (landing.FORGOTTEN, landing.FORGOTTEN),
     )
 
 
@@ -294,13 +297,18 @@ def _spans_of_nothing(days: list[dict[str, Any]]) -> list[list[Row]]:
 
 def _check_quality(warehouse: Warehouse, since: dict[int, date]) -> Check:
     problems = []
+    areas = unregistered_areas(warehouse)
+    of_areas: Counter[tuple[int, date]] = Counter()
+    for indicator, hour, entries_there in entries_by_hour(warehouse) if areas else ():
+        of_areas[indicator, madrid_day(hour)] += entries_there
     for row in _odd_days(warehouse, "verdict <> 'good'", since):
-        reasons = [reason for reason in (row["reasons"] or "").split("; ") if not reason.endswith(" hours missing")]
+        reasons = _beyond_areas(row["reasons"], of_areas[row["indicator_id"], row["madrid_day"]])
         if reasons:
             key = f"{row['verdict']} {row['indicator_id']} {row['madrid_day']}"
             text = f"{row['verdict']}: {row['indicator_id']} {row['madrid_day']} (Madrid): {'; '.join(reasons)}"
             problems.append(Problem(key, text))
     days = len(problems)
+    problems += [Problem(f"area {area.indicator_id} {area.geo_id}", f"quarantined: {area.text()}") for area in areas]
     if warehouse.exists(REJECTED):
         without_time = warehouse.rows(
             f"select indicator_id, count(*) from {warehouse.sql_name(REJECTED)} where period_start_utc is null"
@@ -311,6 +319,20 @@ def _check_quality(warehouse: Warehouse, since: dict[int, date]) -> Check:
             problems.append(Problem(f"no-time {indicator}", text))
     told = f"{days} days are suspect or bad" if problems else "every day is good"
     return Check("quality", told, tuple(problems))
+
+
+def _beyond_areas(reasons: str | None, entries_of_areas: int) -> list[str]:
+    """The reasons of a day, less missing hours, which are gaps, and entries of areas, each of which is named once."""
+    left = []
+    for reason in (reasons or "").split("; "):
+        name, _, count = reason.partition("entries put aside: ")
+        if not name and count.isdigit():
+            others = int(count) - entries_of_areas
+            if others > 0:
+                left.append(f"entries put aside: {others}")
+        elif reason and not reason.endswith(" hours missing"):
+            left.append(reason)
+    return left
 
 
 def _odd_days(warehouse: Warehouse, condition: str, since: dict[int, date]) -> list[dict[str, Any]]:

@@ -5,18 +5,30 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import MutableMapping
+from pathlib import Path
 
 from extract.errors import EsiosError
 from extract.settings import ROOT, Settings, configuration, load_settings
+from extract.streams import exit_code_after_output, make_tolerant
 
 PROJECT = ROOT / "dbt_project"
 PROFILES = ROOT / "profiles"
+# A copy of the dbt project to build instead: another commit's, or one with macros for a server that is being tried.
+OTHER_PROJECT = "ESIOS_DBT_PROJECT_DIR"
+# The only variables of dbt that count, and what they are without: relative to the dbt project.
+WHERE_DBT_WRITES = {"DBT_TARGET_PATH": "target", "DBT_LOG_PATH": "logs"}
 # The subcommands that open the warehouse.
 READS_WAREHOUSE = frozenset({"build", "run", "test", "compile", "docs", "source", "show", "run-operation", "retry"})
 
 
-def prepare_environment(settings: Settings, environment: MutableMapping[str, str]) -> None:
-    """Write what `profiles/profiles.yml` reads: checked settings; absolute paths, so that any folder will do."""
+def prepare_environment(settings: Settings, environment: MutableMapping[str, str]) -> list[str]:
+    """Write what `profiles/profiles.yml` reads: checked settings; absolute paths, so that any folder will do.
+
+    dbt reads a variable for each of its options, and more with every version (`DBT_EMPTY=true` builds empty tables):
+    those of another project in somebody's shell must not count here. Only where dbt writes may be said that way. Gives
+    the names of what was taken out.
+    """
+    given = {name: environment.pop(name) for name in list(environment) if name.upper().startswith("DBT_")}
     mssql = settings.mssql
     environment.update(
         {
@@ -40,15 +52,22 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
         from extract.warehouse import sqlserver_backend
 
         environment.update(sqlserver_backend.dbt_environment(mssql))
-    environment.setdefault("DBT_PROJECT_DIR", str(PROJECT))
-    environment.setdefault("DBT_PROFILES_DIR", str(PROFILES))
+    project = Path(environment.get(OTHER_PROJECT) or PROJECT)
+    environment["DBT_PROJECT_DIR"] = str(project)
+    environment["DBT_PROFILES_DIR"] = str(PROFILES)
+    for name, folder in WHERE_DBT_WRITES.items():
+        environment[name] = str(project / (given.get(name) or folder))
     # No news about ourselves to anybody, and no look-up of newer versions: the machine may be closed to the outside.
-    environment.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
-    environment.setdefault("DBT_VERSION_CHECK", "false")
+    environment["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+    environment["DBT_VERSION_CHECK"] = "false"
+    return sorted(
+        name for name, value in given.items() if environment.get(name) != value and name not in WHERE_DBT_WRITES
+    )
 
 
 def main() -> None:
     """Load the settings, then hand over to dbt."""
+    make_tolerant()
     try:
         settings = load_settings()
         if settings.target == "duckdb" and READS_WAREHOUSE.intersection(sys.argv):
@@ -56,13 +75,18 @@ def main() -> None:
     except EsiosError as error:
         print(f"Error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
-    prepare_environment(settings, os.environ)
+    ignored = prepare_environment(settings, os.environ)
+    if ignored:
+        print(f"Note: {', '.join(ignored)} ignored: give dbt options on its command line", file=sys.stderr)
     for name, value in configuration().items():
         os.environ.setdefault(name, value)
 
     from dbt.cli.main import cli
 
-    cli()
+    try:
+        cli()
+    except SystemExit as end:
+        raise SystemExit(exit_code_after_output(end)) from None
 
 
 def _wait_for_file(settings: Settings) -> None:

@@ -1,20 +1,17 @@
-"""The export verb: a table → a CSV or Parquet file, written aside, then renamed: it is there whole or not at all."""
+"""The export verb: a table → a CSV or Parquet file."""
 
 from __future__ import annotations
 
-import glob
-import os
 import re
-import time
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from extract.errors import UsageError
+from extract.files import output_path, written
 from extract.settings import ROOT, Settings, load_settings
 from extract.warehouse import Column, Kind, TableName, Warehouse, connect
 
@@ -26,7 +23,6 @@ MART = "demand_forecast_esios"
 MART_COLUMNS = ("name", "id", "datetime", "demand_forecast", "update_timestamp")
 MART_ORDER = ("datetime", "id")
 ENDINGS = (".csv", ".parquet")
-_LEFTOVER_S = 3600.0
 _SPECIAL = re.compile(r'[,"\r\n]')
 
 
@@ -49,9 +45,7 @@ def export_table(warehouse: Warehouse, table: str = MART, out: Path | None = Non
     path = _target(name, out)
     mart, columns, statement = _selection(warehouse, name)
     try:
-        if not path.parent.is_dir():
-            path.parent.mkdir(parents=True)
-        with _aside(path) as file:
+        with written(path) as file:
             if path.suffix.lower() == ".csv":
                 rows = _write_csv(warehouse, statement, columns, mart, file)
             else:
@@ -87,12 +81,12 @@ def demand_forecast(settings: Settings | None = None) -> pd.DataFrame:
 def _target(table: TableName, out: Path | None) -> Path:
     if out is None and not re.fullmatch(r"[\w .-]+", table.name):
         raise UsageError(f"the name of {table} makes no good file name", "name the file with --out")
-    path = (out or ROOT / "exports" / f"{table.name}.csv").expanduser()
+    path = output_path(out or ROOT / "exports" / f"{table.name}.csv")
     if path.suffix.lower() not in ENDINGS:
         raise UsageError(f"cannot tell from {path.name!r} what to write", f"end it in {' or '.join(ENDINGS)}")
     if path.is_dir():
         raise UsageError(f"{path} is a folder", "name a file with --out")
-    return path.resolve()  # a link stays a link: what it points to is replaced
+    return path
 
 
 def _selection(warehouse: Warehouse, table: TableName) -> tuple[bool, list[Column], str]:
@@ -117,29 +111,6 @@ def _selection(warehouse: Warehouse, table: TableName) -> tuple[bool, list[Colum
     sorting = ", ".join(warehouse.sort_key(column) for column in order if column.kind is not Kind.OTHER)
     ordered = f" order by {sorting}" if sorting else ""
     return mart, columns, f"select {listed} from {warehouse.sql_name(table)}{ordered}"
-
-
-@contextmanager
-def _aside(path: Path) -> Iterator[BinaryIO]:
-    """A new file beside `path` that takes its place when the block ends well, and goes away otherwise."""
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    _clear_leftovers(path)
-    try:
-        with aside.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())  # the content is on the disk before the name points to it
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _clear_leftovers(path: Path) -> None:
-    """Remove what exports left that were killed; one that is alive has written within the hour."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 32}.tmp"):
-        with suppress(OSError):  # somebody else's, or just gone
-            if leftover.stat().st_mtime < time.time() - _LEFTOVER_S:
-                leftover.unlink()
 
 
 def _write_csv(warehouse: Warehouse, statement: str, columns: list[Column], mart: bool, file: BinaryIO) -> int:

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from extract.dbt_command import prepare_environment
 from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, WarehouseError
 from extract.export import export_table
 from extract.run import Request, Summary, extract
-from extract.settings import Settings, configuration
+from extract.settings import Settings
 from extract.status import MART, Status, read_status, table_text
 from extract.warehouse import connect
 
@@ -77,11 +77,11 @@ def build(settings: Settings, *, quiet: bool = False) -> list[str]:
     options = [*([] if sys.stderr.isatty() else ["--no-use-colors"]), *(["--quiet"] if quiet else [])]
     # The models' unit tests prove the code, not the data: they are part of `make test`.
     command = [sys.executable, "-m", "extract.dbt_command", *options, "build", "--exclude-resource-type", "unit_test"]
-    target = _target_path(environment)
+    target = Path(environment["DBT_TARGET_PATH"])
     results = target / "run_results.json"
     results.unlink(missing_ok=True)
     shutil.rmtree(target / "run", ignore_errors=True)  # dbt writes each statement there before it is run
-    code = _run_uninterrupted([*command, "--target-path", str(target)], environment)
+    code = _run_uninterrupted(command, environment)
     try:
         everything = json.loads(results.read_text("utf-8"))["results"]
     except (OSError, ValueError):  # missing, or cut off
@@ -104,13 +104,6 @@ def build(settings: Settings, *, quiet: bool = False) -> list[str]:
     if code and not failed and all(node["status"] != "error" for node in everything):
         raise WarehouseError(f"dbt ended with {code}", "read its message above")
     return failed
-
-
-def _target_path(environment: Mapping[str, str]) -> Path:
-    """Where dbt writes what it made: as it reads its variables itself, a relative path from its project's folder."""
-    given = {**configuration(), **environment}
-    project = Path(given.get("DBT_ENGINE_PROJECT_DIR") or given["DBT_PROJECT_DIR"])
-    return (project / (given.get("DBT_ENGINE_TARGET_PATH") or given.get("DBT_TARGET_PATH") or "target")).absolute()
 
 
 def _run_uninterrupted(command: list[str], environment: dict[str, str]) -> int:

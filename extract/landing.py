@@ -6,7 +6,7 @@ The landing is append-only: an answer equal to the newest one for its indicator 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,12 +17,14 @@ from extract.errors import UsageError
 from extract.indicators import Indicator
 from extract.settings import is_loopback
 from extract.warehouse import Warehouse
-from extract.windows import Window, cut, is_covered, madrid_day
+from extract.windows import DAY, Window, cut, is_covered, madrid_day, without
 
 RESPONSES = "raw_esios.indicator_responses"
 CHECKS = "raw_esios.window_checks"
 RUNS = "raw_esios.extract_runs"
 SOURCE = "raw_esios.source"
+# The status of a row of the run log that is no run: from then on its span is no longer due (`esios forget`).
+FORGOTTEN = "forgotten"
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -45,12 +47,21 @@ class Run:
     error: str | None = field(default=None)
 
 
+@dataclass(frozen=True)
+class SpanEvent:
+    """What the run log says of a span of Madrid days: it was asked for or, `is_forgotten`, taken back at an instant."""
+
+    span: Window
+    at_utc: datetime
+    is_forgotten: bool
+
+
 def windows_to_ask(
     indicator: Indicator, first_day: date, last_day: date, size: str, checked: Mapping[Window, datetime], refresh: bool
 ) -> list[Window]:
     """The windows of a span that may hold something new.
 
-    `checked` says when each landed window was last answered. A window that closed before that answer (its revision
+    `checked` says when each landed window was last checked. A window that closed before that response (its revision
     horizon had passed) cannot change any more and is left out, unless `refresh`.
     """
     horizon = timedelta(days=indicator.revision_horizon_days)
@@ -73,11 +84,63 @@ def checked_windows(warehouse: Warehouse, indicator_id: int) -> dict[Window, dat
     return checked
 
 
+def events_since_forgotten(warehouse: Warehouse, indicator_id: int) -> list[SpanEvent]:
+    """From the first span of an indicator that was forgotten on: what was forgotten and what was asked for, in order.
+
+    Only runs with an end count: one that keeps a series up to date asks for nothing that was forgotten.
+    """
+    sql = (
+        f"select requested_start, requested_end, started_at_utc, status from {RUNS} where indicator_id = ?"
+        " and requested_end is not null and started_at_utc >="
+        f" (select min(forgotten.started_at_utc) from {RUNS} as forgotten"
+        " where forgotten.indicator_id = ? and forgotten.status = ?) order by started_at_utc"
+    )
+    return [
+        SpanEvent(Window(_date(start), _date(end) + DAY), at, status == FORGOTTEN)
+        for start, end, at, status in warehouse.rows(sql, (indicator_id, indicator_id, FORGOTTEN))
+    ]
+
+
+def forgotten_spans(events: Iterable[SpanEvent]) -> list[Window]:
+    """The days that nobody asked for again after they were forgotten."""
+    forgotten: list[Window] = []
+    for event in events:
+        if event.is_forgotten:
+            forgotten.append(event.span)
+        else:
+            forgotten = [rest for span in forgotten for rest in without(span, [event.span])]
+    return forgotten
+
+
+def still_checked(checked: Mapping[Window, datetime], events: Iterable[SpanEvent]) -> dict[Window, datetime]:
+    """The checks less what was forgotten after them: a span that is asked for again must be checked again to be due."""
+    forgotten = [event for event in events if event.is_forgotten]
+    left: dict[Window, datetime] = {}
+    for window, at in checked.items():
+        for part in without(window, [event.span for event in forgotten if event.at_utc >= at]):
+            left[part] = max(at, left.get(part, at))
+    return left
+
+
 def first_requested_day(warehouse: Warehouse, indicator_id: int) -> date | None:
     """The earliest day that any run asked for: where a run without dates begins to look for holes. None: no run yet."""
-    sql = f"select min(requested_start) from {RUNS} where indicator_id = ?"
-    earliest = _first_value(warehouse, sql, (indicator_id,))
-    return earliest.date() if isinstance(earliest, datetime) else earliest
+    sql = f"select min(requested_start) from {RUNS} where indicator_id = ? and status <> ?"
+    earliest = _first_value(warehouse, sql, (indicator_id, FORGOTTEN))
+    return None if earliest is None else _date(earliest)
+
+
+def was_requested(warehouse: Warehouse, indicator_id: int, span: Window) -> bool:
+    """Whether any run asked for a day of the span."""
+    sql = (
+        f"select count(*) from {RUNS} where indicator_id = ? and status <> ? and requested_start <= ?"
+        " and (requested_end is null or requested_end >= ?)"
+    )
+    values = (indicator_id, FORGOTTEN, span.end_day - DAY, span.first_day)
+    return bool(_first_value(warehouse, sql, values))
+
+
+def _date(value: date) -> date:
+    return value.date() if isinstance(value, datetime) else value
 
 
 def begin_run(warehouse: Warehouse, run: Run) -> None:
@@ -143,7 +206,7 @@ def land(warehouse: Warehouse, run: Run, window: Window, answer: Answer, now_utc
                 warehouse.execute(f"insert into {SOURCE} (source) values (?)", (answer.source,))
             elif recorded != answer.source:
                 raise other_source(recorded, answer.source)
-            at = max(now_utc, _newest_instant(warehouse, run.indicator_id) + _MICROSECOND)
+            at = max(now_utc, newest_instant(warehouse, run.indicator_id) + _MICROSECOND)
             changed = _newest_digest(warehouse, key) != digest
             if changed:
                 warehouse.execute(
@@ -161,9 +224,13 @@ def land(warehouse: Warehouse, run: Run, window: Window, answer: Answer, now_utc
     return warehouse.atomically(work)
 
 
-def _newest_instant(warehouse: Warehouse, indicator_id: int) -> datetime:
-    sql = f"select max(checked_at_utc) from {CHECKS} where indicator_id = ?"
-    newest: datetime | None = _first_value(warehouse, sql, (indicator_id,))
+def newest_instant(warehouse: Warehouse, indicator_id: int) -> datetime:
+    """The last instant at which an indicator was checked or a span of it forgotten; `datetime.min` if never."""
+    sql = (
+        f"select max(newest.at) from (select max(checked_at_utc) as at from {CHECKS} where indicator_id = ?"
+        f" union all select max(started_at_utc) from {RUNS} where indicator_id = ? and status = ?) as newest"
+    )
+    newest: datetime | None = _first_value(warehouse, sql, (indicator_id, indicator_id, FORGOTTEN))
     return newest or datetime.min
 
 

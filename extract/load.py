@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extract.errors import UsageError
+from extract.file_kinds import kind_of
 
 if TYPE_CHECKING:
     from extract.warehouse import Warehouse
@@ -19,6 +20,7 @@ MODES = ("append", "upsert")
 DELIMITERS = ",;\t"
 # Memory holds a few blocks, and a row must fit into one: the next size is for files with longer rows.
 BLOCK_BYTES = (4 * 1024 * 1024, 128 * 1024 * 1024)
+_HEAD_BYTES = 65_536
 PARQUET_ENDINGS = (".parquet", ".pq")
 CSV_ENDINGS = (".csv", ".tsv", ".txt")
 
@@ -63,12 +65,17 @@ def read_file(file: Path) -> Source:
         raise UsageError(f"{file} is neither CSV nor Parquet by its ending", "name it *.csv or *.parquet")
     try:
         with file.open("rb") as opened:
-            head = opened.read(65_536)
+            head = opened.read(_HEAD_BYTES)
     except OSError as error:
-        raise UsageError(f"cannot read {file} ({error.strerror})", "give a file that is there and readable") from None
-    if not head.strip(b"\xef\xbb\xbf \t\r\n") and file.stat().st_size <= len(head):
+        raise UsageError(f"cannot read {file} ({error.strerror})", "give a file that exists and is readable") from None
+    if not head.strip(b"\xef\xbb\xbf \t\r\n") and len(head) < _HEAD_BYTES:
         raise UsageError(f"{file} is empty", "give a file with a header and rows; nothing was written")
-    return _parquet(file) if ending in PARQUET_ENDINGS else _csv(file, head)
+    is_parquet = ending in PARQUET_ENDINGS
+    kind = kind_of(head)
+    if kind and not (is_parquet and head.startswith(b"PAR")):
+        what, remedy = kind
+        raise UsageError(f"{file} is {what}", f"{remedy}; nothing was written")
+    return _parquet(file) if is_parquet else _csv(file)
 
 
 def _parquet(file: Path) -> Source:
@@ -94,17 +101,15 @@ def _parquet(file: Path) -> Source:
 
 def _unreadable(file: Path, form: str, error: Exception) -> UsageError:
     told = " ".join(str(error).split())[:200]
-    return UsageError(f"{file} is no readable {form} file ({told})", "write it anew; nothing was written")
+    return UsageError(f"{file} is not a readable {form} file ({told})", "write it again; nothing was written")
 
 
-def _csv(file: Path, head: bytes) -> Source:
+def _csv(file: Path) -> Source:
     import pyarrow as pa
     import pyarrow.csv as pc
 
     from extract.warehouse.columns import Source
 
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise UsageError(f"{file} is UTF-16", "save it as UTF-8; nothing was written")
     names, delimiter, header_lines = _header(file)
 
     def read(block_bytes: int) -> Any:
@@ -139,16 +144,52 @@ def _csv(file: Path, head: bytes) -> Source:
                 if "straddl" in str(error) and block_bytes < BLOCK_BYTES[-1]:
                     continue
                 raise _diagnosed(file, delimiter, len(names)) or _unreadable(file, "CSV", error) from None
-        # Arrow takes the end of the file for the end of an open quote: a file that was cut off would look whole.
-        if _quotes(file) % 2 and (fault := _diagnosed(file, delimiter, len(names))):
+        # Arrow joins what follows a closing quote to the cell (`"a"b` → ab), and takes the end of a file that was cut
+        # off for the end of an open quote. So each file with quotes is read once more, by a reader that does neither.
+        if _holds(file, b'"') and (fault := _diagnosed(file, delimiter, len(names))):
             raise fault
 
     return Source(names, chunks(), as_text=True)
 
 
-def _quotes(file: Path) -> int:
+def _holds(file: Path, text: bytes) -> bool:
     with file.open("rb") as opened:
-        return sum(block.count(b'"') for block in iter(lambda: opened.read(1 << 20), b""))
+        before = b""
+        for block in iter(lambda: opened.read(1 << 20), b""):
+            if text in before + block:
+                return True
+            before = block[-len(text) + 1 :] if len(text) > 1 else b""
+    return False
+
+
+def _escaped_quote(file: Path, delimiter: str) -> int | None:
+    """The first line in which a backslash stands before a quote within a quoted cell.
+
+    Spark and MySQL mean a quote by it, everybody else a backslash at the cell's end: where the quotes of a file happen
+    to pair up, both readings give whole rows.
+    """
+    within, starts = False, True
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        for number, line in enumerate(opened, 1):
+            at = 0
+            while at < len(line):
+                if within:
+                    quote = line.find('"', at)
+                    if quote < 0:
+                        break
+                    if quote and line[quote - 1] == "\\":
+                        return number
+                    within = line[quote + 1 : quote + 2] == '"'
+                    at = quote + 1 + within
+                elif starts and line[at] == '"':
+                    within, starts, at = True, False, at + 1
+                else:
+                    following = line.find(delimiter, at)
+                    if following < 0:
+                        break
+                    starts, at = True, following + 1
+            starts = not within
+    return None
 
 
 def _header(file: Path) -> tuple[list[str], str, int]:
@@ -164,7 +205,7 @@ def _header(file: Path) -> tuple[list[str], str, int]:
     except UnicodeDecodeError:
         raise _not_utf8(file) from None
     except csv.Error as error:
-        raise UsageError(f"{file}, line 1: {error}", "mend the header; nothing was written") from None
+        raise UsageError(f"{file}, line 1: {error}", "fix the header; nothing was written") from None
 
 
 def _not_utf8(file: Path) -> UsageError:
@@ -181,23 +222,29 @@ def _not_utf8(file: Path) -> UsageError:
 
 
 def _diagnosed(file: Path, delimiter: str, width: int) -> UsageError | None:
-    """The line at fault, found by reading the file again with Python's slower, more talkative reader; None if none."""
+    """The line at fault, found by reading the file again with Python's stricter, slower reader; None if none."""
     line = 1
     limit = csv.field_size_limit(BLOCK_BYTES[-1])
     try:
+        escaped = _escaped_quote(file, delimiter) if _holds(file, b'\\"') else None
+        if escaped is not None:
+            return UsageError(
+                f'{file}, line {escaped}: \\" in a quoted cell may mean a quote or the end of the cell',
+                'write a quote as "" (Spark: option escape), or use Parquet; nothing was written',
+            )
         with file.open(encoding="utf-8-sig", newline="") as opened:
             records = csv.reader(opened, delimiter=delimiter, strict=True)
             for record in records:
                 if record and len(record) != width:
                     return UsageError(
                         f"{file}, line {line}: {len(record)} cells where the header has {width} columns",
-                        "mend the line, or quote a cell that holds the delimiter; nothing was written",
+                        "fix the line, or quote a cell that holds the delimiter; nothing was written",
                     )
                 line = records.line_num + 1
     except UnicodeDecodeError:
         return _not_utf8(file)
     except csv.Error as fault:
-        return UsageError(f"{file}, line {line}: {fault}", "mend the line; nothing was written")
+        return UsageError(f"{file}, line {line}: {fault}", "fix the line; nothing was written")
     finally:
         csv.field_size_limit(limit)
     return None

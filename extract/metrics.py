@@ -1,4 +1,4 @@
-"""A check's report in Prometheus' text format, for node_exporter's textfile collector. Written aside, then renamed."""
+"""A check's report in Prometheus' text format, for node_exporter's textfile collector."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from extract.errors import UsageError
+from extract.files import output_path, written
 from extract.findings import Report
 
 _OF_INDICATORS = {
@@ -30,7 +31,8 @@ _OF_FORECASTS = {
 def write_metrics(report: Report, path: Path) -> None:
     """Write every gauge; `UsageError` if the file cannot be written, the old one then stays."""
     try:
-        write_to_textfile(str(path), gauges(report))
+        with written(output_path(path)) as file:
+            file.write(generate_latest(gauges(report)))
     except OSError as error:
         raise UsageError(
             f"cannot write the metrics file {path} ({error.strerror})", "give --metrics a file where you may write"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 import requests
 
 from extract.errors import EsiosError, UsageError
+from extract.files import written
 from extract.findings import Report
 from extract.places import beside_warehouse
 from extract.settings import Settings
@@ -90,10 +90,8 @@ def _last_told(path: Path) -> dict[str, Any]:
 
 
 def _note(path: Path, told: dict[str, Any]) -> None:
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
-        aside.replace(path)
+        with written(path) as file:
+            file.write((json.dumps(told, indent=1) + "\n").encode("utf-8"))
     except OSError as error:
         raise NotTold(f"cannot note in {path} what was told ({error.strerror})", "make its folder writable") from None

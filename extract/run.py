@@ -17,7 +17,7 @@ from extract.landing import Run
 from extract.progress import Progress
 from extract.settings import Settings, require_api_key
 from extract.warehouse import Warehouse, connect
-from extract.windows import Window, api_parameters, madrid_day, window_size
+from extract.windows import DAY, Window, api_parameters, madrid_day, window_size, without
 
 # Where several things failed, the run ends as the first of these says.
 GRAVEST_FIRST = (WarehouseError, UsageError, KeyRefused, ApiUnavailable)
@@ -122,15 +122,20 @@ def extract(
 def _span(indicator: Indicator, request: Request, today: date) -> tuple[date | None, date]:
     """First and last day to ask for; the first is None where the run log decides (no dates given)."""
     last_published = today + timedelta(days=indicator.published_ahead_days)
-    remedy = f"the last day that indicator {indicator.id} is published for is {last_published}"
     if request.start and request.end and request.start > request.end:
         raise UsageError(f"--start {request.start} lies after --end {request.end}", "swap them")
     for option, day in (("--start", request.start), ("--end", request.end)):
         if day and day > last_published:
-            raise UsageError(f"{option} {day} lies in the future", remedy)
-    first = request.start
-    if first is None and request.end is not None:
-        first = min(indicator.first_day, request.end)
+            raise UsageError(
+                f"{option} {day} lies in the future",
+                f"the last day that indicator {indicator.id} is published for is {last_published}",
+            )
+        if day and day < indicator.first_day:
+            raise UsageError(
+                f"{option} {day} lies before the first day of indicator {indicator.id}, {indicator.first_day}",
+                "check the year, or change first_day in dbt_project/models/registry/esios_indicators.yml",
+            )
+    first = indicator.first_day if request.start is None and request.end is not None else request.start
     return first, request.end or last_published
 
 
@@ -143,12 +148,22 @@ def _plan(
     now_utc: datetime,
 ) -> tuple[Run, list[Window]]:
     first, last = span
+    events = landing.events_since_forgotten(warehouse, indicator.id)
+    checked = landing.still_checked(landing.checked_windows(warehouse, indicator.id), events)
+    forgotten: list[Window] = []
     if first is None:
         # From where any run began, so that the holes of a killed one are filled as well.
-        first = landing.first_requested_day(warehouse, indicator.id) or indicator.first_day
-    checked = landing.checked_windows(warehouse, indicator.id)
+        requested = landing.first_requested_day(warehouse, indicator.id) or indicator.first_day
+        first = max(requested, indicator.first_day)
+        forgotten = landing.forgotten_spans(events)
     size = window_size(indicator.cadence, settings.api.window)
-    windows = landing.windows_to_ask(indicator, first, last, size, checked, request.refresh)
+    windows = [
+        window
+        for part in without(Window(first, last + DAY), forgotten)
+        for window in landing.windows_to_ask(
+            indicator, part.first_day, part.end_day - DAY, size, checked, request.refresh
+        )
+    ]
     run = Run(str(uuid.uuid4()), indicator.id, now_utc, first, request.end, windows=len(windows))
     landing.begin_run(warehouse, run)
     return run, windows

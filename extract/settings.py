@@ -1,7 +1,6 @@
 """Environment and `.env` → one frozen `Settings`. Reads no database and no network.
 
-The environment wins over `.env` in the repository's root; an empty variable counts as unset. Values in `.env` are taken
-as they stand (no `${...}` expansion), so that a password may hold any character; quote it with single quotes.
+The environment wins over `.env` in the repository's root; an empty variable counts as unset.
 """
 
 from __future__ import annotations
@@ -13,13 +12,16 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-
+from extract.env_file import read_env_file
 from extract.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
 API_BASE_URL = "https://api.esios.ree.es"
 TARGETS = ("duckdb", "sqlserver")
+# The schemas that are made (dbt_project.yml has the last three), DuckDB's own, and its internal databases.
+NO_DATABASE_NAMES = frozenset(
+    ("", "main", "temp", "system", "raw_esios", "staging_esios", "quality_esios", "monitoring_esios")
+)
 MSSQL_BACKENDS = ("mssql-python", "pyodbc")
 # mssql-python carries Microsoft's driver in its wheel: no ODBC set-up on the machine.
 DEFAULT_MSSQL_BACKEND = "mssql-python"
@@ -85,14 +87,8 @@ class Settings:
 def configuration(environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> dict[str, str]:
     """The variables in force: `.env` below, the environment above; empty ones left out."""
     path = ROOT / ".env" if dotenv is None else dotenv
-    if path.is_dir():  # what a container makes of a mount whose source is missing
-        raise UsageError(f"{path} is a folder", "make it a readable UTF-8 file, or remove it")
-    try:
-        from_file = dotenv_values(path, interpolate=False) if path.is_file() else {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path} ({type(error).__name__})", "make it a readable UTF-8 file") from None
     merged = {
-        **{k: v for k, v in from_file.items() if v},
+        **{k: v for k, v in read_env_file(path).items() if v},
         **{k: v for k, v in (environment or os.environ).items() if v},
     }
     return {name: value for name, value in merged.items() if value.strip()}
@@ -118,7 +114,11 @@ def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path | N
 
 
 def _duckdb_path(text: str) -> Path:
-    """The file's absolute path. dbt-duckdb reads it as a URL and puts the file's name into its SQL unescaped."""
+    """The file's absolute path.
+
+    dbt-duckdb reads it as a URL and puts the file's name into its SQL unescaped. Both take the name up to the first dot
+    for the database's, and where it is a schema's too, `schema.table` may mean either.
+    """
     try:
         path = ROOT / Path(text).expanduser()
     except RuntimeError:  # ~ or ~name, and nobody of that name has a home here
@@ -127,6 +127,12 @@ def _duckdb_path(text: str) -> Path:
         raise UsageError(
             f"ESIOS_DUCKDB_PATH is {text!r}, and dbt cannot build there",
             "choose a path without ; ? # and a file name without quotes",
+        )
+    database = path.name.lstrip(".").split(".")[0].casefold()
+    if database in NO_DATABASE_NAMES:
+        raise UsageError(
+            f"ESIOS_DUCKDB_PATH is {text!r}, and DuckDB or a schema of the project has the name {database!r}",
+            "choose another file name, as in esios.duckdb",
         )
     return path
 
@@ -175,11 +181,11 @@ def _base_url(text: str) -> str:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise UsageError(f"ESIOS_BASE_URL is no address ({error})", remedy) from None
+        raise UsageError(f"ESIOS_BASE_URL is not a valid address ({error})", remedy) from None
     if parts.scheme not in ("http", "https") or not host:
-        raise UsageError("ESIOS_BASE_URL is no http(s) address", remedy)
+        raise UsageError("ESIOS_BASE_URL is not an http(s) address", remedy)
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise UsageError("ESIOS_BASE_URL holds more than an address", remedy)
+        raise UsageError("ESIOS_BASE_URL must not contain credentials, a query or a fragment", remedy)
     if parts.scheme == "http" and not is_loopback(host):
         raise UsageError(f"ESIOS_BASE_URL would send the key in plain text to {host}", remedy)
     return text.rstrip("/")

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from extract import landing
+from extract.areas import NOT_REGISTERED, REJECTED, Area, unregistered_areas
 from extract.in_a_row import in_a_row
 from extract.indicators import registry
 from extract.warehouse import Warehouse
@@ -16,7 +17,6 @@ from extract.warehouse import Warehouse
 GAPS = "quality_esios.demand_forecast_gaps"
 SUSPECT = "quality_esios.demand_forecast_suspect_values"
 WITHDRAWN = "quality_esios.demand_forecast_withdrawn_hours"
-REJECTED = "staging_esios.stg_esios__rejected_values"
 MART = "demand_forecast_esios"
 LAST_RUNS = 5
 _HOUR = "%Y-%m-%d %H:%M"
@@ -34,6 +34,7 @@ class Status:
     suspect: list[dict[str, Any]] = field(default_factory=list)
     rejected: list[dict[str, Any]] = field(default_factory=list)
     withdrawn: list[dict[str, Any]] = field(default_factory=list)
+    unregistered_areas: list[Area] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
     judged: bool = False  # whether dbt has built what names gaps and bad values
 
@@ -52,11 +53,12 @@ class Status:
         lines += [
             f"quarantined: {_entries(entries)}"
             for entries in in_a_row(
-                self.rejected,
+                [entry for entry in self.rejected if entry["rejected_because"] != NOT_REGISTERED],
                 "period_start_utc",
                 itemgetter("indicator_id", "geo_id", "value_text", "rejected_because"),
             )
         ]
+        lines += [f"quarantined: {area.text()}" for area in self.unregistered_areas]
         lines += [
             f"withdrawn: {_subject(hours)} left out of the newest answer; "
             + ("its last value stays" if len(hours) == 1 else "their last values stay")
@@ -84,6 +86,12 @@ class Status:
         )
         lines += [f"  {line}" for line in self.complaints()] or [f"complete   {whole}"]
         for run in self.runs:
+            if run["status"] == landing.FORGOTTEN:
+                lines.append(
+                    f"run        {run['started_at_utc']:{_SECOND}} UTC {run['indicator_id']} forgotten: "
+                    f"{run['requested_start']:%Y-%m-%d} … {run['requested_end']:%Y-%m-%d} (Madrid) is no longer due"
+                )
+                continue
             lines.append(
                 f"run        {run['started_at_utc']:{_SECOND}} UTC {run['indicator_id']} {run['status']}: "
                 f"{run['responses_landed']} landed, {run['windows']} windows, {run['requests']} requests"
@@ -103,6 +111,7 @@ class Status:
             "suspect": self.suspect,
             "rejected": self.rejected,
             "withdrawn": self.withdrawn,
+            "unregistered_areas": [vars(area) for area in self.unregistered_areas],
             "runs": self.runs,
         }
 
@@ -124,6 +133,8 @@ def read_status(warehouse: Warehouse) -> Status:
     # What a later answer has replaced is history: an alarm that never ends is none.
     entries = _view(warehouse, REJECTED, "response_id, datetime_text")
     status.rejected = [entry for entry in entries if not entry.pop("is_superseded", 0)]
+    if any(entry["rejected_because"] == NOT_REGISTERED for entry in status.rejected):
+        status.unregistered_areas = unregistered_areas(warehouse)
     status.withdrawn = _view(warehouse, WITHDRAWN, "id, datetime")
     return status
 

@@ -65,7 +65,9 @@ def schedule_of(indicators: Sequence[Indicator], every: timedelta | None, jitter
     except (TypeError, ValueError):
         raise UsageError(f"watch_at holds {sorted(map(str, texts))}", 'write Madrid clock times as "06:45"') from None
     if not at and every is None:
-        raise UsageError("the registry says no time to look for these indicators", "set watch_at there, or use --every")
+        raise UsageError(
+            "no watch_at schedule for these indicators in the registry", "set watch_at there, or use --every"
+        )
     return Schedule(at, every, jitter_s)
 
 

@@ -27,6 +27,11 @@ class Window:
     end_day: date
 
     @property
+    def days(self) -> int:
+        """How many Madrid days it has."""
+        return (self.end_day - self.first_day).days
+
+    @property
     def start_utc(self) -> datetime:
         """The first instant, naive UTC."""
         return midnight_utc(self.first_day)
@@ -81,6 +86,19 @@ def _next_edge(day: date, size: str) -> date:
 def window_size(cadence: str, setting: str = "") -> str:
     """The calendar unit to cut by: the setting where there is one, else what suits the cadence."""
     return setting or WINDOW_OF_CADENCE.get(cadence, FINER_WINDOW)
+
+
+def without(span: Window, cuts: Iterable[Window]) -> list[Window]:
+    """What is left of a span after the cuts: windows in order, none where nothing is left."""
+    left = []
+    start = span.first_day
+    for one in sorted(cuts):
+        if start < min(one.first_day, span.end_day):
+            left.append(Window(start, min(one.first_day, span.end_day)))
+        start = max(start, one.end_day)
+    if start < span.end_day:
+        left.append(Window(start, span.end_day))
+    return left
 
 
 def is_covered(window: Window, landed: Iterable[Window]) -> bool:

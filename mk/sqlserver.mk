@@ -35,12 +35,13 @@ STATE := dbt_project/target/state
 state: $(READY) ## The dbt manifest of REF= (default origin/main), to compare with
 	@rm -rf $(STATE) $(STATE).tree && mkdir -p $(STATE).tree
 	@git archive $(REF) dbt_project profiles | tar -x -C $(STATE).tree
-	@DBT_PROJECT_DIR=$(STATE).tree/dbt_project DBT_PROFILES_DIR=$(STATE).tree/profiles DBT_TARGET_PATH=$(abspath $(STATE)) \
-		$(BIN)/dbt parse
+	@ESIOS_DBT_PROJECT_DIR=$(abspath $(STATE).tree/dbt_project) DBT_TARGET_PATH=$(abspath $(STATE)) \
+		$(BIN)/dbt parse --profiles-dir $(abspath $(STATE).tree/profiles)
 
 .PHONY: build-state
 build-state: state ## dbt build of the project as it was at REF=
-	@DBT_PROJECT_DIR=$(STATE).tree/dbt_project DBT_PROFILES_DIR=$(STATE).tree/profiles $(BIN)/dbt build
+	@ESIOS_DBT_PROJECT_DIR=$(abspath $(STATE).tree/dbt_project) \
+		$(BIN)/dbt build --profiles-dir $(abspath $(STATE).tree/profiles)
 
 .PHONY: build-changed
 build-changed: $(READY) ## dbt build of the models that differ from `make state`, and what depends on them, on top of it

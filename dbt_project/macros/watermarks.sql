@@ -115,9 +115,10 @@
     {{ return(all_that_is_unknown_is_later(checks, 'checked_at_utc', known)) }}
 {% endmacro %}
 
-{% macro days_near_what_is_new(behind, known_checks, margin) %}
-    {#- (indicator, first day, last day) of each indicator with new answers or new checks: the days within `margin` days of
-        their windows. Written into the SQL they tell a server beforehand how little of history is meant. -#}
+{% macro days_near_what_is_new(behind, known_checks, judged, margin) %}
+    {#- (indicator, first day, last day) of each indicator with new answers, new checks, or days in `judged` that were
+        forgotten since: the days within `margin` days of them. Written into the SQL they tell a server beforehand how
+        little of history is meant. -#}
     {% set query %}
         select
             fresh.indicator_id,
@@ -137,6 +138,14 @@
                 window_end_utc
             from {{ source('raw_esios', 'window_checks') }}
             where {{ 'checked_at_utc > ' ~ known_checks[0] if known_checks[0] else '1 = 1' }}
+            union all
+            select
+                judged.indicator_id,
+                judged.due_from_utc,
+                judged.due_until_utc
+            from {{ judged }} as judged
+            where judged.due_until_utc is not null
+                and {{ forgotten_since('judged') }}
         ) as fresh
         group by fresh.indicator_id
         order by fresh.indicator_id

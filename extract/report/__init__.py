@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from extract.files import output_path
 from extract.settings import ROOT, Settings
 from extract.warehouse import connect
 
@@ -39,6 +40,6 @@ def write_report(settings: Settings, out: Path | None = None, clock: Callable[[]
 
     with connect(settings, read_only=True) as warehouse:
         facts = read_facts(warehouse, clock())
-    path = (out or DEFAULT_REPORT).expanduser().resolve()
+    path = output_path(out or DEFAULT_REPORT)
     size = write(path, render(facts))
     return Report(path, size, {name: part["verdict"] for name, part in facts["state"].items()})

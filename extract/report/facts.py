@@ -13,6 +13,7 @@ import pandas as pd
 
 from extract import landing
 from extract.api import SIMULATED
+from extract.areas import REJECTED
 from extract.indicators import registry
 from extract.report.clock import day_text, hour_count, instant_text, madrid_days
 from extract.report.coding import encode_hours, plain
@@ -20,7 +21,7 @@ from extract.report.faults import list_faults
 from extract.report.monitoring import read_monitoring
 from extract.report.quality import Judgement, read_judgement
 from extract.report.state import judge
-from extract.status import GAPS, MART, REJECTED, SUSPECT, WITHDRAWN, Status, read_status
+from extract.status import GAPS, MART, SUSPECT, WITHDRAWN, Status, read_status
 from extract.warehouse import Warehouse
 
 FORMAT = 1

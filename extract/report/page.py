@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from extract.errors import UsageError
+from extract.files import written
 
 _SLOT = re.compile(r"<!--(\w+)-->")
 
@@ -29,16 +29,11 @@ def render(facts: dict[str, Any]) -> str:
 
 
 def write(path: Path, text: str) -> int:
-    """Write the page aside, then rename it: a browser never sees half of one. Gives the size in bytes."""
+    """Write the page; gives its size in bytes."""
     content = text.encode("utf-8")
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            aside.write_bytes(content)
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
+        with written(path) as file:
+            file.write(content)
     except OSError as error:
         raise UsageError(
             f"cannot write {path} ({error.strerror or error})", "make room, or choose another place with --out"

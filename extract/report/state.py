@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from extract import landing
+from extract.areas import REJECTED
 from extract.indicators import entries
 from extract.report.clock import instant_text
 from extract.report.quality import Judgement
-from extract.status import GAPS, REJECTED, SUSPECT, WITHDRAWN, Status
+from extract.status import GAPS, SUSPECT, WITHDRAWN, Status
 from extract.warehouse import Warehouse
 
 # As in `dbt source freshness` (dbt_project/models/staging/esios/_esios__sources.yml): three missed days are no hiccup.
@@ -66,7 +67,7 @@ def _kept_series(warehouse: Warehouse) -> list[dict[str, Any]]:
 
 def _fresh(kept: list[dict[str, Any]], status: Status, now_utc: datetime) -> dict[str, Any]:
     last_answer = _last_answer(status)
-    newest_run = status.runs[0]["status"] if status.runs else None
+    newest_run = next((run["status"] for run in status.runs if run["status"] != landing.FORGOTTEN), None)
     found = {
         "last_answer_utc": last_answer and instant_text(last_answer),
         "kept": kept,

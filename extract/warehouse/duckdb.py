@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import duckdb
 
 from extract.errors import EsiosError, UsageError, WarehouseError
-from extract.warehouse.base import RAW_SCHEMA, Warehouse
+from extract.warehouse.base import Warehouse
 from extract.warehouse.tables import Column, Grid, Key, Kind, Rows, TableName, row_number_name
 
 if TYPE_CHECKING:
@@ -107,11 +107,6 @@ class DuckDB(Warehouse):
         self._streams: set[duckdb.DuckDBPyConnection] = set()
         self._held: list[threading.Lock] = []
         self._stages = 0
-        if path.stem.casefold() == RAW_SCHEMA:
-            raise UsageError(
-                f"a DuckDB file may not have the name of a schema in it, as {path} has",
-                "give it another name in ESIOS_DUCKDB_PATH",
-            )
         if (read_only or not create) and not path.exists():
             raise UsageError(
                 f"there is no warehouse at {path} yet", "make one with `make run`, or set ESIOS_DUCKDB_PATH"

@@ -132,3 +132,27 @@ def test_called_from_another_program_it_never_ends_that_program(shell: Shell) ->
     )
     finished = shell("python", "-c", script)
     assert finished.out == "ended with 2\n"
+
+
+def test_a_span_asked_for_by_mistake_is_forgotten_by_a_person_or_a_program(shell: Shell, api: Api) -> None:
+    span = ("--indicator", "460", "--start", "2017-01-01", "--end", "2017-01-31")
+    with simulator.serve() as server:
+        assert shell.esios("extract", "--start", "2017-01-01", "--end", "2017-02-28", **api(server.url)).code == 0
+    refused = shell("bash", "-c", f"echo n | esios forget {' '.join(span)}")
+    assert (refused.code, refused.out) == (2, "")
+    closed = shell("bash", "-c", f"esios forget {' '.join(span)} <&-")
+    assert (closed.code, closed.out) == (2, "")
+    assert "add --yes" in closed.err
+    agreed = shell("bash", "-c", f"echo y | esios forget {' '.join(span)}")
+    assert agreed.code == 0
+    assert agreed.out.startswith("forget: 460 2017-01-01 … 2017-01-31 (Madrid days, 31 of them fetched)")
+    assert shell.esios("forget", *span, "--yes").code == 2, "nothing of it is due any more"
+    rest = shell.esios("forget", "--json", "--yes", *span[:2], "--start", "2017-02-01", "--end", "2017-02-28")
+    assert json.loads(rest.out) == {
+        "indicator_id": 460, "start": "2017-02-01", "end": "2017-02-28", "checked_days": 28
+    }  # fmt: skip
+    log = [line for line in shell.esios("status").out.splitlines() if "forgotten" in line]
+    assert [line.split(" UTC ")[1] for line in log] == [
+        "460 forgotten: 2017-02-01 … 2017-02-28 (Madrid) is no longer due",
+        "460 forgotten: 2017-01-01 … 2017-01-31 (Madrid) is no longer due",
+    ]

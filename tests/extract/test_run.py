@@ -177,7 +177,7 @@ def test_a_plain_run_fills_the_hole_that_a_failed_first_run_left_in_front(settin
 def test_an_api_that_is_down_is_not_asked_for_every_window(settings_for: MakeSettings) -> None:
     with simulator.serve(faults=[faults.status(503)]) as server:
         settings = settings_for(server, ESIOS_MAX_TRIES="3")
-        summary = run(settings, Request([DEMAND], date(2010, 1, 1), date(2017, 12, 31)))
+        summary = run(settings, Request([DEMAND], date(2017, 1, 1), date(2024, 12, 31)))
         assert len(server.requests) <= 3 * 8
     assert isinstance(summary.error, ApiUnavailable)
 
@@ -185,7 +185,7 @@ def test_an_api_that_is_down_is_not_asked_for_every_window(settings_for: MakeSet
 def test_an_api_that_tells_us_to_wait_for_long_is_left_alone(settings_for: MakeSettings) -> None:
     with simulator.serve(faults=[faults.status(429, retry_after=7200)]) as server:
         settings = settings_for(server, ESIOS_CONCURRENCY="1")
-        summary = run(settings, Request([DEMAND], date(2010, 1, 1), date(2017, 12, 31)))
+        summary = run(settings, Request([DEMAND], date(2017, 1, 1), date(2024, 12, 31)))
         assert len(server.requests) <= 2, "one more may have been on its way"
     assert isinstance(summary.error, ApiUnavailable)
 

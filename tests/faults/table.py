@@ -134,23 +134,32 @@ PROCESS = {
         "`SIGKILL` during `dbt build`", -9, (),
         "Each model as it was before or after, never half; the next build completes the table",
     ),
+    "dbt killed": Fault(
+        "dbt killed within `esios run` (out of memory, say)", 5,
+        ("dbt ended with signal 9 and left no results in", "what was built before stays; run it again"),
+        "Each model as it was before or after, never half; the next run completes the table",
+    ),
+    "dbt cannot begin": Fault(
+        "dbt that cannot begin (a faulty project, no way into the warehouse)", 5,
+        ("dbt could not begin", "nothing was built"), "What was landed",
+    ),
     "kill export": Fault(
         "`SIGKILL` during `esios export`", -9, (),
         "The file that was there before, whole; the next export replaces it",
     ),
     "SIGINT": Fault(
         "`SIGINT` (Ctrl-C) during `esios extract`", 130,
-        ("interrupted; what was landed stays, run the same command again to go on",),
+        ("Interrupted. Landed data is kept; run the same command again to resume.",),
         "What was landed; its run is `interrupted` in the log; the next plain run fetches the rest",
     ),
     "SIGTERM": Fault(
         "`SIGTERM` during `esios extract`", 130,
-        ("interrupted; what was landed stays, run the same command again to go on",),
+        ("Interrupted. Landed data is kept; run the same command again to resume.",),
         "What was landed; its run is `interrupted` in the log; the next plain run fetches the rest",
     ),
     "SIGINT in build": Fault(
         "`SIGINT` while `esios run` builds", 130,
-        ("interrupted; what was landed stays, run the same command again to go on",),
+        ("Interrupted. Landed data is kept; run the same command again to resume.",),
         "What was landed; " + TABLE_STAYS.lower() + "; the next plain run completes it",
     ),
     "two extracts": Fault(
@@ -275,12 +284,14 @@ INPUT = {
     "plain http": Fault(
         "Plain http to another machine", 2, ("would send the key in plain text", "set it to https://"), UNTOUCHED
     ),
-    "no address": Fault("An address without scheme", 2, ("no http(s) address", "set it to https://"), UNTOUCHED),
+    "no address": Fault("An address without scheme", 2, ("not an http(s) address", "set it to https://"), UNTOUCHED),
     "credentials in the address": Fault(
-        "An address with a password in it", 2, ("holds more than an address", "set it to https://"), UNTOUCHED
+        "An address with a password in it", 2,
+        ("must not contain credentials, a query or a fragment", "set it to https://"), UNTOUCHED,
     ),
     "port of the address": Fault(
-        "An address whose port is no number", 2, ("ESIOS_BASE_URL is no address", "set it to https://"), UNTOUCHED
+        "An address whose port is no number", 2,
+        ("ESIOS_BASE_URL is not a valid address", "set it to https://"), UNTOUCHED,
     ),
     "port": Fault(
         "`MSSQL_PORT` is no number", 2, ("MSSQL_PORT is 'abc'", "set it to a whole number from 1 to 65535"), UNTOUCHED
@@ -306,23 +317,90 @@ INPUT = {
     ),
     "table": Fault("An unknown table", 2, ("no_such_table",), UNTOUCHED),
     "table with quotes": Fault("A table with quotes and `;--`", 2, ("drop table",), UNTOUCHED),
-    "not a date": Fault("A day that the calendar lacks", 2, ("is no day of the calendar", "yyyy-mm-dd"), UNTOUCHED),
+    "not a date": Fault(
+        "A day that the calendar lacks", 2, ("'2017-02-29' is not a valid date", "(use yyyy-mm-dd)"), UNTOUCHED
+    ),
     "dates out of order": Fault(
         "Dates out of order", 2, ("--start 2018-01-02 lies after --end 2018-01-01", "swap them"), UNTOUCHED
     ),
     "start in the future": Fault("A start in the future", 2, ("lies in the future", "the last day"), UNTOUCHED),
     "end in the future": Fault("An end in the future", 2, ("lies in the future", "the last day"), UNTOUCHED),
+    "start before the series": Fault(
+        "A start before the series' first day (a year mistyped)", 2,
+        ("--start 1917-01-01 lies before the first day of indicator 460, 2017-01-01", "check the year"), UNTOUCHED,
+    ),
+    "end before the series": Fault(
+        "An end before the series' first day", 2,
+        ("--end 1917-12-31 lies before the first day of indicator 460, 2017-01-01", "check the year"), UNTOUCHED,
+    ),
+    "forget unconfirmed": Fault(
+        "`esios forget` with nobody to confirm it", 2,
+        ("Take back 460 2017-01-01 … 2017-01-31", "not confirmed, so nothing was changed", "add --yes"), UNTOUCHED,
+    ),
+    "forget what is not due": Fault(
+        "`esios forget` of what nobody asked for", 2,
+        ("nothing of indicator 460 from 2018-01-01 to 2018-01-31 is due", "esios status"), UNTOUCHED,
+    ),
     "unknown ending": Fault("A file of unknown kind", 2, ("x.docx", "end it in .csv or .parquet"), UNTOUCHED),
     "no file": Fault("A file that is not there", 2, ("no-such.csv",), UNTOUCHED),
     "path": Fault(
         "A DuckDB path with `;`, `?`, `#`, or quotes in the file's name", 2,
         ("dbt cannot build there", "choose a path without ; ? #"), UNTOUCHED,
     ),
+    "escaped quote": Fault(
+        "A CSV file with `\\\"` in a quoted cell (Spark, MySQL)", 2,
+        ("line 2: \\\" in a quoted cell may mean a quote or the end of the cell", 'write a quote as ""'), UNTOUCHED,
+    ),
+    "text after a quote": Fault(
+        "A CSV file with a cell that goes on after its closing quote", 2,
+        ("line 2: ',' expected after '\"'", "fix the line; nothing was written"), UNTOUCHED,
+    ),
+    "workbook": Fault(
+        "A workbook, an archive, a database or a web page named .csv", 2,
+        ("is a workbook (xlsx, ods)", "save it as CSV (UTF-8); nothing was written"), UNTOUCHED,
+    ),
+    "output folder": Fault(
+        "An output that is a folder", 2, ("is a folder", "name a file with --out"), UNTOUCHED,
+    ),
+    "database name": Fault(
+        "A DuckDB file with the name of a schema or of DuckDB's own (`main`, `temp`, `system`, `quality_esios`, …)", 2,
+        ("has the name 'quality_esios'", "choose another file name"), UNTOUCHED,
+    ),
+    "env line": Fault(
+        "A line of `.env` that is no `NAME=value`, or whose quotes can be read in two ways", 2,
+        ("line 3: the quote that MSSQL_PASSWORD opens is not closed", "between two single quotes"),
+        UNTOUCHED,
+    ),
     "find": Fault(
         "A text to find with quotes and `;--`", 1, ("no indicator of the catalogue has", "try a shorter part"),
         "Everything as it was",
     ),
     "key column": Fault("An unknown key column", 2, ("id;--",), UNTOUCHED),
+    "view": Fault(
+        "A load into a view that takes no rows", 2, ("takes no rows", "load into the table behind it"), UNTOUCHED
+    ),
+    "beyond its type": Fault(
+        "A value beyond what its column keeps: out of its bounds, or finer", 2,
+        ("row 2, column 'v' of main.t (DOUBLE): '1e400' is out of range", "fix the data; nothing was written"),
+        UNTOUCHED,
+    ),
+}  # fmt: skip
+
+WORK = "The work, done to its end; the exit code is the work's"
+
+STREAMS = {
+    "closed": Fault("stdin, stdout or stderr closed, any of them or all", 0, ("export: 1416 rows",), WORK),
+    "reader gone": Fault("A reader that has had enough (`esios status` piped into `head -1`)", 0, ("source",), WORK),
+    "output full": Fault(
+        "stdout on a full disk", 2, ("the output could not be written", "the work itself is done", "make room"), WORK,
+    ),
+    "locale": Fault(
+        "A terminal in ISO 8859-15, ASCII, or of a locale that is not installed", 0, ("source",),
+        WORK + "; what the terminal lacks is written as `?`, in `--json` as an escape",
+    ),
+    "cron": Fault(
+        "cron: an empty environment, another folder, a HOME that may not be written, an odd TZ", 0, ("source",), WORK
+    ),
 }  # fmt: skip
 
 SECRET = {
@@ -350,6 +428,10 @@ PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
         PROCESS,
     ),
     "The disk and the file": ("Nothing half-done is ever kept.", DISK),
+    "Terminals, pipes and cron": (
+        "What is said may be lost, what is done may not.",
+        STREAMS,
+    ),
     "Configuration and input": ("Told before anything is asked or written.", INPUT),
 }
 
@@ -385,6 +467,8 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
      "the same twice, unsorted, datetime_utc, number as text, revision"),
     ("killed at any moment (`SIGKILL`)", "nothing", "what was committed, whole; the next run goes on",
      "kill extract, kill build, kill export"),
+    ("dbt killed, or unable to begin, within `esios run`", "5 and whether anything was built",
+     "what was landed and built before", "dbt killed, dbt cannot begin"),
     ("interrupted (Ctrl-C, `SIGTERM`)", "130: run the same command again", "what was landed and built before",
      "SIGINT, SIGTERM, SIGINT in build"),
     ("two extracts at once, an extract during `dbt build`, the clock set back", "nothing: they wait for each other",
@@ -397,6 +481,10 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("variables missing or wrong, dates out of order or in the future, unknown targets, indicators, tables, names with"
      " quotes and `;--`", "2, which, where, and how to mend it", "everything; nothing was asked", ", ".join(
          key for key in INPUT if key != "find")),
+    ("streams that are closed, without a reader, or in an encoding that lacks characters; cron's environment",
+     "nothing", "the work, done to its end", "closed, reader gone, locale, cron"),
+    ("what is said goes to a full disk", "2: make room, or send it elsewhere", "the work, done to its end",
+     "output full"),
     ("a name to find that nothing has", "1", "everything", "find"),
 )  # fmt: skip
 README = PAGE.parents[1] / "README.md"

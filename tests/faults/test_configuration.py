@@ -12,6 +12,7 @@ import pytest
 
 import simulator
 from simulator import faults
+from tests.end_to_end.conftest import Finished
 from tests.faults.conftest import Built
 from tests.faults.machine import PASSWORD, Machine
 from tests.faults.table import INPUT
@@ -49,6 +50,13 @@ WRONG: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "dates out of order": (("extract", "--start", "2018-01-02", "--end", "2018-01-01"), {}),
     "start in the future": (("extract", "--start", str(date.today() + timedelta(days=400))), {}),
     "end in the future": (("extract", "--start", "2017-01-01", "--end", "2999-12-31"), {}),
+    "start before the series": (("extract", "--start", "1917-01-01", "--end", "2017-01-31"), {}),
+    "end before the series": (("extract", "--end", "1917-12-31"), {}),
+    "forget unconfirmed": (("forget", "--indicator", "460", "--start", "2017-01-01", "--end", "2017-01-31"), {}),
+    "forget what is not due": (
+        ("forget", "--indicator", "460", "--start", "2018-01-01", "--end", "2018-01-31", "--yes"),
+        {},
+    ),
     "unknown ending": (("export", "--out", "x.docx"), {}),
     "no file": (("load", "no-such.csv", "--table", "demand_forecast_esios"), {}),
 }
@@ -101,6 +109,55 @@ def test_a_path_that_dbt_could_not_build_in_is_refused_from_the_start(
     assert not (machine.folder / path).exists()
 
 
+@pytest.mark.parametrize("name", ["quality_esios.duckdb", "Quality_ESIOS.v2.db", "x/.quality_esios"])
+def test_a_file_with_the_name_of_a_schema_is_refused_from_the_start(
+    machine: Machine, server: simulator.Server, name: str
+) -> None:
+    for command in (("esios", "extract", *SPAN), ("esios", "status"), ("dbt", "run")):
+        INPUT["database name"].check(machine(*command, ESIOS_DUCKDB_PATH=str(machine.folder / name)))
+    assert server.requests == []
+    assert not (machine.folder / name).exists()
+
+
+def test_a_line_of_the_file_of_settings_that_cannot_be_read_is_named(machine: Machine) -> None:
+    from extract.errors import UsageError
+    from extract.settings import configuration
+
+    file = machine.folder / ".env"
+    file.write_text(f"ESIOS_TARGET=duckdb\n\nMSSQL_PASSWORD='{PASSWORD}\nMSSQL_SCHEMA='dbo'\n", encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        configuration({"PATH": "x"}, file)
+    file.unlink()
+    machine.said.append(str(caught.value))
+    INPUT["env line"].check(Finished(caught.value.exit_code, "", f"Error: {caught.value}"))
+
+
+FILES = {
+    "escaped quote": b'id,code\n1,"a \\"b\\" c"\n',
+    "text after a quote": b'id,code\n1,"a"b\n',
+    "workbook": b"PK\x03\x04\x14\0\0\0\x08\0",
+}
+
+
+@pytest.mark.parametrize("fault", FILES)
+def test_a_file_that_would_be_altered_is_refused(machine: Machine, fault: str) -> None:
+    with duckdb.connect(str(machine.warehouse)) as connection:
+        connection.execute("create table t (id integer, code varchar)")
+    file = machine.folder / "in.csv"
+    file.write_bytes(FILES[fault])
+    INPUT[fault].check(machine.esios("load", str(file), "--table", "t"))
+    assert machine.rows("select * from t") == []
+
+
+@pytest.mark.parametrize("name", ["folder.csv", "link.csv"])
+def test_a_folder_is_no_output(machine: Machine, built: Built, name: str) -> None:
+    machine.land(built.file)
+    (machine.folder / "folder.csv").mkdir()
+    (machine.folder / "link.csv").symlink_to("folder.csv")
+    INPUT["output folder"].check(machine.esios("export", "--out", str(machine.folder / name)))
+    assert list((machine.folder / "folder.csv").iterdir()) == []
+
+
 def test_a_name_to_find_may_hold_quotes_and_semicolons(machine: Machine) -> None:
     INPUT["find"].check(machine.esios("find", "x'; drop table y;-- 日本"))
 
@@ -147,6 +204,18 @@ def test_a_table_and_columns_with_odd_names_are_loaded_and_exported(machine: Mac
     assert machine.esios("export", "--table", table, "--out", str(out)).code == 0
     assert out.read_text("utf-8") == f'id,"{escaped}"\n1,x\'); drop table t;--\n2,ñ日本\n'
     INPUT["key column"].check(machine.esios("load", str(file), "--table", table, "--mode", "upsert", "--key", "id;--"))
+
+
+def test_what_a_table_cannot_take_is_named_and_nothing_is_written(machine: Machine) -> None:
+    with duckdb.connect(str(machine.warehouse)) as connection:
+        connection.execute("create table t (v double)")
+        connection.execute("create view seen as select v from t")
+    file = machine.folder / "in.csv"
+    file.write_text("v\n1.5\n1e400\n", encoding="utf-8")
+    INPUT["beyond its type"].check(machine.esios("load", str(file), "--table", "t"))
+    file.write_text("v\n1.5\n", encoding="utf-8")
+    INPUT["view"].check(machine.esios("load", str(file), "--table", "seen"))
+    assert machine.rows("select * from t") == []
 
 
 def test_settings_from_a_file_with_anything_in_it(machine: Machine) -> None:

@@ -62,7 +62,7 @@ class Home:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("ESIOS_", "MSSQL_", "DBT_"))}
         return clean | {
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-            "DBT_PROJECT_DIR": str(self.folder / "project"),
+            "ESIOS_DBT_PROJECT_DIR": str(self.folder / "project"),
             "DBT_TARGET_PATH": str(self.folder / "target"),
             "DBT_LOG_PATH": str(self.folder / "logs"),
             **self.variables,

@@ -185,17 +185,17 @@ def test_a_file_that_cannot_be_read_is_named(warehouse: DuckDB, folder: Path) ->
     (folder / "folder.csv").mkdir()
     assert "cannot read" in refused(warehouse, folder / "folder.csv")
     assert "*.csv or *.parquet" in refused(warehouse, write(folder, "x", "in.xlsx"))
-    assert "no readable Parquet file" in refused(warehouse, write(folder, "no parquet at all", "in.parquet"))
+    assert "not a readable Parquet file" in refused(warehouse, write(folder, "no parquet at all", "in.parquet"))
 
 
 def test_a_parquet_file_that_was_cut_off_is_refused(warehouse: DuckDB, folder: Path) -> None:
     whole = folder / "whole.parquet"
     pq.write_table(pa.table({"id": range(2, 50_000), "code": [str(n) * 9 for n in range(2, 50_000)]}), whole)
     content = whole.read_bytes()
-    assert "no readable Parquet" in refused(warehouse, write(folder, content[: len(content) // 2], "cut.parquet"))
+    assert "not a readable Parquet" in refused(warehouse, write(folder, content[: len(content) // 2], "cut.parquet"))
     spoiled = bytearray(content)
     spoiled[1000:90_000] = bytes(89_000)
-    assert "no readable Parquet" in refused(warehouse, write(folder, bytes(spoiled), "spoiled.parquet"))
+    assert "not a readable Parquet" in refused(warehouse, write(folder, bytes(spoiled), "spoiled.parquet"))
 
 
 def test_a_parquet_column_of_another_type_is_refused(warehouse: DuckDB, folder: Path) -> None:

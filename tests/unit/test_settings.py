@@ -1,11 +1,13 @@
 """Settings: the environment over `.env`, checked, and secrets that never show."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from extract.errors import UsageError
-from extract.settings import ROOT, load_settings, require_api_key
+from extract.settings import NO_DATABASE_NAMES, ROOT, load_settings, require_api_key
+from extract.warehouse import RAW_SCHEMA
 
 NOWHERE = Path("/nonexistent/.env")
 MSSQL = {
@@ -34,12 +36,11 @@ def test_the_environment_wins_over_the_file_and_empty_counts_as_unset(tmp_path: 
     assert (settings.api.key, settings.api.window, settings.mssql.port) == ("from-file", "month", 1433)
 
 
-@pytest.mark.parametrize("password", ["123abc", "p;w{d}='\"%$${HOME}#é日 ", "}};--", "{{ x }}"])
+@pytest.mark.parametrize("password", ["123abc", "p;w{d}='\"%$${HOME}#é日 ", "}};--", "{{ x }}", "\\\\srv\\x", "end\\"])
 def test_a_password_of_any_characters_comes_through_the_file(tmp_path: Path, password: str) -> None:
     dotenv = tmp_path / ".env"
-    escaped = password.replace("\\", "\\\\").replace("'", "\\'")
     dotenv.write_text(
-        "".join(f"{k}='{v}'\n" for k, v in (MSSQL | {"MSSQL_PASSWORD": escaped}).items()), encoding="utf-8"
+        "".join(f"{k}='{v}'\n" for k, v in (MSSQL | {"MSSQL_PASSWORD": password}).items()), encoding="utf-8"
     )
     assert load_settings({}, dotenv).mssql.password == password
     assert load_settings(MSSQL | {"MSSQL_PASSWORD": password}, NOWHERE).mssql.password == password
@@ -103,3 +104,29 @@ def test_a_missing_key_is_told_with_both_ways_out() -> None:
 def test_a_folder_in_place_of_the_file_of_settings_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a folder: make it a readable UTF-8 file, or remove it"):
         load_settings({}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("main.duckdb", "MAIN.db", "main", ".main.duckdb", "main.v2.duckdb", "temp.duckdb", "Temp", "system.db"),
+        *("raw_esios.duckdb", "quality_esios.duckdb", "staging_esios.x.y", "folder/monitoring_esios.duckdb", "..."),
+    ],
+)
+def test_a_file_whose_database_has_the_name_of_a_schema_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="choose another file name"):
+        load_settings({"ESIOS_DUCKDB_PATH": name}, NOWHERE)
+
+
+@pytest.mark.parametrize(
+    "name", ["esios.v2.duckdb", "2017.duckdb", "memory.db", "select", "a%20b.db", "main2.db", "maín.db", "x/main/y.db"]
+)
+def test_any_other_name_is_taken(name: str) -> None:
+    assert load_settings({"ESIOS_DUCKDB_PATH": name}, NOWHERE).duckdb_path == ROOT / name
+
+
+def test_every_schema_that_dbt_makes_is_no_name_of_a_file() -> None:
+    project = (ROOT / "dbt_project" / "dbt_project.yml").read_text("utf-8")
+    schemas = set(re.findall(r"\+schema: (\w+)", project))
+    assert len(schemas) == 3
+    assert schemas | {"main", RAW_SCHEMA} <= NO_DATABASE_NAMES

@@ -218,10 +218,6 @@ def test_a_file_that_may_not_be_written_is_told_so(path: Path) -> None:
     assert "may not be opened by this user" in failed(WarehouseError, lambda: DuckDB(path))
 
 
-def test_a_file_named_like_the_raw_schema_is_refused_because_duckdb_confuses_them(tmp_path: Path) -> None:
-    assert "another name" in failed(UsageError, lambda: DuckDB(tmp_path / "raw_esios.duckdb"))
-
-
 def test_a_statement_that_fails_gives_a_warehouse_error_of_one_line(path: Path) -> None:
     with DuckDB(path) as warehouse:
         assert "no_such_table" in failed(WarehouseError, lambda: warehouse.query("select * from no_such_table"))

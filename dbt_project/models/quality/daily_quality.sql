@@ -5,19 +5,21 @@
     on_schema_change='append_new_columns',
     indexes=clustered_on(['indicator_id', 'madrid_day'], unique=true)
     + indexed_on(['indicator_id', 'newest_response_id'])
-    + indexed_on(['checks_judged', 'last_checked_at_utc'])
+    + indexed_on(['checks_judged', 'last_checked_at_utc']),
+    post_hook='delete from {{ this }} where due_until_utc is null and values_there = 0'
 ) }}
 
 {#- Work in proportion to what is new: the days of new answers, those that they are compared with, and the days that new
-    questions have made due. What is due of a day, and its newest answer, only ever grow, so what was known of it is enough:
-    no older answer or check is read again. Thresholds come from the registry; a threshold that is null judges nothing. -#}
+    questions have made due, or that were forgotten. What is due of a day, and its newest answer, otherwise only ever grow,
+    so what was known of it is enough: no older answer or check is read again. A forgotten day that holds no value is taken
+    out by the hook. Thresholds come from the registry; a threshold that is null judges nothing. -#}
 {%- set known_checks = [none, 0] -%}
 {%- if is_incremental() -%}
     {%- set newest_answer = highest_of_indicator(ref('stg_esios__indicator_responses'), 'response_id') -%}
     {%- set behind = indicators_behind(newest_answer, highest_of_indicator(this, 'newest_response_id')) -%}
     {%- set known_checks = checks_judged(source('raw_esios', 'window_checks'), this) -%}
     {#- The days judged, a week later, and each with its neighbours; one more for the zone. -#}
-    {%- set days = days_near_what_is_new(behind, known_checks, 9) -%}
+    {%- set days = days_near_what_is_new(behind, known_checks, this, 9) -%}
 {%- endif -%}
 with new_answers as (
     select
@@ -139,8 +141,8 @@ known_days as (
     select
         before.indicator_id,
         before.madrid_day,
-        before.due_from_utc,
-        before.due_until_utc,
+        case when not {{ forgotten_since('before') }} then before.due_from_utc end as due_from_utc,
+        case when not {{ forgotten_since('before') }} then before.due_until_utc end as due_until_utc,
         before.newest_response_id
     from {{ this }} as before
     where {{ within_days('before', 'madrid_day', days, 'date') }}
@@ -196,6 +198,13 @@ touched_days as (
     where judged.due_until_utc is null
         or judged.due_from_utc > due_hours.due_from_utc
         or judged.due_until_utc < due_hours.due_until_utc
+    union
+    select
+        judged.indicator_id,
+        judged.madrid_day
+    from {{ this }} as judged
+    where judged.due_until_utc is not null
+        and {{ forgotten_since('judged') }}
 ),
 {% else %}
 touched_days as (
@@ -247,7 +256,7 @@ days_to_judge as (
         on touched_days.indicator_id = known.indicator_id
             and touched_days.madrid_day = known.madrid_day
     where due_hours.due_until_utc is not null
-        or known.due_until_utc is not null
+        or known.madrid_day is not null
         or exists (
             select 1
             from hours_near as landed

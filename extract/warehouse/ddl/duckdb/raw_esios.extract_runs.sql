@@ -3,7 +3,7 @@ create table if not exists raw_esios.extract_runs (
     run_id varchar not null primary key, -- few, small rows: here the index costs nothing
     started_at_utc timestamp not null,
     finished_at_utc timestamp, -- null: still running, or killed
-    status varchar not null,
+    status varchar not null, -- running, succeeded, failed, interrupted; forgotten: no run, its span is not due any more
     indicator_id integer, -- null: several
     requested_start date, -- whole Madrid days, both included; null: kept up to date
     requested_end date,
