@@ -330,7 +330,7 @@ class _Cast:
         import pyarrow.types as pt
 
         kind, given = self.column.kind, cells.type
-        text = pt.is_string(given) or pt.is_large_string(given) or pt.is_string_view(given)
+        text = _is_text(given)
         if text and kind is Kind.TEXT:
             return pc.cast(cells, target)
         if text and self.as_text:
@@ -396,7 +396,7 @@ class _Cast:
                 yield pc.greater(size, float(column.maximum))
             if column.minimum is not None:
                 yield pc.and_(pc.less(size, float(column.minimum)), pc.greater(size, 0.0))
-            if pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type):
+            if _is_text(cells.type):
                 yield pc.and_(pc.equal(size, 0.0), pc.match_substring_regex(cells, _NOT_ZERO))
         elif kind is Kind.TEXT:
             size = pc.binary_length(array)  # of UTF-8: never less than characters, UTF-16 units or code page bytes
@@ -429,6 +429,12 @@ class _Cast:
             return fit(self.column, value, self.as_text)
         except Misfit as reason:
             raise _misfit(self.table, self.column, self.start + at, reason) from None
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow.types as pt
+
+    return bool(pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind))
 
 
 def _moment_scalar(moment: dt.datetime, kind: pa.DataType) -> pa.Scalar:

@@ -182,7 +182,7 @@ class SqlServer(Warehouse):
         # this one, left it doomed, or opened another inside.
         sql = (
             "set nocount on; declare @state int, @open int, @aborts int;"
-            f" select @state = xact_state(), @open = @@trancount, @aborts = {self._xact_abort};"
+            " select @state = xact_state(), @open = @@trancount, @aborts = @@options & 16384;"
             " if @state = 1 and @open = 1 and @aborts <> 0 commit transaction;"
             " select @state, @open, @aborts; set nocount off"
         )
@@ -207,17 +207,6 @@ class SqlServer(Warehouse):
         if self._connection is not None:
             with suppress(EsiosError):
                 self._run("if @@trancount > 0 rollback transaction")
-
-    @cached_property
-    def _xact_abort(self) -> str:
-        """The SQL that tells whether XACT_ABORT is on; servers that only speak SQL Server's protocol may not know."""
-        try:
-            self._fetch("select @@options")
-        except ConnectionLost:
-            raise
-        except EsiosError:
-            return "1"
-        return "@@options & 16384"
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -350,7 +339,8 @@ class SqlServer(Warehouse):
     def _read_out(self, cursor: Any) -> int:
         """Read the results to their end, because an error behind the first one, as a trigger's, is told only there.
 
-        Gives the rows that the last statement touched (after those of its triggers), -1 where unknown.
+        Gives the rows that the last statement touched, -1 where unknown. A trigger's counts come before it, and
+        mssql-python tells the first count only.
         """
         touched = int(cursor.rowcount)
         while cursor.nextset():

@@ -139,6 +139,15 @@ PROCESS = {
         "`SIGKILL` during `dbt build`", -9, (),
         "Each model as it was before or after, never half; the next build completes the table",
     ),
+    "dbt killed": Fault(
+        "dbt killed within `esios run` (out of memory, say)", 5,
+        ("dbt ended with signal 9 and left no results in", "what was built before stays; run it again"),
+        "Each model as it was before or after, never half; the next run completes the table",
+    ),
+    "dbt cannot begin": Fault(
+        "dbt that cannot begin (a faulty project, no way into the warehouse)", 5,
+        ("dbt could not begin", "nothing was built"), "What was landed",
+    ),
     "kill export": Fault(
         "`SIGKILL` during `esios export`", -9, (),
         "The file that was there before, whole; the next export replaces it",
@@ -404,6 +413,14 @@ INPUT = {
         UNTOUCHED,
     ),
     "key column": Fault("An unknown key column", 2, ("id;--",), UNTOUCHED),
+    "view": Fault(
+        "A load into a view that takes no rows", 2, ("takes no rows", "load into the table behind it"), UNTOUCHED
+    ),
+    "beyond its type": Fault(
+        "A value beyond what its column keeps: out of its bounds, or finer", 2,
+        ("row 2, column 'v' of main.t (DOUBLE): '1e400' is out of range", "fix the data; nothing was written"),
+        UNTOUCHED,
+    ),
 }  # fmt: skip
 
 WORK = "The work, done to its end; the exit code is the work's"
@@ -519,6 +536,8 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
      "the same twice, unsorted, datetime_utc, number as text, areas, beyond its window, revision"),
     ("killed at any moment (`SIGKILL`)", "nothing", "what was committed, whole; the next run goes on",
      "kill extract, kill build, kill export"),
+    ("dbt killed, or unable to begin, within `esios run`", "5 and whether anything was built",
+     "what was landed and built before", "dbt killed, dbt cannot begin"),
     ("interrupted (Ctrl-C, `SIGTERM`)", "130: run the same command again", "what was landed and built before",
      "SIGINT, SIGTERM, SIGINT in build"),
     ("two extracts at once, an extract during `dbt build`, the clock set back", "nothing: they wait for each other",

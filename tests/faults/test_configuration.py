@@ -275,6 +275,18 @@ def test_a_table_and_columns_with_odd_names_are_loaded_and_exported(machine: Mac
     INPUT["key column"].check(machine.esios("load", str(file), "--table", table, "--mode", "upsert", "--key", "id;--"))
 
 
+def test_what_a_table_cannot_take_is_named_and_nothing_is_written(machine: Machine) -> None:
+    with duckdb.connect(str(machine.warehouse)) as connection:
+        connection.execute("create table t (v double)")
+        connection.execute("create view seen as select v from t")
+    file = machine.folder / "in.csv"
+    file.write_text("v\n1.5\n1e400\n", encoding="utf-8")
+    INPUT["beyond its type"].check(machine.esios("load", str(file), "--table", "t"))
+    file.write_text("v\n1.5\n", encoding="utf-8")
+    INPUT["view"].check(machine.esios("load", str(file), "--table", "seen"))
+    assert machine.rows("select * from t") == []
+
+
 def test_settings_from_a_file_with_anything_in_it(machine: Machine) -> None:
     from extract.errors import UsageError
     from extract.settings import configuration
