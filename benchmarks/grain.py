@@ -60,7 +60,7 @@ from raw_esios.indicator_responses where extracted_at_utc = $extracted
 EXPLODE = """
 import sys, duckdb
 with duckdb.connect(sys.argv[1], config={"threads": 2}) as connection:
-    connection.execute("set timezone = 'UTC'")
+    connection.execute("set timezone = 'UTC'; set enable_progress_bar = false")
     connection.execute('''
         create table exploded as
         select indicator_id, geo_id, period_start_utc, arg_max(value, extracted_at_utc) as value
