@@ -377,7 +377,7 @@ INPUT = {
     "areas": Fault("A list of areas that is none", 2, ("is not a list of area ids", "use ID,ID"), UNTOUCHED),
     "time zone": Fault("An unknown time zone", 2, ("is not a time zone", "use a name such as"), UNTOUCHED),
     "versions": Fault("An unknown choice of versions", 2, ("is no choice of versions", "use latest,"), UNTOUCHED),
-    "all versions, wide": Fault(
+    "all versions wide": Fault(
         "All versions in the wide form", 2, ("room for one value a period", "use versions latest or first"), UNTOUCHED
     ),
     "table and indicator": Fault(

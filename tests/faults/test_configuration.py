@@ -67,7 +67,7 @@ WRONG: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "areas": ((*VALUES, "--areas", "3;drop"), {}),
     "time zone": ((*VALUES, "--tz", "Madrid"), {}),
     "versions": ((*VALUES, "--versions", "newest"), {}),
-    "all versions, wide": ((*VALUES, "--versions", "all", "--wide"), {}),
+    "all versions wide": ((*VALUES, "--versions", "all", "--wide"), {}),
     "table and indicator": ((*VALUES, "--table", "esios_values"), {}),
     "no indicator to export": (("export", "--wide"), {}),
     "unknown ending": (("export", "--out", "x.docx"), {}),
