@@ -374,7 +374,7 @@ INPUT = {
     "rule": Fault("A rule for the cutoff that is none", 2, ("is not a valid rule", "use D-1T12:00"), UNTOUCHED),
     "instant": Fault("An instant that is none", 2, ("is not a valid instant", "use yyyy-mm-ddTHH:MM:SS"), UNTOUCHED),
     "area": Fault("An area that the indicator does not have", 2, ("has the area 3", "their areas are 8741"), UNTOUCHED),
-    "areas": Fault("A list of areas that is none", 2, ("is not a list of area ids", "use ID,ID"), UNTOUCHED),
+    "list of areas": Fault("A list of areas that is none", 2, ("is not a list of area ids", "use ID,ID"), UNTOUCHED),
     "time zone": Fault("An unknown time zone", 2, ("is not a time zone", "use a name such as"), UNTOUCHED),
     "versions": Fault("An unknown choice of versions", 2, ("is no choice of versions", "use latest,"), UNTOUCHED),
     "all versions wide": Fault(

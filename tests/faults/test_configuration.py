@@ -64,7 +64,7 @@ WRONG: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "rule": ((*VALUES, "--known-before", "yesterday"), {}),
     "instant": ((*VALUES, "--as-of", "noon"), {}),
     "area": ((*VALUES, "--areas", "3"), {}),
-    "areas": ((*VALUES, "--areas", "3;drop"), {}),
+    "list of areas": ((*VALUES, "--areas", "3;drop"), {}),
     "time zone": ((*VALUES, "--tz", "Madrid"), {}),
     "versions": ((*VALUES, "--versions", "newest"), {}),
     "all versions wide": ((*VALUES, "--versions", "all", "--wide"), {}),
