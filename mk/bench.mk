@@ -12,7 +12,7 @@ $(PEERS)/.ready: Makefile
 	@touch $@
 
 .PHONY: bench
-bench: bench-job bench-known bench-speed bench-memory bench-sqlserver ## Every benchmark (about half an hour)
+bench: bench-job bench-grain bench-known bench-speed bench-memory bench-sqlserver ## Every benchmark (about half an hour)
 
 .PHONY: bench-job
 bench-job: $(READY) $(PEERS)/.ready ## The main job: against python-esios, a bare dbt build, and ten years of history
@@ -34,6 +34,10 @@ $(BASE_TREE)/.venv/.ready:
 .PHONY: bench-against
 bench-against: $(READY) $(BASE_TREE)/.venv/.ready ## Backfill, rerun and make run beside the same of BASE= (a commit)
 	$(BIN)/python benchmarks/main_job.py --against $(BASE_TREE)
+
+.PHONY: bench-grain
+bench-grain: $(READY) ## The models at scale: 200 indicators × 5 years of hours, and one more day of all of them
+	$(BIN)/python benchmarks/grain.py
 
 .PHONY: bench-speed
 bench-speed: $(VENV)/.bench ## The running time against numpy and the other ways

@@ -3,7 +3,7 @@
     case
         when {{ cadence_seconds }} is not null
             then {{ add_seconds(instant, '-(cast(floor(' ~ seconds_past_hour(instant) ~ ') as ' ~ type_whole() ~ ') % ' ~ cadence_seconds ~ ')') }}
-        else {{ calendar_period_start(instant, cadence) }}
+        when {{ cadence_seconds }} is null then {{ calendar_period_start(instant, cadence) }}
     end
 {%- endmacro %}
 

@@ -75,6 +75,7 @@
     {#- SQL expression of the cutoff by those columns of `rules`. -#}
     case
         when {{ rules }}.cutoff_days is null then {{ add_seconds(period_start, '-' ~ rules ~ '.cutoff_seconds') }}
-        else {{ madrid_clock(add_days(day_of(to_madrid(period_start)), rules ~ '.cutoff_days'), rules ~ '.cutoff_seconds') }}
+        when {{ rules }}.cutoff_days is not null
+            then {{ madrid_clock(add_days(day_of(to_madrid(period_start)), rules ~ '.cutoff_days'), rules ~ '.cutoff_seconds') }}
     end
 {%- endmacro %}

@@ -32,27 +32,26 @@
 {% macro versions_behind(table) %}
     {#- (indicator, watermark) of each registered indicator with newer responses; the watermark is 0 where all of its
         versions are to be built: it is new, its registration has changed, or the table was emptied by hand. -#}
-    {%- set responses = ref('stg_esios__indicator_responses') -%}
+    {%- set registry, responses = ref('esios_indicators'), ref('stg_esios__indicator_responses') -%}
     {%- if not execute or var('assume_incremental') is not none -%}
         {{ return([[460, 0]]) }}
     {%- endif -%}
     {%- set built = {} -%}
-    {%- if load_relation(version_log()) is not none and highest(table, 'response_id') > 0 -%}
+    {%- if load_relation(version_log()) is not none and has_rows(table) -%}
         {%- for row in run_query('select indicator_id, registration, response_id from ' ~ version_log()).rows -%}
             {%- do built.update({row[0] | int: (row[1], row[2] | int)}) -%}
         {%- endfor -%}
     {%- endif -%}
     {%- set query %}
         select
-            indicator_id,
-            max(response_id) as response_id
-        from {{ responses }}
-        group by indicator_id
-        order by indicator_id
+            registered.id,
+            coalesce({{ highest_of_indicator(responses, 'response_id') }}, 0) as response_id
+        from {{ registry }} as registered
+        order by registered.id
     {%- endset -%}
     {%- set digests = registrations() -%}
     {%- set behind = [] -%}
-    {%- for row in run_query(query).rows if row[0] | int in digests -%}
+    {%- for row in run_query(query).rows if row[1] | int > 0 -%}
         {%- set indicator = row[0] | int -%}
         {%- set registration, watermark = built.get(indicator, ('', 0)) -%}
         {%- if registration != digests[indicator] -%}

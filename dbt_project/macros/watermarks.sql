@@ -15,6 +15,10 @@
     {{ return(found[0][0] | int) }}
 {% endmacro %}
 
+{% macro has_rows(table) %}
+    {{ return(asked_now('select case when exists (select 1 from ' ~ table ~ ') then 1 else 0 end as has_rows', [[0]])[0][0] | int > 0) }}
+{% endmacro %}
+
 {% macro indicators_behind(newest, watermark, role=none) %}
     {#- (indicator, watermark) of each registered indicator that has something newer: `newest` and `watermark` are scalar
         subqueries about `registered.id`, each one seek. -#}

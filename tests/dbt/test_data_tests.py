@@ -64,6 +64,55 @@ def test_numbers_given_twice_to_answers_are_found(warehouse: Warehouse) -> None:
     assert warehouse.test("stg_esios__indicator_responses_are_numbered_once") == "fail"
 
 
+VERSION_TESTS = (
+    "esios_value_versions_are_unique",
+    "esios_value_versions_are_never_null",
+    "esios_value_versions_do_not_overlap",
+    "esios_value_versions_have_one_newest",
+    "esios_value_versions_are_numbered_without_holes",
+)
+FIFTH = "period_start_utc = '2018-02-01 03:00'"
+BAD_VERSIONS = {
+    "one twice": (f"insert into esios_value_versions from esios_value_versions where {FIFTH} and version = 1", 0, 4),
+    "no value": (f"update esios_value_versions set value = null where {FIFTH} and version = 1", 1),
+    "no area": (f"update esios_value_versions set geo_id = null where {FIFTH}", 1, 2),
+    "ends late": (
+        f"update esios_value_versions set known_until_utc = '2019-01-09' where {FIFTH} and version = 1",
+        2,
+    ),
+    "ends before it began": (
+        f"update esios_value_versions set known_from_utc = '2019-01-04' where {FIFTH} and version = 1",
+        2,
+    ),
+    "never ends": (f"update esios_value_versions set known_until_utc = null where {FIFTH} and version = 1", 2, 3),
+    "none newest": (
+        f"update esios_value_versions set known_until_utc = '2020-01-01' where {FIFTH} and version = 2",
+        *(2, 3),
+    ),
+    "begins with two": (f"delete from esios_value_versions where {FIFTH} and version = 1", 4),
+    "a number too high": (f"update esios_value_versions set version = 3 where {FIFTH} and version = 2", 2, 4),
+}
+
+
+def test_good_versions_pass_and_each_way_in_which_they_can_be_wrong_is_found(warehouse: Warehouse) -> None:
+    good_day(warehouse)
+    warehouse.land(body([entry(utc("2018-02-01 03:00"), 1.0)]), extracted="2019-01-02 10:00", run="run-2")
+    warehouse.run("--select", "+esios_value_versions")
+    warehouse.execute("create table good as from esios_value_versions")
+
+    def failing() -> set[str]:
+        statuses = warehouse.dbt("test", "--select", *VERSION_TESTS)
+        assert statuses.keys() == set(VERSION_TESTS)
+        return {name for name, status in statuses.items() if status == "fail"}
+
+    assert failing() == set()
+    for bad, (statement, *numbers) in BAD_VERSIONS.items():
+        warehouse.execute(statement)
+        found = failing()
+        assert {VERSION_TESTS[number] for number in numbers} <= found, bad
+        warehouse.execute("delete from esios_value_versions", "insert into esios_value_versions from good")
+
+
 def test_a_missing_first_middle_and_last_hour_are_each_named_as_a_gap(warehouse: Warehouse) -> None:
     day = hours(DAY[0], 24)
     warehouse.land(body([entry(hour, 20000.0) for hour in day[1:10] + day[12:22]]), window=DAY)

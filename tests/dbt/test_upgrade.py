@@ -1,4 +1,4 @@
-"""A warehouse that version 1.0 made goes on with the next build: nothing is lost, nothing is staged anew but the entries."""
+"""A warehouse that version 1.0 made goes on with the next build: nothing is lost, and only entries are staged anew."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ create table staging_esios.stg_esios__indicator_responses (response_id bigint, i
     window_start_utc timestamp, window_end_utc timestamp, payload_sha256 varchar, run_id varchar,
     extracted_at_utc timestamp, indicator_name varchar, values_updated_at_utc timestamp);
 create table staging_esios.stg_esios__response_values (response_id bigint, indicator_id integer, geo_id integer,
-    datetime_text varchar, value_text varchar, period_start_utc timestamp, seconds_past_hour decimal(7, 3), value double,
-    unusable_because varchar);
+    datetime_text varchar, value_text varchar, period_start_utc timestamp, seconds_past_hour decimal(7, 3),
+    value double, unusable_because varchar);
 create table staging_esios.demand_forecast_publications (indicator_id integer not null, response_id bigint not null,
     published_at_utc timestamp not null);
 create table demand_forecast_esios (name varchar, id integer, datetime timestamp, demand_forecast double,
@@ -72,7 +72,8 @@ def test_a_warehouse_of_version_1_0_goes_on_with_the_next_build(warehouse: Wareh
     warehouse.run()
     assert warehouse.mart() == before, "every row as it was"
     assert staged(warehouse) == [(1, 460, "run-1", ",8741,", "hour"), (2, 600, "run-1", ",3,", "hour")]
-    versions = "select indicator_id, geo_id, count(*), min(value), max(version) from esios_value_versions group by all order by 1"
+    versions = """select indicator_id, geo_id, count(*), min(value), max(version) from esios_value_versions
+    group by all order by all"""
     assert warehouse.rows(versions) == [(460, 8741, 24, 20000.0, 1), (600, 3, 24, 50.0, 1)]
     assert warehouse.rows("select distinct geo_name, unit from esios_values where indicator_id = 600") == [
         ("España", "€/MWh")

@@ -1,4 +1,4 @@
-"""Random histories of what ESIOS said: versions built run by run equal those of a full rebuild, and a plain reading of the rule.
+"""Random histories of what ESIOS said: versions built run by run are those of a full rebuild, and of a plain reading.
 
 Each history is an indicator of its own, so that one warehouse and few runs of dbt hold many. A reader in Python, which
 knows nothing of SQL, says what the versions must be.
@@ -31,8 +31,8 @@ HISTORIES = 60
 STAGES = 3
 REGISTRY = "model.esios_elt.esios_indicators"
 CADENCES = {"five_minutes": 5, "ten_minutes": 10, "fifteen_minutes": 15, "hour": 60, "day": None, "month": None}
-VERSIONS = """select indicator_id, geo_id, period_start_utc, period_end_utc, version, value, known_from_utc, known_until_utc,
-    response_id, confirmed_response_id, responses, last_response_id
+VERSIONS = """select indicator_id, geo_id, period_start_utc, period_end_utc, version, value, known_from_utc,
+    known_until_utc, response_id, confirmed_response_id, responses, last_response_id
 from esios_value_versions order by indicator_id, geo_id, period_start_utc, version"""
 Said = tuple[datetime, bool, int, float]
 

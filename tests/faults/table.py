@@ -253,10 +253,17 @@ VALUES = {
     "off the hour": Fault(
         "An instant off the hour", 1, ("quarantined: 460", "the instant is off the cadence"), QUARANTINED
     ),
+    "quarters": Fault(
+        "Quarter hours where hours were asked for", 1, ("quarantined: 460", "the period comes in parts"), QUARANTINED
+    ),
     "no offset": Fault("A time without offset", 1, ("quarantined: 460", "the time cannot be read"), QUARANTINED),
     "vanished": Fault(
         "An hour that vanishes in a later answer", 1, ("withdrawn: 460", "left out of the newest answer"),
         "The last good value; it is named until an answer has the hour again",
+    ),
+    "beyond its window": Fault(
+        "Values beyond the window that was asked for", 0, ("59 of 59 windows answered",),
+        "Inside a window that was asked for, the response to that window is published, whatever the order of arrival",
     ),
     "revision": Fault(
         "A revision of a year-old hour", 0, ("2 of 2 windows answered, 1 landed",),
@@ -459,17 +466,17 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
      "empty"),
     ("a catalogue that lost a name", "1 from `esios find`", "everything; extraction goes by id", "catalogue"),
     ("values that cannot be read or believed: null, text, NaN, 1e400, two for one hour, an offset that contradicts the"
-     " zone", "1, each quarantined entry with its reason",
+     " zone, quarter hours for an hour", "1, each quarantined entry with its reason",
      "the hour keeps its last good value, or is named as missing",
      "null, text, NaN as a text, boolean, 1e400, 10^400, infinity, object, two values, offset, off the hour,"
-     " no offset, time as a number"),
+     " quarters, no offset, time as a number"),
     ("values that are absurd: negative, four times too high", "1, each hour named as suspect",
      "published; the next good answer replaces them", "negative, four times"),
     ("an hour that vanishes in a later answer", "1, named as withdrawn", "its last good value", "vanished"),
-    ("unsorted or repeated entries, a number as text, a wrong `datetime_utc`, an area that is not registered, a late"
-     " revision", "nothing",
+    ("unsorted or repeated entries, a number as text, a wrong `datetime_utc`, an area that is not registered, values"
+     " beyond the window, a late revision", "nothing",
      "the same table; a revision changes its hour alone",
-     "the same twice, unsorted, datetime_utc, number as text, areas, revision"),
+     "the same twice, unsorted, datetime_utc, number as text, areas, beyond its window, revision"),
     ("killed at any moment (`SIGKILL`)", "nothing", "what was committed, whole; the next run goes on",
      "kill extract, kill build, kill export"),
     ("interrupted (Ctrl-C, `SIGTERM`)", "130: run the same command again", "what was landed and built before",

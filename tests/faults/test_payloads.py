@@ -188,7 +188,8 @@ def test_every_entry_is_readable_or_quarantined_once_and_the_newest_good_value_w
     staging.build(payloads)
     distinct = staging.rows(
         "select count(*) from (select distinct landed.extracted_at_utc, left(entry ->> '$.datetime', 64),"
-        " left(entry ->> '$.value', 65), left(entry ->> '$.geo_id', 32), left(entry ->> '$.geo_name', 100) from raw_esios.indicator_responses as landed,"
+        " left(entry ->> '$.value', 65), left(entry ->> '$.geo_id', 32), left(entry ->> '$.geo_name', 100)"
+        " from raw_esios.indicator_responses as landed,"
         " unnest(from_json(json_extract(payload, '$.indicator.values'), '[\"JSON\"]')) as opened (entry))"
     )
     counted = staging.rows(

@@ -36,6 +36,7 @@ HOUR = {
     "10^400": 33,
     "boolean": 35,
     "number as text": 37,
+    "quarters": 39,
 }
 VANISHED = (30, 31)
 FOUR_TIMES_FROM = 96
@@ -53,6 +54,7 @@ CODE = {
     "two values": "two_values",
     "offset": "offset_contradicts",
     "off the hour": "off_cadence",
+    "quarters": "period_in_parts",
     "no offset": "time_unreadable",
     "time as a number": "time_unreadable",
 }
@@ -100,6 +102,7 @@ class Story:
             faults.raw_value("1" + "0" * 400, self.at(HOUR["10^400"])),
             faults.set_value(True, self.at(HOUR["boolean"])),
             faults.edit(self.number_as_text),
+            faults.edit(self.quarters),
             faults.wrong_datetime_utc(hours=-1, offset="+00:00"),
             faults.unsorted(),
         )
@@ -124,6 +127,13 @@ class Story:
         for entry in entries:
             if entry["datetime"] == self.local(HOUR["number as text"]):
                 entry["value"] = str(float(entry["value"]))
+        return document
+
+    def quarters(self, document: Any) -> Any:
+        """One hour as four quarters."""
+        entries = document.get("indicator", {}).get("values", [])
+        for entry in [one for one in entries if one["datetime"] == self.local(HOUR["quarters"])]:
+            entries += [entry | {"datetime": self.local(HOUR["quarters"], minutes)} for minutes in (15, 30, 45)]
         return document
 
     def at(self, hour: int) -> str:
@@ -227,6 +237,31 @@ def test_the_next_plain_run_completes_to_exactly_the_rows_of_an_undisturbed_one(
     finished = story.stages["plain"]
     assert finished.code == 0, "all is well again: " + finished.out
     assert "complete   no hour that is due is missing" in finished.out
+
+
+def a_day_beyond_both_ends(document: Any) -> Any:
+    """Each value again a day earlier and a day later, a little off."""
+    entries = document.get("indicator", {}).get("values", [])
+    inside = {entry["datetime"] for entry in entries}
+    for entry in list(entries):
+        for days in (-1, 1):
+            moment = datetime.fromisoformat(entry["datetime"]).astimezone(UTC) + timedelta(days=days)
+            text = moment.astimezone(MADRID).isoformat(timespec="milliseconds")
+            if text not in inside:
+                entries.append(entry | {"datetime": text, "value": entry["value"] - 77})
+    return document
+
+
+def test_inside_a_window_the_response_to_that_window_is_published_in_any_order(
+    bench: Machine, server: simulator.Server, built: Built
+) -> None:
+    server.add(faults.edit(a_day_beyond_both_ends))
+    VALUES["beyond its window"].check(bench.extract(ESIOS_WINDOW="day"))
+    bench.build_mart()
+    first, last = built.mart[0][2], built.mart[-1][2]
+    mart = bench.mart()
+    assert [row for row in mart if first <= row[2] <= last] == built.mart
+    assert len(mart) == len(built.mart) + 48, "what lies beyond every window is welcome"
 
 
 def test_a_revision_of_an_old_hour_changes_that_hour_alone(

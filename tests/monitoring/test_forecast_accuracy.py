@@ -161,8 +161,8 @@ def test_drift_is_the_stability_index_over_the_reference_deciles(warehouse: Ware
                 [
                     value
                     for (value,) in warehouse.rows(
-                        """select value from esios_values where indicator_id = ?
-                        and ((period_start_utc at time zone 'UTC') at time zone 'Europe/Madrid')::date between ? and ?""",
+                        """select value from esios_values where indicator_id = ? and
+                        ((period_start_utc at time zone 'UTC') at time zone 'Europe/Madrid')::date between ? and ?""",
                         indicator,
                         *span,
                     )
@@ -220,7 +220,9 @@ def test_a_backfill_was_known_of_no_period_ahead(warehouse: Warehouse) -> None:
     assert frame(warehouse, "forecast_error_by_lead", "demand_forecast_d1").empty
 
 
-def test_quarter_hours_are_compared_with_hours_by_their_mean_and_only_where_all_four_are_present(tmp_path: Path) -> None:
+def test_quarter_hours_are_compared_with_hours_by_their_mean_and_only_where_all_four_are_present(
+    tmp_path: Path,
+) -> None:
     warehouse = made.empty(tmp_path)
     hours = [made.hour(f"2025-11-03 {n:02}") for n in range(4)]
     quarters = {hour + timedelta(minutes=15 * n): 40.0 + 10 * n for hour in hours for n in range(4)}

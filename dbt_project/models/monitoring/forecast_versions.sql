@@ -42,9 +42,9 @@ select
     forecast_values.forecast,
     forecast_values.actual_indicator_id,
     forecast_values.period_start_utc,
-    {{ held('forecast_values.value') }} as value,
     forecast_values.known_from_utc,
     forecast_values.known_until_utc,
+    {{ held('forecast_values.value') }} as value,
     {{ period_end('forecast_values.period_start_utc', 'grids.forecast_cadence', 'grids.forecast_cadence_seconds') }} as period_end_utc,
     {{ grid_start('forecast_values.period_start_utc', 'grids.cadence', 'grids.cadence_seconds') }} as grid_start_utc
 from forecast_values

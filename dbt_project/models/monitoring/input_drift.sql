@@ -7,8 +7,8 @@ with newest_values as (
     select
         versions.indicator_id,
         versions.period_start_utc,
-        {{ held('versions.value') }} as value,
-        {{ day_of(to_madrid('versions.period_start_utc')) }} as madrid_day
+        {{ day_of(to_madrid('versions.period_start_utc')) }} as madrid_day,
+        {{ held('versions.value') }} as value
     from {{ ref('esios_value_versions') }} as versions
     inner join {{ ref('esios_indicator_areas') }} as areas
         on versions.indicator_id = areas.indicator_id
