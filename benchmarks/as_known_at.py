@@ -14,9 +14,9 @@ from pathlib import Path
 
 import duckdb
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # the benchmarks are scripts, not a package
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from main_job import ROOT, Measured, fresh_warehouse, interleaved, measure, median, say
+from benchmarks.main_job import ROOT, Measured, fresh_warehouse, interleaved, measure, median, say
 
 ESIOS = f"{ROOT}/.venv/bin/esios"
 DBT = f"{ROOT}/.venv/bin/dbt"

@@ -354,11 +354,9 @@ def _export_table(as_json: bool, table: str | None, out: Path | None) -> int:
 
 def _export_values(as_json: bool, indicators: tuple[str, ...], out: Path | None, given: dict[str, Any]) -> int:
     from extract.known_values import export_values
-    from extract.wanted import Wanted, area_ids
+    from extract.wanted import Wanted
     from extract.warehouse import connect
 
-    if "areas" in given:
-        given["areas"] = area_ids(given["areas"])
     wanted = Wanted.of(indicators, **given)
     with connect(load_settings(), read_only=True) as warehouse:
         done = export_values(warehouse, wanted, out)

@@ -42,7 +42,7 @@ def values(
     start: dt.date | str | None = None,
     end: dt.date | str | None = None,
     *,
-    areas: int | Iterable[int] | None = None,
+    areas: int | str | Iterable[int] | None = None,
     as_of: str | dt.datetime | None = None,
     known_before: str | Rule | None = None,
     versions: str = "latest",

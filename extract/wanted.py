@@ -36,7 +36,7 @@ class Wanted:
         start: dt.date | str | None = None,
         end: dt.date | str | None = None,
         *,
-        areas: int | Iterable[int] | None = None,
+        areas: int | str | Iterable[int] | None = None,
         as_of: str | dt.datetime | None = None,
         known_before: str | Rule | None = None,
         versions: str = "latest",
@@ -45,7 +45,9 @@ class Wanted:
         tz: str | ZoneInfo | None = None,
     ) -> Wanted:
         """Check what a user says; `UsageError` names what is wrong and the remedy. Nothing is read for it."""
-        listed = [indicators] if isinstance(indicators, int | str) else list(indicators)
+        listed = (
+            list(indicators) if isinstance(indicators, Iterable) and not isinstance(indicators, str) else [indicators]
+        )
         if not listed:
             raise UsageError("no indicator is named", "name at least one by its id or exact name")
         if as_of is not None and known_before is not None:
@@ -100,11 +102,13 @@ def _zone(given: str | ZoneInfo | None) -> ZoneInfo | None:
         raise UsageError(f"{given!r} is not a time zone", "use a name such as Europe/Madrid or UTC") from None
 
 
-def _areas(given: int | Iterable[int] | None, indicators: Sequence[Indicator]) -> tuple[int, ...] | None:
+def _areas(given: int | str | Iterable[int] | None, indicators: Sequence[Indicator]) -> tuple[int, ...] | None:
     """The areas, each once; where every indicator lists its own, an area that none has is refused here."""
     if given is None:
         return None
-    areas = tuple(dict.fromkeys([given] if isinstance(given, int) else given))
+    if isinstance(given, str):
+        given = area_ids(given)
+    areas = tuple(dict.fromkeys(given if isinstance(given, Iterable) else [given]))
     if not areas:
         raise UsageError("no area is named", "name at least one by its id, or leave areas out for all")
     if all(indicator.areas is not None for indicator in indicators):
@@ -113,7 +117,7 @@ def _areas(given: int | Iterable[int] | None, indicators: Sequence[Indicator]) -
 
 
 def area_ids(text: str) -> list[int]:
-    """What `--areas` takes: ids with commas between them. `UsageError` for any other text."""
+    """Ids with commas between them, as `--areas` takes them. `UsageError` for any other text."""
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:

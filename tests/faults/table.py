@@ -412,6 +412,23 @@ INPUT = {
         "`esios add --kind` with no kind of the registry", 2, ("there is no kind 'prices'", "use one of demand, price"),
         UNTOUCHED,
     ),
+    "two cutoffs": Fault("Two cutoffs at once", 2, ("are two cutoffs", "leave one of them out"), UNTOUCHED),
+    "rule": Fault("A rule for the cutoff that is none", 2, ("is not a valid rule", "use D-1T12:00"), UNTOUCHED),
+    "instant": Fault("An instant that is none", 2, ("is not a valid instant", "use yyyy-mm-ddTHH:MM:SS"), UNTOUCHED),
+    "area": Fault("An area that the indicator does not have", 2, ("has the area 3", "their areas are 8741"), UNTOUCHED),
+    "list of areas": Fault("A list of areas that is none", 2, ("is not a list of area ids", "use ID,ID"), UNTOUCHED),
+    "time zone": Fault("An unknown time zone", 2, ("is not a time zone", "use a name such as"), UNTOUCHED),
+    "versions": Fault("An unknown choice of versions", 2, ("is no choice of versions", "use latest,"), UNTOUCHED),
+    "all versions wide": Fault(
+        "All versions in the wide form", 2, ("room for one value a period", "use versions latest or first"), UNTOUCHED
+    ),
+    "table and indicator": Fault(
+        "A table and an indicator to export", 2, ("are both given", "leave one of them out"), UNTOUCHED
+    ),
+    "no indicator to export": Fault(
+        "A cutoff, a zone or a form without an indicator", 2, ("is given without --indicator", "name an indicator"),
+        UNTOUCHED,
+    ),
     "key column": Fault("An unknown key column", 2, ("id;--",), UNTOUCHED),
     "view": Fault(
         "A load into a view that takes no rows", 2, ("takes no rows", "load into the table behind it"), UNTOUCHED

@@ -29,6 +29,7 @@ SQL_SERVER = {
 }
 SPAN = ("--start", "2017-01-01", "--end", "2017-02-28")
 # What each fault is: the arguments of `esios`, and the variables that differ.
+VALUES = ("export", "--indicator", "460", "--out", "not-to-be-written.csv")
 WRONG: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "no key": (("extract", *SPAN), {"ESIOS_API_KEY": ""}),
     "blank key": (("extract", *SPAN), {"ESIOS_API_KEY": "   "}),
@@ -60,6 +61,16 @@ WRONG: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         ("forget", "--indicator", "460", "--start", "2018-01-01", "--end", "2018-01-31", "--yes"),
         {},
     ),
+    "two cutoffs": ((*VALUES, "--as-of", "2018-01-01", "--known-before", "PT24H"), {}),
+    "rule": ((*VALUES, "--known-before", "yesterday"), {}),
+    "instant": ((*VALUES, "--as-of", "noon"), {}),
+    "area": ((*VALUES, "--areas", "3"), {}),
+    "list of areas": ((*VALUES, "--areas", "3;drop"), {}),
+    "time zone": ((*VALUES, "--tz", "Madrid"), {}),
+    "versions": ((*VALUES, "--versions", "newest"), {}),
+    "all versions wide": ((*VALUES, "--versions", "all", "--wide"), {}),
+    "table and indicator": ((*VALUES, "--table", "esios_values"), {}),
+    "no indicator to export": (("export", "--wide"), {}),
     "unknown ending": (("export", "--out", "x.docx"), {}),
     "no file": (("load", "no-such.csv", "--table", "demand_forecast_esios"), {}),
 }

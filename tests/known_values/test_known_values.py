@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -213,7 +214,9 @@ def test_start_and_end_are_whole_madrid_days_both_included_of_23_and_25_hours_to
 def test_areas_limit_the_rows_in_both_forms(filled: Fill) -> None:
     place = filled([said(float(area), NOON, series=(600, area)) for area in (1, 2, 3)] + [said(9.0, NOON)])
     assert values(600, settings=place)["geo_id"].tolist() == [1, 2, 3]
-    assert values([600, 460], areas=[3, 8741, 3], settings=place)["value"].tolist() == [9.0, 3.0]
+    for spelled in ([3, 8741, 3], "3,8741", "8741, 3", np.array([3, 8741])):
+        assert values(np.array([600, 460]), areas=spelled, settings=place)["value"].tolist() == [9.0, 3.0]
+    assert values(np.int64(600), areas=np.int64(2), settings=place)["value"].tolist() == [2.0]
     wide = values([600, 460], areas=[3, 8741], wide=True, settings=place)
     assert list(wide.columns) == ["indicator_600_area_3", "indicator_460_area_8741"]
     with pytest.raises(UsageError, match=r"no indicator asked for has the area 77: their areas are .*8741"):
@@ -235,6 +238,7 @@ def test_areas_limit_the_rows_in_both_forms(filled: Fill) -> None:
         ({"start": "2018-02-01", "end": "2018-01-01"}, "start 2018-02-01 lies after end 2018-01-01: swap them"),
         ({"areas": [1]}, "no indicator asked for has the area 1: their areas are 8741"),
         ({"areas": []}, "no area is named"),
+        ({"areas": "8741,x"}, "'8741,x' is not a list of area ids: use ID,ID"),
         ({"tz": "Madrid"}, "'Madrid' is not a time zone: use a name such as Europe/Madrid"),
         ({"tz": "../../etc/passwd"}, "is not a time zone"),
         ({"tz": "Europe"}, "is not a time zone"),
