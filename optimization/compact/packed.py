@@ -73,8 +73,7 @@ def arrow_array(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pa.Array 
     small = _dictionary(numbers, best, logical, codec, plan)
     if small is not None:
         return small
-    # Beyond 2**53 pandas would round Arrow's own integers with gaps: it makes float64 of them. Ours it takes as they
-    # are.
+    # Beyond 2**53 pandas would round Arrow's own integers with gaps to float64. Ours it takes as they are.
     rounded = plan.kind == "int" and nulls > 0 and max(abs(base), abs(base + span)) > 1 << 53
     if own is not None and own.bit_width / 8 <= width and not rounded:
         # Through the codec's arithmetic, so that both ways agree.
@@ -186,8 +185,7 @@ def _decoded(array: pa.Array, codec: PackedType | None, logical: pa.DataType) ->
     return codec.decode(store_numbers(data, width, valid, array.null_count))
 
 
-# --- text
-# --------------------------------------------------------------------------------------------------------------------
+# --- text -------------------------------------------------------------------------------------------------------------
 
 
 def _text(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pa.Array | pa.ChunkedArray, Plan]:

@@ -96,7 +96,7 @@ def scan(
             if schema is not None:
                 encoded.append(fitted(source, chunk, schema[name], texts))
                 continue
-            encoded.append(encode(texts))
+            encoded.append(encode(texts, source.delimiter == ";"))
             if reading.verify:
                 check(source, chunk, name, encoded[-1], texts)
         return encoded
@@ -129,7 +129,7 @@ def check(source: Source, chunk: Chunk, name: str, encoded: Encoded, texts: pa.A
 
 
 def fitted(source: Source, chunk: Chunk, plan: Plan, texts: pa.Array) -> Encoded:
-    encoded = as_text(texts) if plan.kind == "text" else encode(texts)
+    encoded = as_text(texts) if plan.kind == "text" else encode(texts, "," in plan.form)
     settled = fit(plan, encoded)
     if settled is not None and (settled.kind == "bool" or settled.checked or same_texts(settled, texts)):
         return settled
