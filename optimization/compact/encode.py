@@ -199,9 +199,7 @@ def same_texts(chunk: Encoded, original: pa.Array) -> bool:
 
 
 def same_floats(values: np.ndarray, valid: np.ndarray | None, missing: str | None, original: pa.Array) -> bool:
-    """Whether each number has the float64 of its text, its very text where that has no decimal point, and each gap its
-    spelling.
-    """
+    """Whether each number has the float64 of its text (its text, where that has no point), each gap its spelling."""
     present = original
     if valid is not None and not valid.all():
         gaps = original.filter(pa.array(~valid))

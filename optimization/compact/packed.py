@@ -234,9 +234,7 @@ def _runs_bytes(ends: np.ndarray, texts: pa.Array, size: int) -> float:
 
 
 def _hex(chunks: list[Encoded], rows: int) -> Any:
-    """Texts of one width that are nothing but hexadecimal digits of one case (or a UUID), two digits a byte; None
-    otherwise.
-    """
+    """Texts of one width, all hexadecimal digits of one case or UUIDs, two digits a byte; None where they are not."""
     width = -1
     for chunk in chunks:  # a glance at the first texts of each chunk spares most columns the rest
         if chunk.kind != "text" or chunk.texts is None:
