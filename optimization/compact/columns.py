@@ -18,9 +18,7 @@ PIECE_ROWS = 1 << 18
 
 
 def encoded_column(name: Hashable, series: pd.Series) -> tuple[Plan, list[Encoded]] | None:
-    """The chunks of a column of texts, whole numbers, floats, booleans or dates; None for a dtype that is kept as it
-    is.
-    """
+    """The chunks of a column of texts, numbers, booleans or dates; None for a dtype that is kept as it is."""
     dtype = series.dtype
     values = series
     if pd.api.types.is_object_dtype(dtype):

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from optimization.compact.commas import encode_commas, look_like_commas, print_commas
 from optimization.compact.encoded import Encoded, size_of_texts, text_parts, unsigned_for
 from optimization.compact.numbers import encode_floats, encode_ints, prints_plain
 from optimization.compact.times import encode_times, print_times
@@ -29,8 +30,11 @@ _DATES = re.compile(r"(?:\d{2,4}+[-/.]\d{2}[-/.]\d{2}[^\n]*+\n)++\Z", re.ASCII)
 SAMPLE = 256
 
 
-def encode(texts: pa.Array) -> Encoded:
-    """The narrowest exact encoding of a chunk of text (arrow string, null = empty unquoted field)."""
+def encode(texts: pa.Array, commas: bool = False) -> Encoded:
+    """The narrowest exact encoding of a chunk of text (arrow string, null = empty unquoted field).
+
+    `commas`: a comma may be a decimal comma, as in files whose delimiter is a semicolon.
+    """
     length, nulls = len(texts), texts.null_count
     if nulls == length:
         return Encoded("empty", length, missing="" if length else None)
@@ -38,7 +42,7 @@ def encode(texts: pa.Array) -> Encoded:
     picked = texts if step == 1 else texts.take(pa.array(np.arange(0, length, step)[:SAMPLE]))
     picked = picked.drop_null() if nulls else picked
     sample = picked.slice(0, 64).to_pylist() or texts.drop_null().slice(0, 64).to_pylist()
-    candidate = _candidate(sample)
+    candidate = _candidate(sample, commas)
     tried = None
     if candidate in ("int", "float") and _MISSING_SET.isdisjoint(sample):
         tried = candidate  # to read a number takes less than to find out which are alike
@@ -50,7 +54,7 @@ def encode(texts: pa.Array) -> Encoded:
     if len(pc.unique(picked)) <= 0.95 * len(picked) or length < 64:
         coded = texts.dictionary_encode()
         if len(coded.dictionary) <= max(length // 3, 64):
-            return _encode_dictionary(coded, length, size_of_texts(texts))
+            return _encode_dictionary(coded, length, size_of_texts(texts), commas)
     encoded = None if candidate in ("text", tried) else _encode(texts, candidate)
     if encoded is None and candidate != "text" and not nulls:
         encoded = _encode_spelled(texts, candidate)
@@ -71,8 +75,8 @@ def _encode_spelled(texts: pa.Array, candidate: str) -> Encoded | None:
     return None if encoded is None else replace(encoded, missing=words[0])
 
 
-def _candidate(sample: list[str]) -> str:
-    """What a sample of texts looks like: int, float, time or text."""
+def _candidate(sample: list[str], commas: bool) -> str:
+    """What a sample of texts looks like: int, float, comma, time or text."""
     words = [word for word in sample if word not in _MISSING_SET]
     if not words:
         return "text"
@@ -84,10 +88,10 @@ def _candidate(sample: list[str]) -> str:
         return "float"
     if len(set(map(len, words))) == 1 and _DATES.match(joined):
         return "time"
-    return "text"
+    return "comma" if commas and look_like_commas(joined) else "text"
 
 
-def _encode_dictionary(coded: pa.DictionaryArray, length: int, size: int) -> Encoded:
+def _encode_dictionary(coded: pa.DictionaryArray, length: int, size: int, commas: bool) -> Encoded:
     words = coded.dictionary
     codes = coded.indices
     valid = None
@@ -109,7 +113,7 @@ def _encode_dictionary(coded: pa.DictionaryArray, length: int, size: int) -> Enc
         text_size=size,
         checked=True,
     )
-    candidate = _candidate(entries[:SAMPLE])
+    candidate = _candidate(entries[:SAMPLE], commas)
     if candidate == "text":
         return as_text
     different = words
@@ -131,6 +135,8 @@ def _encode_dictionary(coded: pa.DictionaryArray, length: int, size: int) -> Enc
     assert encoded.values is not None
     checked = encoded.checked or same_texts(encoded, different)
     values = _zeroed(encoded.values[positions], valid)
+    if encoded.form and encoded.kind == "decimal":
+        encoded.text_size = size
     return replace(encoded, length=length, values=values, valid=valid, missing=missing, checked=checked)
 
 
@@ -144,6 +150,8 @@ def _encode(texts: pa.Array, candidate: str) -> Encoded | None:
     """Numbers or times with gaps, if there are any; None where a text would not come back."""
     if texts.null_count == len(texts):
         return None
+    if candidate == "comma":
+        return encode_commas(texts)
     return encode_times(texts) if candidate == "time" else _encode_numbers(texts, candidate)
 
 
@@ -169,6 +177,11 @@ def texts_of(chunk: Encoded) -> pa.Array | None:
         return chunk.texts.take(pa.array(chunk.values, mask=mask))
     if chunk.kind == "int":
         return pa.array(chunk.wide(), mask=mask).cast(pa.string())
+    if chunk.kind == "decimal" and chunk.form:
+        form = chunk.form.partition("|")[0]
+        places = len(form.partition(",")[2])
+        printed = print_commas(chunk.wide() * 10 ** max(places - chunk.scale, 0), form)
+        return printed if mask is None else pc.if_else(pa.array(chunk.valid), printed, pa.scalar(None, pa.string()))
     if chunk.kind in ("date", "timestamp"):
         printed = print_times(chunk.wide(), chunk.form)
         return printed if mask is None else pc.if_else(pa.array(chunk.valid), printed, pa.scalar(None, pa.string()))
@@ -186,9 +199,7 @@ def same_texts(chunk: Encoded, original: pa.Array) -> bool:
 
 
 def same_floats(values: np.ndarray, valid: np.ndarray | None, missing: str | None, original: pa.Array) -> bool:
-    """Whether each number has the float64 of its text, its very text where that has no decimal point, and each gap its
-    spelling.
-    """
+    """Whether each number has the float64 of its text (its text, where that has no point), each gap its spelling."""
     present = original
     if valid is not None and not valid.all():
         gaps = original.filter(pa.array(~valid))

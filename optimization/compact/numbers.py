@@ -138,9 +138,7 @@ def _decimals(number: float) -> int:
 
 
 def decimal_of(values: np.ndarray, scale: int) -> np.ndarray | None:
-    """int64 `k` with `k / 10**scale == values` exactly, or None. The division of two exact numbers is correctly
-    rounded.
-    """
+    """int64 `k` with `k / 10**scale == values` exactly (a division of exact numbers is rounded correctly), or None."""
     with np.errstate(over="ignore"):
         scaled = np.rint(values * POWERS[scale])
     if not (np.abs(scaled) < 2**53).all() or not np.array_equal(scaled / POWERS[scale], values):

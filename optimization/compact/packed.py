@@ -73,8 +73,7 @@ def arrow_array(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pa.Array 
     small = _dictionary(numbers, best, logical, codec, plan)
     if small is not None:
         return small
-    # Beyond 2**53 pandas would round Arrow's own integers with gaps: it makes float64 of them. Ours it takes as they
-    # are.
+    # Beyond 2**53 pandas would round Arrow's own integers with gaps to float64. Ours it takes as they are.
     rounded = plan.kind == "int" and nulls > 0 and max(abs(base), abs(base + span)) > 1 << 53
     if own is not None and own.bit_width / 8 <= width and not rounded:
         # Through the codec's arithmetic, so that both ways agree.
@@ -186,8 +185,7 @@ def _decoded(array: pa.Array, codec: PackedType | None, logical: pa.DataType) ->
     return codec.decode(store_numbers(data, width, valid, array.null_count))
 
 
-# --- text
-# --------------------------------------------------------------------------------------------------------------------
+# --- text -------------------------------------------------------------------------------------------------------------
 
 
 def _text(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pa.Array | pa.ChunkedArray, Plan]:
@@ -236,9 +234,7 @@ def _runs_bytes(ends: np.ndarray, texts: pa.Array, size: int) -> float:
 
 
 def _hex(chunks: list[Encoded], rows: int) -> Any:
-    """Texts of one width that are nothing but hexadecimal digits of one case (or a UUID), two digits a byte; None
-    otherwise.
-    """
+    """Texts of one width, all hexadecimal digits of one case or UUIDs, two digits a byte; None where they are not."""
     width = -1
     for chunk in chunks:  # a glance at the first texts of each chunk spares most columns the rest
         if chunk.kind != "text" or chunk.texts is None:

@@ -1,6 +1,4 @@
-"""An Arrow type for values kept narrower than Arrow's own types allow; `to_pandas` and `to_pylist` give the values
-themselves.
-"""
+"""An Arrow type for values kept narrower than Arrow's own types allow; `to_pandas` and `to_pylist` decode them."""
 
 from __future__ import annotations
 
@@ -20,9 +18,8 @@ _HEX = {False: np.frombuffer(b"0123456789abcdef", np.uint8), True: np.frombuffer
 class PackedType(pa.ExtensionType):  # type: ignore[misc]
     """Values of `logical` type, stored by `codec`:
 
-    number: `(storage + base) * times / 10**scale`, storage unsigned little-endian of 1 … 8 bytes (1, 2, 4, 8: an
-    Arrow integer,
-    else fixed-size binary) · hex: text of hexadecimal digits, two a byte, `dashes` as in a UUID.
+    number: `(storage + base) * times / 10**scale`, storage unsigned little-endian of 1 … 8 bytes (1, 2, 4, 8: an Arrow
+    integer, else fixed-size binary) · hex: text of hexadecimal digits, two a byte, `dashes` as in a UUID.
     """
 
     def __init__(self, storage: pa.DataType, logical: pa.DataType, codec: str, **settings: Any) -> None:

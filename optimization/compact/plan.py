@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from optimization.compact.chunks import exact_in_float32
+from optimization.compact.commas import common_form, fits
 from optimization.compact.encode import BOOLEANS, encode, texts_of
 from optimization.compact.encoded import Encoded, size_of_texts, unsigned_for
 from optimization.compact.times import encode_times
@@ -23,9 +24,10 @@ _NUMBERS = {"int", "decimal", "float"}
 class Plan:
     """What a column is, enough to print its texts again: the entry of a column in the schema file.
 
-    `missing` is the spelling of missing rows ("" = an empty unquoted field, None = no row is), `form` the form of
-    dates and timestamps or the two words of a boolean ("yes/no"), `decimals` the places of an exact decimal (-1: a full
-    float), `plain` says that whole numbers are written without a decimal point, `low` and `high` bound numbers.
+    `missing` is the spelling of missing rows ("": an empty unquoted field, None: no row is), `form` the form of dates,
+    timestamps and decimal commas, or the two words of a boolean ("yes/no"), `decimals` the places of an exact decimal
+    (-1: a full float), `plain` says that whole numbers are written without a decimal point, `low` and `high` bound
+    numbers.
     """
 
     name: str
@@ -145,6 +147,8 @@ def _boolean(name: str, chunks: list[Encoded]) -> Plan | None:
 
 def _number(name: str, full: list[Encoded], missing: str | None) -> Plan:
     gap = "" if missing == "" else None
+    if any(chunk.form for chunk in full):
+        return _comma(name, full, missing)
     whole = [chunk for chunk in full if chunk.kind == "int"]
     low, high = min(chunk.low for chunk in full), max(chunk.high for chunk in full)
     if len(whole) == len(full):
@@ -159,6 +163,17 @@ def _number(name: str, full: list[Encoded], missing: str | None) -> Plan:
     plain = bool(whole) or any(chunk.plain for chunk in full)
     why = f"numbers with at most {decimals} decimals" if decimals >= 0 else "numbers with all their digits"
     return Plan(name, "float", missing, decimals=decimals, plain=plain, low=float(low), high=float(high), why=why)
+
+
+def _comma(name: str, full: list[Encoded], missing: str | None) -> Plan:
+    form = common_form(full)
+    low, high = min(chunk.low for chunk in full), max(chunk.high for chunk in full)
+    decimals = len(form.partition(",")[2]) if form else 0
+    if form is None or max(abs(low), abs(high)) * 10.0**decimals >= 2**53:
+        why = "numbers with a decimal comma, written in several ways"
+        return Plan(name, "text", "" if missing == "" else None, why=why)
+    why = f"numbers with a decimal comma, written {form}"
+    return Plan(name, "float", missing, form, decimals, plain=True, low=float(low), high=float(high), why=why)
 
 
 def _time(name: str, full: list[Encoded], missing: str | None) -> Plan:
@@ -251,8 +266,7 @@ def _as_text(chunk: Encoded, why: str) -> Encoded:
     return as_text(printed.fill_null(chunk.missing) if chunk.missing else printed)
 
 
-# --- a schema that is given
-# ----------------------------------------------------------------------------------------------
+# --- a schema that is given -------------------------------------------------------------------------------------------
 
 
 def fit(plan: Plan, chunk: Encoded) -> Encoded | None:
@@ -269,6 +283,8 @@ def fit(plan: Plan, chunk: Encoded) -> Encoded | None:
         return settled
     if plan.kind == "float":
         if plan.type == "float32" and not exact_in_float32([settled]):
+            return None
+        if plan.form and not fits(plan.form, settled):
             return None
         whole = settled.kind == "int"
         if whole and max(abs(settled.low), abs(settled.high)) >= 2**53:
@@ -296,7 +312,7 @@ def first_misfit(plan: Plan, texts: pa.Array) -> int:
     fitting, broken = 0, len(texts)
     while broken - fitting > 1:
         middle = (fitting + broken) // 2
-        if fit(plan, encode(texts.slice(0, middle))) is None:
+        if fit(plan, encode(texts.slice(0, middle), "," in plan.form)) is None:
             broken = middle
         else:
             fitting = middle

@@ -1,5 +1,5 @@
-"""Give freed memory back to the system while a load runs: the peak of the process is what is promised. Linux only;
-else nothing.
+"""Give freed memory back to the system while a load runs, for the peak is what is promised. Elsewhere than on Linux:
+nothing.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ def _libc() -> Any:
         return None
     try:
         libc = ctypes.CDLL(None)
-        # Arrays of 64 KB and more come from the system and go back at once. glibc otherwise raises this bound as it
-        # goes, and
-        # holes between short-lived arrays stay: 1,129 MB instead of 941 at 1 GB of CSV.
-        libc.mallopt(_M_MMAP_THRESHOLD, 1048576)
+        # Arrays of 1 MB and more come from the system and go back at once. glibc otherwise raises this bound as it
+        # goes, and holes between short-lived arrays stay: 1,129 MB instead of 941 at 1 GB of CSV.
+        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 20)
         libc.mallopt(_M_TRIM_THRESHOLD, 1 << 20)
         libc.malloc_trim(0)
     except (OSError, AttributeError):  # another C library

@@ -38,7 +38,7 @@ def before_bytes(plan: Plan, chunks: list[Encoded], rows: int) -> int:
     more).
     """
     nulls = sum(chunk.nulls for chunk in chunks)
-    if plan.kind in ("int", "float", "empty"):
+    if plan.kind in ("int", "float", "empty") and not plan.form:
         return 8 * rows
     if plan.kind == "bool":
         pair = plan.form.split("/")
@@ -46,6 +46,8 @@ def before_bytes(plan: Plan, chunks: list[Encoded], rows: int) -> int:
             return rows
         yes = sum(int(np.count_nonzero(chunk.values)) for chunk in chunks if chunk.values is not None)
         letters = yes * len(pair[0]) + (rows - nulls - yes) * len(pair[1])
+    elif plan.kind == "float":  # with decimal commas, which pandas reads as text
+        letters = sum(max(chunk.text_size, 0) for chunk in chunks)
     elif plan.kind in ("date", "timestamp"):
         letters = len(plan.form) * (rows - nulls)
     else:

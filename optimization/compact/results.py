@@ -26,9 +26,7 @@ def nbytes(x: pd.DataFrame | pa.Table | Compressed) -> int:
 
 
 def texts(x: pd.DataFrame | pa.Table | Compressed, name: str) -> pa.Array:
-    """The texts of a loaded column as the file has them (null: an empty unquoted field); numbers in their shortest
-    form.
-    """
+    """The texts of a loaded column as the file has them (null: an empty unquoted field), numbers in their shortest."""
     plans = plans_kept(x)
     if name not in plans:
         raise BadInput(f"no column {name!r} that was loaded from a file: the columns are {', '.join(list(plans)[:20])}")

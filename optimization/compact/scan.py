@@ -50,9 +50,7 @@ class Reading:
 
 
 def in_order(work: Callable[[Chunk], Result], chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, Result]]:
-    """`work` on every chunk by a thread a core, results in file order; at most one chunk more than threads is in
-    memory.
-    """
+    """`work` on every chunk by a thread a core, results in file order; at most one chunk waits for a thread."""
     with ThreadPoolExecutor(cores()) as pool:
         waiting: deque[tuple[Chunk, Future[Result]]] = deque()
         try:
@@ -79,9 +77,7 @@ def one_array(column: pa.ChunkedArray) -> pa.Array:
 def scan(
     source: Source, reading: Reading, schema: dict[str, Plan] | None = None, progress: Progress | None = None
 ) -> Scanned:
-    """Read a file once; with a schema every value is fitted to it, and checked at once: BadInput names the line of a
-    misfit.
-    """
+    """Read a file once; with a schema every value is fitted to it at once, and BadInput names the line of a misfit."""
     names = unique_names(source.header)
     if schema is not None:
         check_names(source, names, list(schema))
@@ -96,7 +92,7 @@ def scan(
             if schema is not None:
                 encoded.append(fitted(source, chunk, schema[name], texts))
                 continue
-            encoded.append(encode(texts))
+            encoded.append(encode(texts, source.delimiter == ";"))
             if reading.verify:
                 check(source, chunk, name, encoded[-1], texts)
         return encoded
@@ -129,7 +125,7 @@ def check(source: Source, chunk: Chunk, name: str, encoded: Encoded, texts: pa.A
 
 
 def fitted(source: Source, chunk: Chunk, plan: Plan, texts: pa.Array) -> Encoded:
-    encoded = as_text(texts) if plan.kind == "text" else encode(texts)
+    encoded = as_text(texts) if plan.kind == "text" else encode(texts, "," in plan.form)
     settled = fit(plan, encoded)
     if settled is not None and (settled.kind == "bool" or settled.checked or same_texts(settled, texts)):
         return settled

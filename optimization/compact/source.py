@@ -353,9 +353,7 @@ class Source:
         return block
 
     def take_back(self, chunk: Chunk) -> None:
-        """Read what comes next into the memory of a chunk that nobody looks at any more: new memory costs as much as
-        the reading.
-        """
+        """Read what comes next into the memory of a chunk that is done with: new memory costs as much as reading."""
         if isinstance(chunk.data, bytearray):
             self._spare.append(chunk.data)
             chunk.data = b""

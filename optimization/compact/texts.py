@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from optimization.compact.commas import print_commas
 from optimization.compact.encoded import unit_of
 from optimization.compact.numbers import print_plain
 from optimization.compact.plan import Plan
@@ -25,6 +26,8 @@ def texts_back(plan: Plan, values: pa.Array) -> pa.Array:
     elif plan.kind == "int":
         texts = values.cast(pa.string())
     elif plan.kind == "float":
+        if plan.form:
+            return _with_commas(plan, values)
         printed = print_plain if plan.plain else repr
         numbers = values.to_pylist()
         texts = pa.array([None if n is None else printed(n) for n in numbers], pa.string())
@@ -32,6 +35,17 @@ def texts_back(plan: Plan, values: pa.Array) -> pa.Array:
         texts = _times(plan, values)
     else:
         texts = values.cast(pa.string())
+    return texts.fill_null(plan.missing) if plan.missing else texts
+
+
+def _with_commas(plan: Plan, values: pa.Array) -> pa.Array:
+    places = len(plan.form.partition(",")[2])
+    numbers = values.cast(pa.float64())
+    present = (numbers.drop_null() if numbers.null_count else numbers).to_numpy(zero_copy_only=False)
+    texts = print_commas(np.rint(present * 10.0**places).astype(np.int64), plan.form)
+    if numbers.null_count:
+        valid = numbers.is_valid().to_numpy(zero_copy_only=False)
+        texts = texts.take(pa.array(np.cumsum(valid) - 1, mask=~valid))
     return texts.fill_null(plan.missing) if plan.missing else texts
 
 

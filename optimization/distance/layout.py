@@ -103,6 +103,10 @@ def broken(source: str, line: int, fields: int, expected: int) -> BadInput:
     )
 
 
+def _no_text(source: str) -> BadInput:
+    return BadInput(f"{source} is no CSV text (UTF-16, or a binary file): save it as UTF-8")
+
+
 def read_layout(source: str, latitude: str, longitude: str, delimiter: str | None) -> Layout:
     """Find the delimiter and the two columns in the header; BadInput says which columns there are."""
     with Path(source).open("rb") as file:
@@ -110,8 +114,8 @@ def read_layout(source: str, latitude: str, longitude: str, delimiter: str | Non
     if start.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
         raise BadInput(f"{source} is compressed: unpack it first (gunzip or unzstd)")
     refuse_other_kinds(source, start)
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start[: start.find(b"\n")]:
-        raise BadInput(f"{source} is no CSV text (UTF-16, or a binary file): save it as UTF-8")
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise _no_text(source)
     if b"\n" not in start and b"\r" in start:
         raise BadInput(f"{source} ends its lines with carriage returns alone: convert it, e.g. with tr '\\r' '\\n'")
     bom = len(BOM) if start.startswith(BOM) else 0
@@ -126,6 +130,8 @@ def read_layout(source: str, latitude: str, longitude: str, delimiter: str | Non
         if len(start) == HEAD:
             raise BadInput(f"{source}: the header is longer than {HEAD >> 20} MB: is a quote never closed?") from None
         raise broken(source, 1, OPEN, 0) from None
+    if b"\0" in header:
+        raise _no_text(source)
     if header.endswith(b"\r") and header != head:
         raise broken(source, 1, LONE_RETURN, 0)
     names = [decoded(unquoted(field)) for field in fields]

@@ -293,9 +293,11 @@ def answers(file: BinaryIO, engine: Any, layout: Layout, offset: int, stop: int)
             raise broken(source, line_of(source, offset + at), fields, layout.fields) from None
         except TextInCoordinate as error:
             at, index, shown = error.args
+            comma = shown.strip(b' "').replace(b",", b".", 1).lstrip(b"+-").replace(b".", b"", 1).isdigit()
+            remedy = "write it with a decimal point" if comma else "correct it, or leave it empty if it is not known"
             raise BadInput(
                 f"{source}, line {line_of(source, offset + at)}: {layout.names[index]} is not a number: "
-                f"{decoded(shown[:60])!r}; correct it, or leave it empty if it is not known"
+                f"{decoded(shown[:60])!r}; {remedy}"
             ) from None
 
 
