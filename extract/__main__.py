@@ -425,12 +425,16 @@ def status(as_json: bool) -> int:
 
 @cli.command()
 @click.option("--out", type=click.Path(path_type=Path), help="Where the page goes [default: exports/report.html].")
+@click.option(
+    "--indicator", "indicators", multiple=True, metavar="ID_OR_NAME", help="Only these curves [default: all landed]."
+)
 @_command
-def report(as_json: bool, out: Path | None) -> None:
-    """The state of the table, its curve and its faults as one self-contained HTML page, English and Spanish."""
+def report(as_json: bool, out: Path | None, indicators: tuple[str, ...]) -> None:
+    """State, curves, revisions and faults of what is landed as one self-contained HTML page, English and Spanish."""
+    from extract.registry import find_indicators
     from extract.report import write_report
 
-    written = write_report(load_settings(), out)
+    written = write_report(load_settings(), out, indicators=[one.id for one in find_indicators(indicators)])
     if as_json:
         _print_json({"file": str(written.path), "bytes": written.bytes, "state": written.state})
     else:
@@ -498,7 +502,7 @@ def watch(
     """Extract, build and check at the hours ESIOS publishes, until stopped. One log line a step; --json: JSON lines."""
     from datetime import timedelta
 
-    from extract.notify import checked_url
+    from extract.health.notify import checked_url
     from extract.settings import configuration
     from extract.watch import Watcher, line, print_line, schedule_of
 

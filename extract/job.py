@@ -17,8 +17,10 @@ from extract.dbt_command import note_ignored, prepare_environment
 from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, WarehouseError
 from extract.export import export_table
 from extract.extraction import Request, Summary, extract
+from extract.health.lines import table_text
+from extract.health.state import MART
 from extract.settings import Settings
-from extract.status import MART, Status, read_status, table_text
+from extract.status import Status, read_status
 from extract.warehouse import connect
 
 

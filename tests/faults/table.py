@@ -272,7 +272,7 @@ VALUES = {
     ),
     "no offset": Fault("A time without offset", 1, ("quarantined: 460", "the time cannot be read"), QUARANTINED),
     "vanished": Fault(
-        "An hour that vanishes in a later answer", 1, ("withdrawn: 460", "left out of the newest answer"),
+        "An hour that vanishes in a later answer", 1, ("withdrawn: 460", "left out of the newest response"),
         "The last good value; it is named until an answer has the hour again",
     ),
     "beyond its window": Fault(

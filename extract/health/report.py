@@ -28,6 +28,7 @@ class Check:
     name: str
     summary: str
     problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()  # worth knowing, and no fault
 
     @property
     def ok(self) -> bool:
@@ -61,6 +62,7 @@ class Report:
         for check in self.checks:
             lines.append(f"{'ok' if check.ok else 'FAIL':<10} {check.name}: {check.summary}")
             lines += [f"             {problem.text}" for problem in check.problems[:SHOWN]]
+            lines += [f"             note: {note}" for note in check.notes]
             if len(check.problems) > SHOWN:
                 lines.append(f"             … and {len(check.problems) - SHOWN} more (--json names all)")
         return "\n".join(lines)
@@ -77,6 +79,7 @@ class Report:
                     "ok": check.ok,
                     "summary": check.summary,
                     "problems": [{"key": problem.key, "text": problem.text} for problem in check.problems],
+                    "notes": list(check.notes),
                 }
                 for check in self.checks
             ],

@@ -11,7 +11,7 @@ import requests
 
 from extract.errors import EsiosError, UsageError
 from extract.files import written
-from extract.findings import Report
+from extract.health.report import Report
 from extract.places import beside_warehouse
 from extract.settings import Settings
 from extract.status import as_utc_text

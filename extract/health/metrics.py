@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from extract.errors import UsageError
 from extract.files import output_path, written
-from extract.findings import Report
+from extract.health.report import Report
 
 _OF_INDICATORS = {
     "last_answer_at_utc": ("esios_last_answer_timestamp_seconds", "When the API last answered for the indicator"),
