@@ -232,7 +232,8 @@ def test_metrics_are_prometheus_text_and_replace_the_old_file_whole(good: Wareho
 
 def test_a_metrics_file_that_cannot_be_written_hides_nothing(good: Warehouse, tmp_path: Path) -> None:
     said: list[str] = []
-    report = check(good, metrics=tmp_path / "no" / "such.prom", say=said.append)
+    (tmp_path / "a file").touch()
+    report = check(good, metrics=tmp_path / "a file" / "such.prom", say=said.append)
     assert report.state == "ok"
     assert len(said) == 1
     assert "cannot write the metrics file" in said[0]

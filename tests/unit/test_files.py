@@ -33,7 +33,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> DuckDB:
 
 @pytest.fixture(scope="module")
 def report(warehouse: DuckDB) -> Report:
-    from extract.run import utc_now
+    from extract.extraction import utc_now
 
     return read_report(warehouse, utc_now())
 
