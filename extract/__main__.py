@@ -16,11 +16,10 @@ from typing import Any
 import click
 
 from extract.errors import EsiosError, UsageError
-from extract.settings import ROOT, load_settings
+from extract.settings import load_settings
 from extract.streams import exit_code_after_output, make_tolerant, takes_every_character
 
 EXIT_INTERRUPTED = 130
-DEFAULT_EXPORT = ROOT / "exports" / "demand_forecast_esios.csv"
 
 
 class _Day(click.ParamType[date]):
@@ -176,15 +175,17 @@ def _extract_document(summary: Any) -> dict[str, Any]:
 
 @cli.command()
 @_with_span
-@click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_EXPORT, help="Where the CSV (or Parquet) goes.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where the CSV (or Parquet) goes [default: as export].")
 @_command
-def run(as_json: bool, out: Path, **span: Any) -> int:
+def run(as_json: bool, out: Path | None, **span: Any) -> int:
     """The main job, whole: extract, dbt build, export, summary."""
     from extract.job import run_job, summary_text
 
     outcome = run_job(load_settings(), _request(**span), out, lambda line: click.echo(line, err=True))
     if as_json:
-        document = {"exit_code": outcome.exit_code, "file": str(outcome.exported), **outcome.status.document()}
+        values = outcome.values and outcome.values.document()
+        file = outcome.exported or (outcome.values and outcome.values.written.path)
+        document = {"exit_code": outcome.exit_code, "file": str(file), "values": values, **outcome.status.document()}
         _print_json(document | {"tests": outcome.dbt_failures, "errors": [str(error) for error in outcome.errors]})
     else:
         click.echo(summary_text(outcome))

@@ -106,13 +106,14 @@ class MadeWarehouse:
         span = f"(select unnest(range(timestamp '{first}', {end}, interval ({seconds}) second)) as hour)"
         if indicator == 460:
             self.execute(
-                f"insert into demand_forecast_esios select ?, ?, hour, {HOUR_PATTERN}, hour - interval 5 hour from {span}",
+                f"insert into demand_forecast_esios select ?, ?, hour, {HOUR_PATTERN}, hour - interval 5 hour"
+                f" from {span}",
                 name,
                 indicator,
             )
         self.execute(
-            f"insert into esios_value_versions select ?, ?, hour, hour + interval ({seconds}) second, 1, {HOUR_PATTERN},"
-            f" timestamp '2000-01-01' from {span}",
+            f"insert into esios_value_versions select ?, ?, hour, hour + interval ({seconds}) second, 1,"
+            f" {HOUR_PATTERN}, timestamp '2000-01-01' from {span}",
             indicator,
             geo,
         )
@@ -143,8 +144,9 @@ class MadeWarehouse:
     def revise(self, hour: str, value: float, received: str, indicator: int = 460) -> None:
         """A later response with another value: a version more, published."""
         self.execute(
-            "insert into esios_value_versions select indicator_id, geo_id, period_start_utc, period_end_utc, version + 1,"
-            " ?, ? from esios_value_versions where indicator_id = ? and period_start_utc = ? order by version desc limit 1",
+            "insert into esios_value_versions select indicator_id, geo_id, period_start_utc, period_end_utc,"
+            " version + 1, ?, ? from esios_value_versions where indicator_id = ? and period_start_utc = ?"
+            " order by version desc limit 1",
             value,
             received,
             indicator,

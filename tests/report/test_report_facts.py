@@ -290,7 +290,8 @@ def test_a_forecast_is_told_as_the_monitoring_models_judge_it(
     )
     assert forecast["month"] == "2018-02"
     assert [row["mae"] for row in forecast["by_hour"]] == [200.0 + hour for hour in range(24)]
-    made.execute("insert into monitoring_esios.forecast_error_by_lead values ('demand_forecast', 1293, 1, 24, 210, 250, -5)")
+    by_lead = "('demand_forecast', 1293, 1, 24, 210, 250, -5)"
+    made.execute(f"insert into monitoring_esios.forecast_error_by_lead values {by_lead}")
     [lead] = facts()["monitoring"]["forecasts"][0]["by_lead"]
     assert lead == {"lead_days": 1, "predictions": 24, "mae": 210.0, "rmse": 250.0, "bias": -5.0}
     table = dict(made.rows("select period_start_utc, value from monitoring_esios.forecast_actuals"))

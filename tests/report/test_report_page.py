@@ -237,8 +237,8 @@ def test_every_text_is_in_both_languages_with_the_same_places() -> None:
 
 def alerts_in_the_models() -> list[str]:
     """Every alert that the monitoring models can give, as the page looks it up: numbers as `#`."""
-    model = Path(__file__).resolve().parents[2] / "dbt_project" / "models" / "monitoring" / "forecast_accuracy_daily.sql"
-    text = model.read_text("utf-8")
+    models = Path(__file__).resolve().parents[2] / "dbt_project" / "models" / "monitoring"
+    text = (models / "forecast_accuracy_daily.sql").read_text("utf-8")
     found = set()
     for call in re.findall(r"then concat\((.+)\)(?: end)?(?: as is_\w+,?)?$", text, re.MULTILINE):
         joined = re.sub(r"\{\{ percent_text.*?\}\}", "'#.#'", call)
@@ -280,7 +280,8 @@ def test_a_period_that_is_clicked_shows_what_was_said_of_it_and_when(
     opened.page.locator(f"[data-period='{at_five + 3_600_000}']").click()
     assert len(opened.table("#said-table")) == 1
     # The curve itself can be clicked, too.
-    opened.page.evaluate("at => document.getElementById('demand-chart').emit('plotly_click', {points: [{x: at}]})", at_five)
+    click = "at => document.getElementById('demand-chart').emit('plotly_click', {points: [{x: at}]})"
+    opened.page.evaluate(click, at_five)
     assert len(opened.table("#said-table")) == 2
     assert opened.complaints == []
 
