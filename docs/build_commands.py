@@ -27,7 +27,7 @@ def page(verbs: Verbs) -> str:
         "# Every command",
         "",
         "`. .venv/bin/activate` first; `esios` is `python -m extract`, and `dbt` typed there sees `.env` as well. Each",
-        "verb has `--help`, `--json` (the result as one JSON document) and `--debug` (the traceback of an error). Progress",
+        "verb has `--help`, `--json` (the result as JSON) and `--debug` (the traceback of an error). Progress",
         "goes to stderr, results to stdout. This page is made from the commands: `python docs/build_commands.py`.",
         "",
         "| verb | does |",
