@@ -596,9 +596,9 @@ def page() -> str:
     lines = [
         "# What goes wrong, what you see, what remains",
         "",
-        "Nothing that was landed is lost, whatever happens: each window is committed on its own, the table is replaced hour "
-        "by hour in one transaction, files are written aside and renamed, and the same command, run again, completes the "
-        "rest. A number is the exit code.",
+        "Nothing that was landed is lost, whatever happens: each window is committed on its own, the table is replaced "
+        "hour by hour in one transaction, files are written aside and renamed, and the same command, run again, "
+        "completes the rest. A number is the exit code.",
         "",
         *short_table(),
         "",
