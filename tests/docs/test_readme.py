@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ def test_it_is_read_in_five_minutes() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_leads_to_a_file_or_a_heading(page) -> None:  # type: ignore[no-untyped-def]
+def test_every_link_leads_to_a_file_or_a_heading(page: Path) -> None:
     text = page.read_text("utf-8")
     headings = {
         re.sub(r"[^\w -]", "", head).strip().lower().replace(" ", "-") for head in re.findall(r"^#+ (.*)$", text, re.M)
@@ -53,3 +54,23 @@ def test_the_figures_of_the_back_test_are_those_of_its_page() -> None:
     told = " ".join(README.split())
     assert f"{share} of {hours} hours were revised" in told
     assert f"too small by {leak}." in told
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_make_target_and_script_that_is_named_is_there(page: Path) -> None:
+    text = page.read_text("utf-8")
+    makefiles = "".join(file.read_text("utf-8") for file in (ROOT / "Makefile", *(ROOT / "mk").glob("*.mk")))
+    targets = set(re.findall(r"^([a-z-]+):", makefiles, re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z-]+)|^\$? ?make ([a-z-]+)", text, re.MULTILINE))
+    assert {one or other for one, other in named} - targets == set()
+    modules = re.findall(r"`python -m (tests[\w.]+)", text)
+    scripts = re.findall(r"`python ([\w/]+\.py)", text) + [f"{name.replace('.', '/')}.py" for name in modules]
+    assert [script for script in scripts if not (ROOT / script).is_file()] == []
+
+
+def test_every_home_of_a_rule_is_a_file() -> None:
+    homes = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("| rule | home |\n")[2].partition("\n\n")[0]
+    named = re.findall(r"`([\w/]+\.\w+|[\w/]+/)`", homes)
+    assert len(named) > 15
+    files = [f"/{file.relative_to(ROOT)}" for top in ("extract", "dbt_project") for file in (ROOT / top).rglob("*")]
+    assert [name for name in named if not any(file.endswith(f"/{name.rstrip('/')}") for file in files)] == []
