@@ -15,55 +15,11 @@ from typing import Any
 
 import click
 
+from extract.argument_types import A_DAY_OF_SECONDS, A_MONTH_OF_MINUTES, DAY, NAME, Span
 from extract.errors import EXIT_INTERRUPTED, EsiosError, UsageError
 from extract.settings import load_settings
 from extract.streams import exit_code_after_output, make_tolerant, takes_every_character
 from extract.verbs import Verbs
-
-
-class _Day(click.ParamType[date]):
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        if isinstance(value, date):
-            return value
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a valid date (use yyyy-mm-dd)", param, ctx)
-
-
-DAY = _Day()
-
-
-class _Name(click.ParamType[str]):
-    """A text that is looked up. In a C locale Python takes its UTF-8 for bytes of no meaning."""
-
-    name = "text"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
-        return os.fsencode(value).decode("utf-8", "replace") if any(map(_is_undecoded, value)) else str(value)
-
-
-def _is_undecoded(character: str) -> bool:
-    return "\udc80" <= character <= "\udcff"
-
-
-NAME = _Name()
-
-
-class _Span(click.FloatRange):
-    """A length of time that a clock can count: FloatRange alone lets NaN through."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        span: float = super().convert(value, param, ctx)
-        if span != span:
-            self.fail(f"{value!r} is not a valid length of time", param, ctx)
-        return span
-
-
-A_MONTH_OF_MINUTES = 31 * 24 * 60
-A_DAY_OF_SECONDS = 24 * 60 * 60
 
 
 def _command(function: Callable[..., int | None]) -> Callable[..., None]:
@@ -527,13 +483,13 @@ def check(as_json: bool, days: int | None, metrics: Path | None, notify_url: str
 @click.option("--once", is_flag=True, help="One round, then exit with its code: for cron, systemd timers and CronJobs.")
 @click.option(
     "--every",
-    type=_Span(min=0, min_open=True, max=A_MONTH_OF_MINUTES),
+    type=Span(min=0, min_open=True, max=A_MONTH_OF_MINUTES),
     metavar="MINUTES",
     help="Look every so many minutes [default: by the registry's watch_at].",
 )
 @click.option(
     "--jitter",
-    type=_Span(min=0, max=A_DAY_OF_SECONDS),
+    type=Span(min=0, max=A_DAY_OF_SECONDS),
     default=120.0,
     show_default=True,
     metavar="SECONDS",
