@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 import extract
 from extract.cutoffs import AsOf, DayRule, LeadTime, parse_rule
 from extract.errors import UsageError
-from extract.known_values import NotKnownYet, NoValues, demand_forecast, export_values, values
+from extract.known_values import NotKnownYet, NoValues, demand_forecast_frame, export_values, values_frame
+from extract.settings import Settings
 from extract.wanted import Wanted
 from extract.warehouse.duckdb import DuckDB
 
@@ -34,6 +35,16 @@ def said(
     value: float, extracted: dt.datetime, period: dt.datetime = DAY, series: tuple[int, int] = (460, 8741)
 ) -> Said:
     return Said(*series, period, value, extracted, extracted - HOUR)
+
+
+def values(*arguments: Any, settings: Settings, **limits: Any) -> pd.DataFrame:
+    """`extract.values` on a warehouse of the test's own."""
+    return values_frame(Wanted.of(*arguments, **limits), settings)
+
+
+def demand_forecast(*days: str, settings: Settings, **limits: Any) -> pd.DataFrame:
+    """`extract.demand_forecast` likewise."""
+    return demand_forecast_frame(Wanted.of([460], *days, **limits), settings)
 
 
 def instant(stamp: Any) -> dt.datetime | None:
