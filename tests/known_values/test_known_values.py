@@ -428,5 +428,12 @@ def test_nothing_is_written_where_something_is_wrong(filled: Fill, tmp_path: Pat
 def test_a_warehouse_without_the_table_says_what_to_do(tmp_path: Path) -> None:
     with DuckDB(tmp_path / "empty.duckdb") as warehouse, pytest.raises(UsageError, match=r"no table .*dbt build"):
         export_values(warehouse, Wanted.of([460]), tmp_path / "v.csv")
+    built = {"esios_value_versions", "esios_values"}
+    with DuckDB(tmp_path / "half.duckdb") as warehouse:
+        for table in built:
+            warehouse.execute(f"create table {table} (indicator_id integer)")
+        with pytest.raises(UsageError, match=r"no table staging_esios.stg_esios__counted_values yet: .*dbt build"):
+            export_values(warehouse, Wanted.of([460], as_of="2018-01-01"), tmp_path / "v.csv")
+    assert not (tmp_path / "v.csv").exists()
     assert AsOf.parse("2018-01-01") == Wanted.of([460], as_of="2018-01-01").cutoff
     assert Wanted.of([460], known_before="PT1H").cutoff == parse_rule("PT1H")
