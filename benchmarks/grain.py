@@ -122,7 +122,7 @@ def last_day_of(years: int) -> date:
 
 def full_build(environment: dict[str, str], warehouse: Path) -> tuple[Measured, Measured]:
     """The yardstick and `dbt build`, each from the landing alone."""
-    landed = shutil.copy(warehouse, warehouse.with_name("landed.duckdb"))
+    landed = str(shutil.copy(warehouse, warehouse.with_name("landed.duckdb")))
     exploded = measure([sys.executable, "-c", EXPLODE, landed], environment)
     Path(landed).unlink()
     return exploded, measure([f"{ROOT}/.venv/bin/dbt", "build", "--exclude-resource-type", "unit_test"], environment)

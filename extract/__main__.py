@@ -98,6 +98,10 @@ def _print_json(document: Any, indent: int | None = 2) -> None:
     click.echo(json.dumps(document, ensure_ascii=not takes_every_character(), indent=indent, default=as_utc_text))
 
 
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 def cli() -> None:
     """ESIOS (REE) demand forecasts: from the API to a tested table.
@@ -194,22 +198,74 @@ def run(as_json: bool, out: Path, **span: Any) -> int:
 @_command
 def find(as_json: bool, text: str) -> None:
     """The catalogue by (Spanish) name, accents and case ignored, an exact name first: id<TAB>name."""
-    from extract.api import EsiosClient
-    from extract.find import find as find_in
-    from extract.settings import require_api_key
+    from extract.catalogue.find import find as find_in
+    from extract.catalogue.lookup import Lookup
+
+    with Lookup(load_settings(), _say) as lookup:
+        found = find_in(lookup.catalogue, text)
+        if as_json:
+            _print_json([entry.document() for entry in found])
+        else:
+            for entry in found:
+                click.echo(f"{entry.id}\t{entry.title}")
+
+
+@cli.command()
+@click.argument("indicator", metavar="ID_OR_NAME")
+@_command
+def describe(as_json: bool, indicator: str) -> None:
+    """One indicator, registered or not: unit, areas, cadence, first year with values, description, what is landed."""
+    from extract.catalogue.describe import describe as describe_one
+    from extract.catalogue.lookup import Lookup
 
     settings = load_settings()
-    require_api_key(settings)
-    client = EsiosClient(settings.api)
-    try:
-        found = find_in(client, text)
-    finally:
-        client.close()
+    with Lookup(settings, _say) as lookup:
+        described = describe_one(settings, indicator, lookup)
     if as_json:
-        _print_json([{"id": indicator_id, "name": name} for indicator_id, name in found])
+        _print_json(described.document())
     else:
-        for indicator_id, name in found:
-            click.echo(f"{indicator_id}\t{' '.join(name.split())}")
+        click.echo(described.text())
+
+
+@cli.command()
+@click.argument("indicators", metavar="ID_OR_NAME…", nargs=-1, required=True)
+@click.option("--areas", metavar="ID,ID|all", help="The areas to extract [default: those that have values].")
+@click.option("--kind", help="Of the registry, such as price [default: what the values are called].")
+@click.option("--role", help="What it is to you, a word [default: from the short name].")
+@click.option("--dry-run", is_flag=True, help="Print the entries, write nothing.")
+@_command
+def add(
+    as_json: bool, indicators: tuple[str, ...], areas: str | None, kind: str | None, role: str | None, dry_run: bool
+) -> None:
+    """Register indicators of the catalogue, so that they can be extracted."""
+    from extract.catalogue.add import Options, read_areas
+    from extract.catalogue.add import add as add_all
+    from extract.catalogue.lookup import Lookup
+
+    options = Options(read_areas(areas), kind, role)
+    with Lookup(load_settings(), _say) as lookup:
+        added = add_all(lookup, indicators, options, dry_run=dry_run)
+    for note in added.notes:
+        _say(note)
+    if as_json:
+        _print_json({"dry_run": dry_run, "file": str(added.path), "entries": added.entries, "notes": added.notes})
+    else:
+        click.echo(added.text)
+        ids = " ".join(f"--indicator {entry['id']}" for entry in added.entries)
+        click.echo("add: nothing was written" if dry_run else f"add: written; `esios extract {ids}` lands the values")
+
+
+@cli.command()
+@_command
+def indicators(as_json: bool) -> None:
+    """The registered indicators: id, role, unit, cadence, areas, landed span, newest value, name."""
+    from extract.catalogue.indicators import registered, table
+
+    listed = registered(load_settings(), _say)
+    if as_json:
+        _print_json([one.document() for one in listed])
+    else:
+        click.echo(table(listed))
 
 
 @cli.command()
@@ -369,12 +425,16 @@ def status(as_json: bool) -> int:
 
 @cli.command()
 @click.option("--out", type=click.Path(path_type=Path), help="Where the page goes [default: exports/report.html].")
+@click.option(
+    "--indicator", "indicators", multiple=True, metavar="ID_OR_NAME", help="Only these curves [default: all landed]."
+)
 @_command
-def report(as_json: bool, out: Path | None) -> None:
-    """The state of the table, its curve and its faults as one self-contained HTML page, English and Spanish."""
+def report(as_json: bool, out: Path | None, indicators: tuple[str, ...]) -> None:
+    """State, curves, revisions and faults of what is landed as one self-contained HTML page, English and Spanish."""
+    from extract.registry import find_indicators
     from extract.report import write_report
 
-    written = write_report(load_settings(), out)
+    written = write_report(load_settings(), out, indicators=[one.id for one in find_indicators(indicators)])
     if as_json:
         _print_json({"file": str(written.path), "bytes": written.bytes, "state": written.state})
     else:
@@ -442,7 +502,7 @@ def watch(
     """Extract, build and check at the hours ESIOS publishes, until stopped. One log line a step; --json: JSON lines."""
     from datetime import timedelta
 
-    from extract.notify import checked_url
+    from extract.health.notify import checked_url
     from extract.settings import configuration
     from extract.watch import Watcher, line, print_line, schedule_of
 
