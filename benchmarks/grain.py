@@ -127,7 +127,7 @@ def dbt_build(copy: Path) -> list[str]:
 
 def full_build(build: list[str], environment: dict[str, str], warehouse: Path) -> tuple[Measured, Measured]:
     """The yardstick and `dbt build`, each from the landing alone."""
-    landed = shutil.copy(warehouse, warehouse.with_name("landed.duckdb"))
+    landed = str(shutil.copy(warehouse, warehouse.with_name("landed.duckdb")))
     exploded = measure([sys.executable, "-c", EXPLODE, landed], environment)
     Path(landed).unlink()
     return exploded, measure(build, environment)

@@ -275,7 +275,7 @@ def say(goal: str, figure: str, met: bool) -> None:
 
 def mixed(folder: Path, rows: int, rounds: int) -> None:
     """The goals on the mixed data set."""
-    from optimization.generate_mixed import write_csv
+    from benchmarks.generate_mixed import write_csv
 
     path = folder / "mixed.csv"
     size = write_csv(path, rows)
@@ -317,7 +317,7 @@ def hotels(folder: Path, rounds: int) -> None:
 
 def peak(folder: Path, gigabytes: float) -> None:
     """The peak of the whole process at 1 GB of CSV, against pandas' own."""
-    from optimization.generate_mixed import write_csv
+    from benchmarks.generate_mixed import write_csv
 
     path = folder / "gigabyte.csv"
     size = write_csv(path, int(2_925_000 * gigabytes))

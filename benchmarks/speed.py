@@ -28,7 +28,8 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402 - the line above makes the imports below possible
 import pandas as pd  # noqa: E402
 
-from optimization import _speed_compare, _speed_machine, generate, speed  # noqa: E402
+from optimization import generate, speed  # noqa: E402
+from optimization.distance import compare, machine  # noqa: E402
 
 SCRIPT = ROOT / "optimization" / "speed.py"
 AS_USUAL = """
@@ -111,10 +112,10 @@ def bench_kernel(folder: Path, rounds: int) -> None:
         seconds = medians(
             {
                 "numpy": partial(speed.function_to_apply, lat, lon),
-                "one": partial(_speed_compare.on_one_core, lat, lon),
+                "one": partial(compare.on_one_core, lat, lon),
                 "all": partial(speed.distance, lat, lon),
                 "sum": partial(np.add, lat, lon),
-                "sums": partial(_speed_compare.sum_of, lat, lon),
+                "sums": partial(compare.sum_of, lat, lon),
             },
             max(5, rounds),
         )
@@ -148,7 +149,7 @@ def bench_ladder(folder: Path, rounds: int) -> None:
     lat, lon = columns(10**6)
     df = pd.DataFrame({"latitude": lat, "longitude": lon})
     print("ladder")
-    print(_speed_compare.table(_speed_compare.measure(df, rounds=min(rounds, 5)), len(df)))
+    print(compare.table(compare.measure(df, rounds=min(rounds, 5)), len(df)))
 
 
 def data(folder: Path, rows: int) -> Path:
@@ -161,7 +162,7 @@ def data(folder: Path, rows: int) -> Path:
 def bench_cold(folder: Path, rounds: int) -> None:
     """The whole command, a new process each time, by kernel."""
     print(f"cold command, median of {rounds}: auto is at most 1.1 × the better kernel")
-    _speed_machine.load()  # kept from an earlier run, as after any first use
+    machine.load()  # kept from an earlier run, as after any first use
     for rows in (10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000):
         source = data(folder, rows)
         command = (SCRIPT, source, "--quiet", "--out", folder / "out.csv", "--kernel")

@@ -33,7 +33,7 @@ import pyarrow as pa
 
 from extract.settings import Settings, load_settings
 from extract.warehouse import Warehouse, connect
-from extract.warehouse.sqlserver_backend import connection_string, odbc_driver
+from extract.warehouse.sqlserver_connection import connection_string, odbc_driver
 
 TABLE = "esios_load_benchmark"
 DDL = (

@@ -98,6 +98,10 @@ def _print_json(document: Any, indent: int | None = 2) -> None:
     click.echo(json.dumps(document, ensure_ascii=not takes_every_character(), indent=indent, default=as_utc_text))
 
 
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 def cli() -> None:
     """ESIOS (REE) demand forecasts: from the API to a tested table.
@@ -194,22 +198,74 @@ def run(as_json: bool, out: Path, **span: Any) -> int:
 @_command
 def find(as_json: bool, text: str) -> None:
     """The catalogue by (Spanish) name, accents and case ignored, an exact name first: id<TAB>name."""
-    from extract.api import EsiosClient
-    from extract.find import find as find_in
-    from extract.settings import require_api_key
+    from extract.catalogue.find import find as find_in
+    from extract.catalogue.lookup import Lookup
+
+    with Lookup(load_settings(), _say) as lookup:
+        found = find_in(lookup.catalogue, text)
+        if as_json:
+            _print_json([entry.document() for entry in found])
+        else:
+            for entry in found:
+                click.echo(f"{entry.id}\t{entry.title}")
+
+
+@cli.command()
+@click.argument("indicator", metavar="ID_OR_NAME")
+@_command
+def describe(as_json: bool, indicator: str) -> None:
+    """One indicator, registered or not: unit, areas, cadence, first year with values, description, what is landed."""
+    from extract.catalogue.describe import describe as describe_one
+    from extract.catalogue.lookup import Lookup
 
     settings = load_settings()
-    require_api_key(settings)
-    client = EsiosClient(settings.api)
-    try:
-        found = find_in(client, text)
-    finally:
-        client.close()
+    with Lookup(settings, _say) as lookup:
+        described = describe_one(settings, indicator, lookup)
     if as_json:
-        _print_json([{"id": indicator_id, "name": name} for indicator_id, name in found])
+        _print_json(described.document())
     else:
-        for indicator_id, name in found:
-            click.echo(f"{indicator_id}\t{' '.join(name.split())}")
+        click.echo(described.text())
+
+
+@cli.command()
+@click.argument("indicators", metavar="ID_OR_NAME…", nargs=-1, required=True)
+@click.option("--areas", metavar="ID,ID|all", help="The areas to extract [default: those that have values].")
+@click.option("--kind", help="Of the registry, such as price [default: what the values are called].")
+@click.option("--role", help="What it is to you, a word [default: from the short name].")
+@click.option("--dry-run", is_flag=True, help="Print the entries, write nothing.")
+@_command
+def add(
+    as_json: bool, indicators: tuple[str, ...], areas: str | None, kind: str | None, role: str | None, dry_run: bool
+) -> None:
+    """Register indicators of the catalogue, so that they can be extracted."""
+    from extract.catalogue.add import Options, read_areas
+    from extract.catalogue.add import add as add_all
+    from extract.catalogue.lookup import Lookup
+
+    options = Options(read_areas(areas), kind, role)
+    with Lookup(load_settings(), _say) as lookup:
+        added = add_all(lookup, indicators, options, dry_run=dry_run)
+    for note in added.notes:
+        _say(note)
+    if as_json:
+        _print_json({"dry_run": dry_run, "file": str(added.path), "entries": added.entries, "notes": added.notes})
+    else:
+        click.echo(added.text)
+        ids = " ".join(f"--indicator {entry['id']}" for entry in added.entries)
+        click.echo("add: nothing was written" if dry_run else f"add: written; `esios extract {ids}` lands the values")
+
+
+@cli.command()
+@_command
+def indicators(as_json: bool) -> None:
+    """The registered indicators: id, role, unit, cadence, areas, landed span, newest value, name."""
+    from extract.catalogue.indicators import registered, table
+
+    listed = registered(load_settings(), _say)
+    if as_json:
+        _print_json([one.document() for one in listed])
+    else:
+        click.echo(table(listed))
 
 
 @cli.command()
@@ -233,22 +289,84 @@ def load(as_json: bool, file: Path, table: str, mode: str, key: str | None) -> N
 
 
 @cli.command()
-@click.option("--table", default="demand_forecast_esios", show_default=True)
+@click.option("--table", help="A table or view, whole [default: demand_forecast_esios].")
+@click.option("--out", type=click.Path(path_type=Path), help="CSV or Parquet, by the ending [default: in exports/].")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="CSV or Parquet, by the ending [default: exports/TABLE.csv]."
+    "--indicator",
+    "indicators",
+    multiple=True,
+    metavar="ID_OR_NAME",
+    help="Values of this indicator instead of a table.",
 )
+@click.option("--start", type=DAY, help="First Madrid day, yyyy-mm-dd.")
+@click.option("--end", type=DAY, help="Last Madrid day, included.")
+@click.option("--areas", metavar="ID,ID", help="Only these areas [default: all].")
+@click.option("--as-of", metavar="INSTANT", help="As known then: yyyy-mm-ddTHH:MM:SS, UTC unless it has an offset.")
+@click.option(
+    "--known-before",
+    metavar="RULE",
+    help="As known at a cutoff for each period: D-1T12:00 (Madrid clock, D its Madrid day) or PT24H before its start.",
+)
+@click.option("--versions", metavar="latest|first|all", help="Which of the versions that were known [default: latest].")
+@click.option("--trust-sealing", is_flag=True, help="First versions of sealed series count from their sealing on.")
+@click.option("--wide", is_flag=True, help="One row a period start, one column an indicator and area.")
+@click.option("--tz", metavar="ZONE", help="Write instants in this zone, such as Europe/Madrid [default: naive UTC].")
+@click.argument("more", nargs=-1, metavar="[ID…]")
 @_command
-def export(as_json: bool, table: str, out: Path | None) -> None:
-    """Write a table to a CSV or Parquet file, whole or not at all."""
-    from extract.export import export_table
+def export(
+    as_json: bool,
+    table: str | None,
+    out: Path | None,
+    indicators: tuple[str, ...],
+    more: tuple[str, ...],
+    **limits: Any,
+) -> int:
+    """Write a table, or the values of indicators as known now or at a cutoff, to a file, whole or not at all.
+
+    Further ids may follow the options: `--indicator 600 460`. Exit code 1 if nothing is landed of an indicator.
+    """
+    from extract.errors import UsageError
+
+    given = {name: value for name, value in limits.items() if value not in (None, False)}
+    if indicators and table:
+        raise UsageError("--table and --indicator are both given", "leave one of them out")
+    if (given or more) and not indicators:
+        without = more[0] if more else "--" + next(iter(given)).replace("_", "-")
+        raise UsageError(f"{without} is given without --indicator", "name an indicator, or leave it out")
+    if indicators:
+        return _export_values(as_json, indicators + more, out, given)
+    return _export_table(as_json, table, out)
+
+
+def _export_table(as_json: bool, table: str | None, out: Path | None) -> int:
+    from extract.export import MART, export_table
     from extract.warehouse import connect
 
+    name = table or MART
     with connect(load_settings(), read_only=True) as warehouse:
-        written = export_table(warehouse, table, out)
+        written = export_table(warehouse, name, out)
     if as_json:
-        _print_json({"table": table, "rows": written.rows, "file": str(written.path)})
+        _print_json({"table": name, "rows": written.rows, "file": str(written.path)})
     else:
-        click.echo(f"export: {written.rows} rows of {table} to {written.path}")
+        click.echo(f"export: {written.rows} rows of {name} to {written.path}")
+    return 0
+
+
+def _export_values(as_json: bool, indicators: tuple[str, ...], out: Path | None, given: dict[str, Any]) -> int:
+    from extract.known_values import export_values
+    from extract.wanted import Wanted
+    from extract.warehouse import connect
+
+    wanted = Wanted.of(indicators, **given)
+    with connect(load_settings(), read_only=True) as warehouse:
+        done = export_values(warehouse, wanted, out)
+    if as_json:
+        _print_json(done.document())
+    else:
+        click.echo(f"export: {done.written.rows} rows of {done.subject()} to {done.written.path}")
+    for note in done.notes():
+        click.echo(note, err=True)
+    return done.exit_code
 
 
 @cli.command()
@@ -307,12 +425,16 @@ def status(as_json: bool) -> int:
 
 @cli.command()
 @click.option("--out", type=click.Path(path_type=Path), help="Where the page goes [default: exports/report.html].")
+@click.option(
+    "--indicator", "indicators", multiple=True, metavar="ID_OR_NAME", help="Only these curves [default: all landed]."
+)
 @_command
-def report(as_json: bool, out: Path | None) -> None:
-    """The state of the table, its curve and its faults as one self-contained HTML page, English and Spanish."""
+def report(as_json: bool, out: Path | None, indicators: tuple[str, ...]) -> None:
+    """State, curves, revisions and faults of what is landed as one self-contained HTML page, English and Spanish."""
+    from extract.registry import find_indicators
     from extract.report import write_report
 
-    written = write_report(load_settings(), out)
+    written = write_report(load_settings(), out, indicators=[one.id for one in find_indicators(indicators)])
     if as_json:
         _print_json({"file": str(written.path), "bytes": written.bytes, "state": written.state})
     else:
@@ -380,7 +502,7 @@ def watch(
     """Extract, build and check at the hours ESIOS publishes, until stopped. One log line a step; --json: JSON lines."""
     from datetime import timedelta
 
-    from extract.notify import checked_url
+    from extract.health.notify import checked_url
     from extract.settings import configuration
     from extract.watch import Watcher, line, print_line, schedule_of
 

@@ -139,10 +139,9 @@ class EsiosClient:
         """Close the connections."""
         self._session.close()
 
-    def catalogue(self) -> list[tuple[int, str]]:
-        """Every indicator that ESIOS knows, as (id, Spanish name), in the API's order."""
-        answer = self._get(0, "/indicators", {}, _catalogue_shape)
-        return [(entry["id"], entry["name"]) for entry in answer.document["indicators"]]
+    def catalogue(self) -> Answer:
+        """Every indicator that ESIOS knows; `indicators[].id` and `.name` are checked."""
+        return self._get(0, "/indicators", {}, _catalogue_shape)
 
     def indicator(self, indicator_id: int, parameters: Mapping[str, str | list[str]]) -> Answer:
         """The values of one indicator for the query; `indicator.id` and every `values[].datetime` are checked."""

@@ -65,6 +65,12 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
     )
 
 
+def note_ignored(names: list[str]) -> None:
+    """Say on stderr which variables do not count."""
+    if names:
+        print(f"Note: {', '.join(names)} ignored: give dbt its options on the command line", file=sys.stderr)
+
+
 def main() -> None:
     """Load the settings, then hand over to dbt."""
     make_tolerant()
@@ -75,11 +81,9 @@ def main() -> None:
     except EsiosError as error:
         print(f"Error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
-    ignored = prepare_environment(settings, os.environ)
-    if ignored:
-        print(f"Note: {', '.join(ignored)} ignored: give dbt options on its command line", file=sys.stderr)
     for name, value in configuration().items():
         os.environ.setdefault(name, value)
+    note_ignored(prepare_environment(settings, os.environ))
 
     from dbt.cli.main import cli
 

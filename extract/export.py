@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
+from zoneinfo import ZoneInfo
 
 from extract.errors import UsageError
 from extract.files import output_path, written
-from extract.settings import ROOT, Settings, load_settings
-from extract.warehouse import Column, Kind, TableName, Warehouse, connect
+from extract.settings import ROOT
+from extract.warehouse import Column, Kind, TableName, Warehouse
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 MART = "demand_forecast_esios"
 # What is published, in this order, whatever else a table of this name that was there before may hold.
@@ -34,6 +36,19 @@ class Exported:
     rows: int
 
 
+@dataclass(frozen=True)
+class Query:
+    """What to write: an ordered statement that gives `columns`, named and typed as they are to be.
+
+    With `zone` the naive UTC instants become instants of that zone.
+    """
+
+    statement: str
+    columns: tuple[Column, ...]
+    params: tuple[Any, ...] = ()
+    zone: ZoneInfo | None = None
+
+
 def export_table(warehouse: Warehouse, table: str = MART, out: Path | None = None) -> Exported:
     """Write `table` to `out` (default: `exports/<table>.csv`), CSV or Parquet by the ending, streaming.
 
@@ -42,14 +57,15 @@ def export_table(warehouse: Warehouse, table: str = MART, out: Path | None = Non
     by datetime, id; any other table: all columns, ordered by its key, or by all of them. Engines give the same bytes.
     """
     name = warehouse.resolve(table)
-    path = _target(name, out)
-    mart, columns, statement = _selection(warehouse, name)
+    path = checked_target(out or _default_target(name))
+    return write_query(warehouse, _query_of(warehouse, name), path)
+
+
+def write_query(warehouse: Warehouse, query: Query, path: Path) -> Exported:
+    """Stream a query's rows into `path`, CSV or Parquet by the ending, whole or not at all; see `export_table`."""
     try:
         with written(path) as file:
-            if path.suffix.lower() == ".csv":
-                rows = _write_csv(warehouse, statement, columns, mart, file)
-            else:
-                rows = _write_parquet(warehouse, statement, columns, mart, file)
+            rows = (_write_csv if path.suffix.lower() == ".csv" else _write_parquet)(warehouse, query, file)
     except OSError as error:
         raise UsageError(
             f"cannot write {path} ({error.strerror or error})", "make room, or choose another place with --out"
@@ -57,31 +73,29 @@ def export_table(warehouse: Warehouse, table: str = MART, out: Path | None = Non
     return Exported(path, rows)
 
 
-def demand_forecast(settings: Settings | None = None) -> pd.DataFrame:
-    """The table `demand_forecast_esios` as a DataFrame, ordered by datetime, id; a row is an hour of an indicator.
+def query_frame(warehouse: Warehouse, query: Query) -> pd.DataFrame:
+    """A query's rows as a DataFrame: str, int64, float64, datetime64[us] (with the query's zone, if it has one)."""
+    import pyarrow as pa
 
-    Columns: name (str), id (int64), datetime (datetime64, UTC, the hour's start), demand_forecast (float64, MW),
-    update_timestamp (datetime64, UTC). `UsageError` where there is no warehouse or no table yet.
-    """
-    import pandas as pd
-
-    with connect(settings or load_settings(), read_only=True) as warehouse:
-        _, _, statement = _selection(warehouse, warehouse.resolve(MART))
-        tuples = list(warehouse.rows(statement))
-    types = {"name": "str", "id": "int64", "demand_forecast": "float64"}
-    columns = zip(*tuples, strict=True) if tuples else ([] for _ in MART_COLUMNS)
-    return pd.DataFrame(
-        {
-            name: pd.Series(list(values), dtype=types.get(name, "datetime64[us]"))
-            for name, values in zip(MART_COLUMNS, columns, strict=True)
-        }
-    )
+    batches, schema = _arrow(warehouse, query)
+    frame: pd.DataFrame = pa.Table.from_batches(batches, schema).to_pandas()
+    return frame
 
 
-def _target(table: TableName, out: Path | None) -> Path:
-    if out is None and not re.fullmatch(r"[\w .-]+", table.name):
+def demand_forecast_query(warehouse: Warehouse) -> Query:
+    """The published table's five columns, ordered by datetime, id. `UsageError` where there is no table yet."""
+    return _query_of(warehouse, warehouse.resolve(MART))
+
+
+def _default_target(table: TableName) -> Path:
+    if not re.fullmatch(r"[\w .-]+", table.name):
         raise UsageError(f"the name of {table} makes no good file name", "name the file with --out")
-    path = output_path(out or ROOT / "exports" / f"{table.name}.csv")
+    return ROOT / "exports" / f"{table.name}.csv"
+
+
+def checked_target(out: Path) -> Path:
+    """The absolute path of a file to write; `UsageError` where its ending says no format, or it is a folder."""
+    path = output_path(out)
     if path.suffix.lower() not in ENDINGS:
         raise UsageError(f"cannot tell from {path.name!r} what to write", f"end it in {' or '.join(ENDINGS)}")
     if path.is_dir():
@@ -89,8 +103,8 @@ def _target(table: TableName, out: Path | None) -> Path:
     return path
 
 
-def _selection(warehouse: Warehouse, table: TableName) -> tuple[bool, list[Column], str]:
-    """Whether it is the published mart, the columns to write, and the ordered query for them."""
+def _query_of(warehouse: Warehouse, table: TableName) -> Query:
+    """The columns to write of a table, in order: the published mart's five, or all."""
     mart = str(table).casefold() == str(warehouse.resolve(MART)).casefold()
     if mart and not warehouse.exists(table):
         raise UsageError(
@@ -110,16 +124,21 @@ def _selection(warehouse: Warehouse, table: TableName) -> tuple[bool, list[Colum
     listed = ", ".join(warehouse.quote(column.name) for column in columns)
     sorting = ", ".join(warehouse.sort_key(column) for column in order if column.kind is not Kind.OTHER)
     ordered = f" order by {sorting}" if sorting else ""
-    return mart, columns, f"select {listed} from {warehouse.sql_name(table)}{ordered}"
+    statement = f"select {listed} from {warehouse.sql_name(table)}{ordered}"
+    return Query(statement, tuple(map(_published, columns, MART_COLUMNS) if mart else columns))
 
 
-def _write_csv(warehouse: Warehouse, statement: str, columns: list[Column], mart: bool, file: BinaryIO) -> int:
-    names = MART_COLUMNS if mart else tuple(column.name for column in columns)
-    file.write((",".join(map(_text, names)) + "\n").encode())
-    formats = [_format(column, mart) for column in columns]
+def _published(column: Column, name: str) -> Column:
+    """A column of the mart as it is published, whatever name and number type a table that was there before gave it."""
+    return replace(column, name=name, kind=Kind.FLOAT if name == "demand_forecast" else column.kind)
+
+
+def _write_csv(warehouse: Warehouse, query: Query, file: BinaryIO) -> int:
+    file.write((",".join(_text(column.name) for column in query.columns) + "\n").encode())
+    formats = [_format(column, query.zone) for column in query.columns]
     count = 0
     lines: list[str] = []
-    for row in warehouse.rows(statement):
+    for row in warehouse.rows(query.statement, query.params):
         lines.append(
             ",".join(["" if value is None else form(value) for value, form in zip(row, formats, strict=True)]) or '""'
         )
@@ -136,17 +155,17 @@ def _flush(lines: list[str], file: BinaryIO) -> int:
     return count
 
 
-def _format(column: Column, mart: bool) -> Callable[[Any], str]:
-    if mart and column.name.casefold() == "demand_forecast":  # whatever number type a table that was there before has
-        return lambda value: repr(float(value))
+def _format(column: Column, zone: ZoneInfo | None) -> Callable[[Any], str]:
     forms: dict[Kind, Callable[[Any], str]] = {
         Kind.TEXT: _text,
-        Kind.FLOAT: repr,
+        Kind.FLOAT: lambda value: repr(float(value)),
         Kind.DECIMAL: _decimal,
         Kind.BOOLEAN: lambda value: "true" if value else "false",
         Kind.BINARY: lambda value: "0x" + bytes(value).hex(),
         Kind.OTHER: lambda value: _text(str(value)),
     }
+    if zone:
+        forms[Kind.TIMESTAMP] = lambda value: str(value.replace(tzinfo=UTC).astimezone(zone))
     return forms.get(column.kind, str)
 
 
@@ -161,32 +180,43 @@ def _text(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
-def _write_parquet(warehouse: Warehouse, statement: str, columns: list[Column], mart: bool, file: BinaryIO) -> int:
-    import pyarrow as pa
-    import pyarrow.compute as pc
+def _write_parquet(warehouse: Warehouse, query: Query, file: BinaryIO) -> int:
     import pyarrow.parquet as pq
 
-    from extract.warehouse.columns import arrow_type
-
-    names = MART_COLUMNS if mart else tuple(column.name for column in columns)
-    with _rows_of(warehouse.batches(statement)) as reader:
-        types = [arrow_type(column) or field.type for column, field in zip(columns, reader.schema, strict=True)]
-        types = [pa.string() if kind == pa.large_string() else kind for kind in types]
-        if mart:
-            types[MART_COLUMNS.index("demand_forecast")] = pa.float64()
-        schema = pa.schema(list(zip(names, types, strict=True)))
-        count = 0
-        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-            for batch in reader:
-                arrays = [pc.cast(array, kind) for array, kind in zip(batch.columns, types, strict=True)]
-                writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
-                count += batch.num_rows
+    batches, schema = _arrow(warehouse, query)
+    count = 0
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            count += batch.num_rows
     return count
 
 
-@contextmanager
-def _rows_of(reader: Any) -> Iterator[Any]:
-    try:
-        yield reader
-    finally:
-        reader.close()
+def _arrow(warehouse: Warehouse, query: Query) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
+    """A query's rows as a stream of record batches, of the same types on every engine; to be read to its end."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from extract.warehouse.columns import arrow_type
+
+    reader = warehouse.batches(query.statement, query.params)
+    plain = [arrow_type(column) or field.type for column, field in zip(query.columns, reader.schema, strict=True)]
+    plain = [pa.string() if kind == pa.large_string() else kind for kind in plain]
+    zoned = pa.timestamp("us", query.zone.key) if query.zone else pa.timestamp("us")
+    types = [zoned if kind == pa.timestamp("us") else kind for kind in plain]
+    schema = pa.schema(list(zip((column.name for column in query.columns), types, strict=True)))
+
+    def cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
+        if kind == zoned and query.zone:
+            return pc.cast(pc.assume_timezone(pc.cast(array, pa.timestamp("us")), "UTC"), kind)
+        return pc.cast(array, kind)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in reader:
+                arrays = [cast(array, kind) for array, kind in zip(batch.columns, types, strict=True)]
+                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+        finally:
+            reader.close()
+
+    return batches(), schema

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from extract.dbt_command import prepare_environment
+from extract.dbt_command import note_ignored, prepare_environment
 from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, WarehouseError
 from extract.export import export_table
 from extract.extraction import Request, Summary, extract
+from extract.health.lines import table_text
+from extract.health.state import MART
 from extract.settings import Settings
-from extract.status import MART, Status, read_status, table_text
+from extract.status import Status, read_status
 from extract.warehouse import connect
 
 
@@ -71,18 +74,27 @@ def build(settings: Settings, *, quiet: bool = False) -> list[str]:
     `WarehouseError` if a model could not be built, or dbt could not even open the warehouse.
     """
     environment = dict(os.environ)
-    prepare_environment(settings, environment)
+    note_ignored(prepare_environment(settings, environment))
     # Text colours are for terminals.
     options = [*([] if sys.stderr.isatty() else ["--no-use-colors"]), *(["--quiet"] if quiet else [])]
     # The models' unit tests prove the code, not the data: they are part of `make test`.
     command = [sys.executable, "-m", "extract.dbt_command", *options, "build", "--exclude-resource-type", "unit_test"]
-    results = Path(environment["DBT_TARGET_PATH"]) / "run_results.json"
+    target = Path(environment["DBT_TARGET_PATH"])
+    results = target / "run_results.json"
     results.unlink(missing_ok=True)
+    shutil.rmtree(target / "run", ignore_errors=True)  # dbt writes each statement there before it is run
     code = _run_uninterrupted(command, environment)
-    if not results.is_file():
-        raise WarehouseError("dbt could not begin", "read its message above; nothing was built")
+    try:
+        everything = json.loads(results.read_text("utf-8"))["results"]
+    except (OSError, ValueError):  # missing, or cut off
+        if not (target / "run").exists():
+            raise WarehouseError("dbt could not begin", "read its message above; nothing was built") from None
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        raise WarehouseError(
+            f"dbt ended with {how} and left no results in {results}",
+            "read its message above; what was built before stays; run it again",
+        ) from None
     # The hook that keeps the results is no part of the build: that it failed is told by dbt, and stops nothing.
-    everything = json.loads(results.read_text("utf-8"))["results"]
     nodes = [node for node in everything if not node["unique_id"].startswith("operation.")]
     broken = [node for node in nodes if node["status"] == "error"]
     if broken:

@@ -228,6 +228,15 @@ def refuse_other_source(recorded: str | None, base_url: str) -> None:
         raise other_source(str(recorded), source_of(base_url))
 
 
+def claim_source(warehouse: Warehouse, source: str) -> None:
+    """Before anything is written, within its transaction: an empty warehouse takes this source, another refuses it."""
+    recorded = recorded_source(warehouse)
+    if recorded is None:
+        warehouse.execute(f"insert into {SOURCE} (source) values (?)", (source,))
+    elif recorded != source:
+        raise other_source(recorded, source)
+
+
 def other_source(recorded: str, offered: str) -> UsageError:
     """The error for rows that do not belong into this warehouse."""
     return UsageError(
@@ -250,11 +259,7 @@ def land(warehouse: Warehouse, run: Run, window: Window, answer: Answer, now_utc
 
     def work() -> bool:
         with warehouse.lock("esios landing"):
-            recorded = recorded_source(warehouse)
-            if recorded is None:
-                warehouse.execute(f"insert into {SOURCE} (source) values (?)", (answer.source,))
-            elif recorded != answer.source:
-                raise other_source(recorded, answer.source)
+            claim_source(warehouse, answer.source)
             at = max(now_utc, newest_instant(warehouse, run.indicator_id) + _MICROSECOND)
             changed = _newest(warehouse, key) != (digest, what_was_asked(answer.url))
             if changed:

@@ -75,14 +75,33 @@ def entries(path: Path = REGISTRY) -> tuple[dict[str, Any], ...]:
 
     `UsageError` if the file cannot be read, or names the entry and the key that is wrong.
     """
+    rules, kinds, listed = _meta(path)
+    return tuple(_Checker(path, rules, kinds).merged(listed))
+
+
+def read_again() -> None:
+    """Forget what was read: the file has changed."""
+    for cached in (_meta, entries, kinds, registry):
+        cached.cache_clear()
+
+
+@cache
+def kinds(path: Path = REGISTRY) -> dict[str, dict[str, Any]]:
+    """Each kind's defaults, as they are written; errors as in `entries`."""
+    entries(path)
+    return _meta(path)[1]
+
+
+@cache
+def _meta(path: Path) -> tuple[dict[str, Any], dict[str, Any], list[Any]]:
+    """The rules, the kinds and the entries, as they are written."""
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
         # As dbt keeps it: JSON knows no dates, so that a day means the same with and without quotes.
         meta = json.loads(json.dumps(document["models"][0]["config"]["meta"], default=str))
-        rules, kinds, listed = dict(meta["rules"]), dict(meta["kinds"]), list(meta["indicators"])
+        return dict(meta["rules"]), dict(meta["kinds"]), list(meta["indicators"])
     except (OSError, UnicodeError, yaml.YAMLError, LookupError, TypeError, ValueError) as error:
         raise UsageError(f"cannot read the registry {path} ({type(error).__name__})", "restore it from git") from None
-    return tuple(_Checker(path, rules, kinds).merged(listed))
 
 
 class _Checker:

@@ -95,7 +95,7 @@ def configuration(environment: Mapping[str, str] | None = None, dotenv: Path | N
 
 
 def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Settings:
-    """Read and check the configuration; `UsageError` names the variable that is wrong and how to mend it."""
+    """Read and check the configuration; `UsageError` names the variable that is wrong and how to fix it."""
     env = configuration(environment, dotenv)
     target = env.get("ESIOS_TARGET", "duckdb").strip()
     if target not in TARGETS:

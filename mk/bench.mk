@@ -12,11 +12,15 @@ $(PEERS)/.ready: Makefile
 	@touch $@
 
 .PHONY: bench
-bench: bench-job bench-grain bench-speed bench-memory bench-sqlserver ## Every benchmark (about half an hour)
+bench: bench-job bench-grain bench-known bench-speed bench-memory bench-sqlserver ## Every benchmark (about half an hour)
 
 .PHONY: bench-job
 bench-job: $(READY) $(PEERS)/.ready ## The main job: against python-esios, a bare dbt build, and ten years of history
 	$(BIN)/python benchmarks/main_job.py
+
+.PHONY: bench-known
+bench-known: $(READY) ## Values as known at a cutoff against values as known now, among 200 indicators
+	$(BIN)/python benchmarks/as_known_at.py
 
 # The state before a change, beside the working tree.
 BASE ?= 68aabaf

@@ -12,7 +12,7 @@ from pathlib import Path
 if not __package__:  # run as a script: what makes `optimization` importable is the folder above
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from optimization._files import EXIT_CODES, guarded, written_aside
+from optimization.files import EXIT_CODES, guarded, written_aside
 
 COLUMNS = "id,latitude,longitude,city"
 CITIES = ("Madrid", "Sevilla", "A Coruña", "Las Palmas", '"Palma, Mallorca"', '"el ""Puerto"""')

@@ -11,7 +11,7 @@ from pathlib import Path
 if __package__ in (None, ""):  # run as a script
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from optimization._files import BadInput, guarded, written_aside
+from optimization.files import BadInput, guarded, written_aside
 
 HOTELS, TIMES = 1_631, 256
 VARIABLE = "ESIOS_TEST_HOTELS"

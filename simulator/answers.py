@@ -30,6 +30,9 @@ TRUNCS = {
     "month": 0,
     "year": 0,
 }
+# What the real API does not manage: so many areas over so long a span, and a year of five-minute values.
+_MANY_AREAS, _MANY_AREAS_S = 40, 22 * 86_400
+_FIVE_MINUTES_S = 300 * 86_400
 # A rolling forecast is issued anew at these local times of every day (seconds); the first takes in one day more.
 ISSUE_TIMES_S = (0, 6 * HOUR + 37 * 60 + 31)
 # A settled series changes so many days after its day: provisional, intermediate and final settlement.
@@ -202,6 +205,17 @@ def plan(query: Query, now: float, recorded: Recorded | None = None) -> Plan:
             return Plan(query, start, end, 0, published)
 
 
+def times_out(query: Query) -> bool:
+    """Whether the API would take so long over this that its gateway gives up (504)."""
+    indicator = BY_ID.get(query.indicator_id)
+    if indicator is None or indicator.series is None:
+        return False
+    areas = len(query.geo_ids) or len(indicator.areas)
+    span = query.end - query.start
+    finest = max((count for _, count in indicator.series.finer_from), default=1)
+    return (areas >= _MANY_AREAS and span > _MANY_AREAS_S) or (finest > 4 and span > _FIVE_MINUTES_S)
+
+
 def last_issue(now: float) -> int:
     """The newest issue of a rolling forecast at `now`."""
     midnight = demand.day_start(demand.madrid_ordinal(now))
@@ -292,6 +306,15 @@ def _bucket(trunc: str) -> Callable[[int], int]:
         return demand.day_start(day.toordinal())
 
     return start
+
+
+def _whole_days(series: Series, area: int, plan: Plan) -> Iterator[tuple[int, float, int]]:
+    """(instant, sum, count) of each day or month that begins in the range."""
+    begins = _bucket(series.period)
+    for ordinal in range(demand.madrid_ordinal(plan.start), demand.madrid_ordinal(plan.end) + 1):
+        instant = demand.day_start(ordinal)
+        if begins(instant) == instant and plan.start <= instant <= plan.end:
+            yield instant, series.curves[area](ordinal)[0], 1
 
 
 def _native(series: Series, area: int, plan: Plan, whole_hours: bool) -> Iterator[tuple[int, float, int]]:
@@ -398,6 +421,12 @@ def values_of(plan: Plan, recorded: Recorded | None = None) -> list[tuple[int, i
 
 
 def _rows_of(series: Series, area: int, plan: Plan) -> list[tuple[int, int, float]]:
+    if series.period != "hour":
+        coarse = _whole_days(series, area, plan)
+        # Nothing comes in finer periods than it has: hours of a daily series are its days.
+        if TRUNCS.get(plan.query.trunc, 0):
+            return [(instant, area, value) for instant, value, _ in coarse]
+        return [(instant, area, value) for instant, value in _grouped(coarse, plan.query, series.decimals)]
     rows = _whole_hours(series, area, plan)
     if rows is not None:
         return rows

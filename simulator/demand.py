@@ -244,6 +244,32 @@ def solar_mw(ordinal: int) -> tuple[int, ...]:
     return tuple(powers)
 
 
+def solar_mwh_by_province(count: int) -> tuple[Callable[[int], tuple[float, ...]], ...]:
+    """The measured photovoltaic energy of each of `count` provinces, MWh; together about what all of them produce."""
+    weights = [1 + (7 * place) % 11 for place in range(count)]
+
+    def province(share: float) -> Callable[[int], tuple[float, ...]]:
+        return lambda ordinal: tuple(round(power * share, 3) for power in solar_mw(ordinal))
+
+    return tuple(province(weight / sum(weights)) for weight in weights)
+
+
+def highest_demand_mw(ordinal: int) -> tuple[float, ...]:
+    """The highest hourly demand of the day, as the day's one value."""
+    return (float(max(actual_demand_mw(ordinal))),)
+
+
+def month_demand_mwh(ordinal: int) -> tuple[float, ...]:
+    """The demand of the 28 days from this one on, MWh: near enough to a month's, as its one value."""
+    return (float(sum(sum(demand_mw(day)) for day in range(ordinal, ordinal + 28))),)
+
+
+def clean_share(ordinal: int) -> tuple[float, ...]:
+    """The share of wind, sun and 7 GW of nuclear and water in the demand, in percent."""
+    powers = zip(wind_mw(ordinal), solar_mw(ordinal), demand_mw(ordinal), strict=True)
+    return tuple(round(min(100.0, 100 * (wind + sun + 7_000) / demand), 1) for wind, sun, demand in powers)
+
+
 _PRICE_LEVEL = {
     2014: 42,
     2015: 50,

@@ -44,6 +44,7 @@ MAINTENANCE_HTML = (
     b'<!DOCTYPE html><html lang="es"><head><title>e\xc2\xb7sios</title></head><body>'
     b"<h1>Estamos realizando tareas de mantenimiento</h1><p>Disculpe las molestias.</p></body></html>"
 )
+GATEWAY_HTML = b"<html><body><h1>504 Gateway Time-out</h1>The server didn't respond in time.</body></html>"
 # Texts that JSON's own writer would not write; put into the body after it is written.
 _RAW = "\u0001raw:"
 

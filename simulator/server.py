@@ -397,6 +397,8 @@ class _Handler(BaseHTTPRequestHandler):
             return _json(400, {"status": 400, "message": problem}), None
         if asked is None:
             return _json(404, {"status": 404, "message": "Not Found"}), None
+        if answers.times_out(asked):
+            return Reply(504, faults.GATEWAY_HTML, "text/html"), None
         try:
             plan = answers.plan(asked, simulation.now, simulation.recorded)
         except answers.UnknownIndicator as error:

@@ -116,40 +116,18 @@
     {{ return(all_that_is_unknown_is_later(checks, 'checked_at_utc', known)) }}
 {% endmacro %}
 
-{% macro days_near_what_is_new(behind, known_checks, judged, margin) %}
-    {#- (indicator, first day, last day) of each indicator with new answers, new checks, or days in `judged` that were
-        forgotten since: the days within `margin` days of them. Written into the SQL they tell a server beforehand how
-        little of history is meant. -#}
+{% macro days_near(changes, margin) %}
+    {#- (indicator, first day, last day) of each indicator in `changes`, a query of indicator_id, start_utc and end_utc: the
+        days within `margin` days of them. Written into the SQL they tell a server beforehand how little of history is
+        meant. -#}
     {% set query %}
         select
-            fresh.indicator_id,
-            {{ literal_of_instant('min(fresh.window_start_utc)') }} as start_literal,
-            {{ literal_of_instant('max(fresh.window_end_utc)') }} as end_literal
-        from (
-            select
-                answers.indicator_id,
-                answers.window_start_utc,
-                answers.window_end_utc
-            from {{ ref('stg_esios__indicator_responses') }} as answers
-            where {{ newer_than(behind, 'answers') }}
-            union all
-            select
-                indicator_id,
-                window_start_utc,
-                window_end_utc
-            from {{ source('raw_esios', 'window_checks') }}
-            where {{ 'checked_at_utc > ' ~ known_checks[0] if known_checks[0] else '1 = 1' }}
-            union all
-            select
-                judged.indicator_id,
-                judged.due_from_utc,
-                judged.due_until_utc
-            from {{ judged }} as judged
-            where judged.due_until_utc is not null
-                and {{ forgotten_since('judged') }}
-        ) as fresh
-        group by fresh.indicator_id
-        order by fresh.indicator_id
+            changes.indicator_id,
+            {{ literal_of_instant('min(changes.start_utc)') }} as start_literal,
+            {{ literal_of_instant('max(changes.end_utc)') }} as end_literal
+        from ({{ changes }}) as changes
+        group by changes.indicator_id
+        order by changes.indicator_id
     {% endset %}
     {%- set days = [] -%}
     {%- set apart = modules.datetime.timedelta(days=margin) -%}

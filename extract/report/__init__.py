@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,17 +29,23 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def write_report(settings: Settings, out: Path | None = None, clock: Callable[[], datetime] = _now) -> Report:
+def write_report(
+    settings: Settings,
+    out: Path | None = None,
+    clock: Callable[[], datetime] = _now,
+    indicators: Sequence[int] = (),
+) -> Report:
     """Write the report on the warehouse that the settings name to `out` (default: `exports/report.html`).
 
-    `clock` gives naive UTC. What has not been built yet is said on the page, in words. `UsageError` where there is no
-    warehouse or the file cannot be written; `WarehouseError` where the warehouse fails.
+    `clock` gives naive UTC; `indicators`: only their curves, instead of all that are landed. What has not been built
+    yet is said on the page, in words. `UsageError` where there is no warehouse or the file cannot be written;
+    `WarehouseError` where the warehouse fails.
     """
     from extract.report.facts import read_facts
     from extract.report.page import render, write
 
     with connect(settings, read_only=True) as warehouse:
-        facts = read_facts(warehouse, clock())
+        facts = read_facts(warehouse, clock(), indicators)
     path = output_path(out or DEFAULT_REPORT)
     size = write(path, render(facts))
     return Report(path, size, {name: part["verdict"] for name, part in facts["state"].items()})

@@ -1,6 +1,6 @@
 /* Facts → Plotly figures: traces and layout, in the language and colours of the moment. Touches no element but charts. */
 
-const WEEK_HOURS = 168;
+const WEEK = 168 * HOUR;
 const SPANISH = {
   moduleType: "locale",
   name: "es",
@@ -66,22 +66,22 @@ class Charts {
       });
     };
     if (actual) line(actual, words.text("actual"), { line: { color: colour("second"), width: 1.5, dash: "dot" } });
-    line(series, words.text("forecast"), { line: { color: colour("curve"), width: 1.75 } });
-    const suspect = this.hoursOf(faults, series.id, "suspect").filter((hour) => series.value(hour) !== null);
+    line(series, words.text(series.is_forecast ? "forecast" : "value"), { line: { color: colour("curve"), width: 1.75 } });
+    const suspect = this.periodsOf(faults, series, "suspect").filter((at) => series.value(at) !== null);
     if (suspect.length) {
       traces.push({
-        type: "scatter", mode: "markers", name: words.text("suspect"), x: suspect.map((hour) => hour * HOUR), y: suspect.map((hour) => series.value(hour)),
+        type: "scatter", mode: "markers", name: words.text("suspect"), x: suspect, y: suspect.map((at) => series.value(at)),
         marker: { symbol: "diamond-open", size: 10, line: { width: 2.5 }, color: colour("mark") },
-        customdata: suspect.map((hour) => `${plain(words.both(hour * HOUR))}<br><b>${plain(words.number(series.value(hour)))} ${plain(unit)}</b>`),
+        customdata: suspect.map((at) => `${plain(words.both(at))}<br><b>${plain(words.number(series.value(at)))} ${plain(unit)}</b>`),
         hovertemplate: `%{customdata}<extra>${plain(words.text("suspect"))}</extra>`,
       });
     }
-    const missing = this.hoursOf(faults, series.id, "missing");
+    const missing = this.periodsOf(faults, series, "missing");
     if (missing.length) {
       traces.push({
-        type: "scatter", mode: "markers", name: words.text("missing"), x: missing.map((hour) => hour * HOUR), y: missing.map(() => 0.02), yaxis: "y2",
+        type: "scatter", mode: "markers", name: words.text("missing"), x: missing, y: missing.map(() => 0.02), yaxis: "y2",
         marker: { symbol: "x-thin", size: 9, line: { width: 2.5, color: colour("mark") }, color: colour("mark") },
-        customdata: missing.map((hour) => plain(words.both(hour * HOUR))),
+        customdata: missing.map((at) => plain(words.both(at))),
         hovertemplate: `%{customdata}<extra>${plain(words.text("missing"))}</extra>`,
       });
     }
@@ -103,29 +103,33 @@ class Charts {
       },
       yaxis: { title: { text: plain(unit) }, range: extents.length ? [low - pad, high + pad] : undefined, tickformat: ",d", side: "left" },
       yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true },
-      shapes: [...this.gaps(faults, series.id), ...(inside ? [{ type: "line", x0: madeAt, x1: madeAt, yref: "paper", y0: 0, y1: 1, line: { color: colour("soft"), dash: "dash", width: 1.5 } }] : [])],
+      shapes: [...this.gaps(faults, series), ...(inside ? [{ type: "line", x0: madeAt, x1: madeAt, yref: "paper", y0: 0, y1: 1, line: { color: colour("soft"), dash: "dash", width: 1.5 } }] : [])],
       annotations: inside ? [{ x: madeAt, yref: "paper", y: 1, yanchor: "top", xanchor: madeAt > (view[0] + view[1]) / 2 ? "right" : "left", text: plain(words.text("made")), showarrow: false, font: { color: colour("soft") } }] : [],
       showlegend: traces.length > 1,
     }];
   }
 
+  /** The rows of a kind of fault that are about a series. */
+  faultsOf(faults, series, kind) {
+    return faults.filter((fault) => fault.kind === kind && fault.id === series.id && fault.geo_id === series.geo_id && fault.first_utc);
+  }
+
   /** A shaded stretch for each of the newest gaps. */
-  gaps(faults, id) {
-    return faults.filter((fault) => fault.kind === "missing" && fault.id === id).slice(0, 200).map((fault) => ({
-      type: "rect", layer: "below", x0: Date.parse(fault.first_utc), x1: Date.parse(fault.last_utc) + HOUR, yref: "paper", y0: 0, y1: 1,
+  gaps(faults, series) {
+    return this.faultsOf(faults, series, "missing").slice(0, 200).map((fault) => ({
+      type: "rect", layer: "below", x0: Date.parse(fault.first_utc), x1: Date.parse(fault.last_utc) + fault.seconds * 1000, yref: "paper", y0: 0, y1: 1,
       fillcolor: colour("partial"), opacity: 0.25, line: { width: 0 },
     }));
   }
 
-  /** The single hours of a kind of fault, hours since 1970, at most 3,000. */
-  hoursOf(faults, id, kind) {
-    const hours = [];
-    for (const fault of faults) {
-      if (fault.kind !== kind || fault.id !== id || !fault.first_utc) continue;
-      const first = Date.parse(fault.first_utc) / HOUR;
-      for (let i = 0; i < fault.hours && hours.length < 3000; i += 1) hours.push(first + i);
+  /** The single periods of a kind of fault (ms), at most 3,000. */
+  periodsOf(faults, series, kind) {
+    const periods = [];
+    for (const fault of this.faultsOf(faults, series, kind)) {
+      const first = Date.parse(fault.first_utc);
+      for (let i = 0; i < fault.periods && periods.length < 3000; i += 1) periods.push(first + i * fault.seconds * 1000);
     }
-    return hours;
+    return periods;
   }
 
   /** A block a year: columns are weeks, rows Monday to Sunday; colour and symbol say what is there. */
@@ -174,7 +178,7 @@ class Charts {
   }
 
   week(week, unit) {
-    const words = this.words, x = Array.from({ length: WEEK_HOURS }, (_, hour) => hour);
+    const words = this.words, x = Array.from({ length: 168 }, (_, hour) => hour);
     const name = (hour) => `${words.day(Math.floor(hour / 24))} ${String(hour % 24).padStart(2, "0")}:00`;
     const labels = x.map((hour) => plain(name(hour)));
     const hover = (values, key) => values.map((value, hour) => value === null ? "" : `${labels[hour]}<br><b>${plain(words.number(value, 1))} ${plain(unit)}</b>`);
@@ -186,7 +190,7 @@ class Charts {
       { type: "scatter", mode: "lines+markers", x, y: week.last_week, line: { width: 1, color: colour("second") }, marker: { size: 4, symbol: "circle", color: colour("second") }, name: words.text("week.last"), customdata: hover(week.last_week), hovertemplate: template("week.last") },
     ], {
       height: this.paperWidth ? 270 : 380, hovermode: "closest", showlegend: true,
-      xaxis: { tickvals: [0, 1, 2, 3, 4, 5, 6].map((day) => day * 24 + 12), ticktext: [0, 1, 2, 3, 4, 5, 6].map((day) => words.day(day, true)), range: [-1, WEEK_HOURS], showgrid: false, tickangle: 0 },
+      xaxis: { tickvals: [0, 1, 2, 3, 4, 5, 6].map((day) => day * 24 + 12), ticktext: [0, 1, 2, 3, 4, 5, 6].map((day) => words.day(day, true)), range: [-1, 168], showgrid: false, tickangle: 0 },
       yaxis: { title: { text: plain(unit) }, tickformat: ",d" },
       shapes: [1, 2, 3, 4, 5, 6].map((day) => ({ type: "line", x0: day * 24 - 0.5, x1: day * 24 - 0.5, yref: "paper", y0: 0, y1: 1, line: { color: colour("line"), width: 1 } })),
     }];
@@ -245,6 +249,22 @@ class Charts {
     ], {
       height: this.paperWidth ? 270 : 360, hovermode: "closest", showlegend: true,
       xaxis: { title: { text: plain(words.text("monitoring.hour", { month: forecast.month || "" })) }, dtick: 3, range: [-0.7, 23.7] },
+      yaxis: { title: { text: plain(unit) }, tickformat: ",~r" },
+    }];
+  }
+
+  /** Error by whole days ahead: the lead that each prediction had. */
+  accuracyByLead(forecast) {
+    const words = this.words, rows = forecast.by_lead, unit = forecast.unit, x = rows.map((row) => row.lead_days);
+    const hover = (key) => rows.map((row) => row[key] === null ? "" : `${plain(words.text("lead.days", { n: row.lead_days }))}<br><b>${plain(words.number(row[key], 1))} ${plain(unit)}</b>`);
+    const template = (name) => `%{customdata}<extra>${plain(name)}</extra>`;
+    return [[
+      { type: "bar", x, y: rows.map((row) => row.mae), name: plain(words.text("monitoring.mae")), marker: { color: colour("curve") }, customdata: hover("mae"), hovertemplate: template(words.text("monitoring.mae")) },
+      { type: "scatter", mode: "lines+markers", x, y: rows.map((row) => row.rmse), name: "RMSE", line: { color: colour("soft"), width: 1.25, dash: "dot" }, marker: { size: 7 }, customdata: hover("rmse"), hovertemplate: template("RMSE") },
+      { type: "scatter", mode: "lines+markers", x, y: rows.map((row) => row.bias), name: plain(words.text("monitoring.bias")), line: { color: colour("second"), width: 1.5, dash: "dash" }, marker: { symbol: "triangle-up", size: 8 }, customdata: hover("bias"), hovertemplate: template(words.text("monitoring.bias")) },
+    ], {
+      height: this.paperWidth ? 240 : 320, hovermode: "closest", showlegend: true,
+      xaxis: { title: { text: plain(words.text("lead.axis")) }, dtick: 1 },
       yaxis: { title: { text: plain(unit) }, tickformat: ",~r" },
     }];
   }

@@ -1,4 +1,4 @@
-"""Warehouse values → what JSON holds, and hourly series in a small, exact form. Pure."""
+"""Warehouse values → what JSON holds, and series in a small, exact form. Pure."""
 
 from __future__ import annotations
 
@@ -25,15 +25,21 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (str, int, bool)) else str(value)
 
 
-def encode_hours(times: np.ndarray[Any, Any], values: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """Hours and values, exact and small: runs of consecutive hours as [first hour since 1970, count], values as base64.
+def encode_periods(
+    starts: np.ndarray[Any, Any], ends: np.ndarray[Any, Any], values: np.ndarray[Any, Any]
+) -> dict[str, Any]:
+    """Periods and values, exact and small: runs of adjoining periods of one length, and the values as base64.
 
-    The values are little-endian float64, in the order of the hours; an instant off the hour counts as its hour.
+    `runs`: [first start in seconds since 1970, count, seconds a period]; `values`: little-endian float64, in order.
     """
-    hours = times.astype("datetime64[h]").astype(np.int64)
-    starts = np.flatnonzero(np.diff(hours, prepend=hours[0] - 2) != 1) if len(hours) else np.array([], dtype=np.int64)
-    counts = np.diff(starts, append=len(hours))
+    first = starts.astype("datetime64[s]").astype(np.int64)
+    last = ends.astype("datetime64[s]").astype(np.int64)
+    lengths = last - first
+    is_new = np.ones(len(first), dtype=bool)
+    is_new[1:] = (first[1:] != last[:-1]) | (lengths[1:] != lengths[:-1])
+    at = np.flatnonzero(is_new)
+    counts = np.diff(at, append=len(first))
     return {
-        "runs": [[int(hours[start]), int(count)] for start, count in zip(starts, counts, strict=True)],
+        "runs": [[int(first[n]), int(count), int(lengths[n])] for n, count in zip(at, counts, strict=True)],
         "values": base64.b64encode(values.astype("<f8").tobytes()).decode("ascii"),
     }

@@ -5,243 +5,179 @@ Instants are texts `yyyy-mm-ddThh:mm:ssZ`, days texts `yyyy-mm-dd` (Madrid days)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from extract import landing
 from extract.api import SIMULATED
-from extract.registry import registry
-from extract.report.clock import day_text, hour_count, instant_text, madrid_days
-from extract.report.coding import encode_hours, plain
+from extract.health.state import DAILY, DBT_RESULTS, MART, VALUES, State, read_state
+from extract.health.verdicts import summary
+from extract.registry import DEMAND_FORECAST, registry
+from extract.report import series as one_series
+from extract.report.clock import day_text, instant_text
+from extract.report.coding import plain
 from extract.report.faults import list_faults
 from extract.report.monitoring import read_monitoring
-from extract.report.quality import Judgement, read_judgement
-from extract.report.state import judge
-from extract.status import GAPS, MART, REJECTED, SUSPECT, WITHDRAWN, Status, read_status
 from extract.warehouse import Warehouse
 
-FORMAT = 1
-VALUES = "staging_esios.stg_esios__indicator_values"
-DBT_RESULTS = "quality_esios.dbt_results"
-RUNS_SHOWN = 20
+FORMAT = 2
+VERSIONS = "esios_value_versions"
 BUILDS_SHOWN = 10
-LARGEST_REVISIONS = 15
-PATTERN_WEEKS = 52
-_HOUR = np.timedelta64(1, "h")
+# About 20 MB of page: more indicators than that are named, and shown when asked for by --indicator.
+VALUES_SHOWN = 1_500_000
+Key = tuple[int, int]
 
 
-def read_facts(warehouse: Warehouse, now_utc: datetime) -> dict[str, Any]:
-    """Everything the page shows. `now_utc` (naive) is when the report counts as made."""
-    status = read_status(warehouse)
-    published = _published(warehouse) if status.table is not None else None
-    built = {name: warehouse.exists(name) for name in (GAPS, SUSPECT, REJECTED, WITHDRAWN, VALUES)}
-    judgement = read_judgement(warehouse)
-    series = [] if published is None else _series(published)
-    calendar = None
-    if published is not None and built[GAPS]:
-        calendar = _calendar(published, status, judgement)
+def read_facts(warehouse: Warehouse, now_utc: datetime, wanted: Sequence[int] = ()) -> dict[str, Any]:
+    """Everything the page shows. `now_utc` (naive) is when it counts as made; `wanted`: only these indicators' curves."""
+    state = read_state(warehouse)
+    shown, left_out = _choose(_landed_series(warehouse) if VALUES in state.built else [], wanted)
+    series, weeks, revisions = [], [], []
+    for one in shown:
+        key = {"id": one["id"], "geo_id": one["geo_id"]}
+        versions = _versions(warehouse, (one["id"], one["geo_id"]))
+        series.append(one | one_series.curve(versions))
+        pattern = one_series.week(versions)
+        weeks += [key | pattern] if pattern else []
+        revisions.append(key | one_series.revisions(versions))
+    built = VALUES in state.built
     return {
         "format": FORMAT,
         "generated_at_utc": instant_text(now_utc),
-        "source": status.source,
-        "simulated": status.source == SIMULATED,
+        "source": state.source,
+        "simulated": state.source == SIMULATED,
         "engine": warehouse.engine,
-        "table": None if status.table is None else {"name": MART, **_texts(status.table)},
-        "landed": [_texts(row) for row in status.landed],
-        "missing_hours": status.missing_hours if built[GAPS] else None,
-        "state": judge(warehouse, status, built, judgement, now_utc),
+        "table": None if state.table is None else {"name": MART, **_texts(state.table)},
+        "landed": [_texts(row) for row in state.landed],
+        "missing_hours": state.missing_hours if state.judged else None,
+        "state": _plain(summary(state, now_utc)),
         "series": series,
-        "calendar": calendar,
-        "judged_days": None if judgement is None else judgement.days,
-        "revisions": _revisions(warehouse, [one["id"] for one in series]) if built[VALUES] else None,
-        "week": None if published is None else [_week(one_id, rows) for one_id, rows in published.groupby("id")],
+        "left_out": left_out,
+        "calendar": _calendar(warehouse, state, series) if built and state.judged else None,
+        "judged_days": sum(_days_of(row) for row in state.days) if state.judged else None,
+        "revisions": revisions if built else None,
+        "week": weeks if built else None,
         "monitoring": read_monitoring(warehouse),
-        "runs": _runs(warehouse) if warehouse.exists(landing.RUNS) else None,
-        "builds": _builds(warehouse) if warehouse.exists(DBT_RESULTS) else None,
-        "faults": list_faults(status, judgement, {one["id"] for one in series}) if published is not None else None,
+        "runs": [_texts(run) for run in state.runs] if state.has_landing else None,
+        "builds": _builds(warehouse) if DBT_RESULTS in state.built else None,
+        "faults": list_faults(state) if state.judged else None,
     }
+
+
+def _days_of(row: dict[str, Any]) -> int:
+    return sum(int(row[f"{verdict}_days"]) for verdict in ("good", "suspect", "bad"))
 
 
 def _texts(row: dict[str, Any]) -> dict[str, Any]:
     return {name: plain(value) for name, value in row.items()}
 
 
-def _published(warehouse: Warehouse) -> pd.DataFrame:
-    """The table's hours: id (int64), name, datetime (datetime64, UTC), value (float64), ordered by id and datetime."""
-    id_column, time_column = warehouse.quote("id"), warehouse.quote("datetime")
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else plain(value)
+
+
+def _landed_series(warehouse: Warehouse) -> list[dict[str, Any]]:
+    """Each area of each indicator that has values, with how many; the demand forecast first, then as the registry has it."""
+    rows = warehouse.rows(
+        "select indicator_id, geo_id, max(name), max(geo_name), max(unit), count(*)"
+        f" from {warehouse.sql_name(VALUES)} group by indicator_id, geo_id"
+    )
+    order = {indicator.id: n for n, indicator in enumerate(registry())}
+    areas = {indicator.id: indicator.areas or () for indicator in registry()}
+    forecasts = {indicator.id for indicator in registry() if indicator.role == DEMAND_FORECAST}
+    found = [
+        {
+            **{"id": int(one), "geo_id": int(geo), "name": str(name), "geo_name": geo_name, "unit": unit or ""},
+            **{"is_forecast": int(one) in forecasts, "count": int(count)},
+        }
+        for one, geo, name, geo_name, unit, count in rows
+    ]
+
+    def place(one: dict[str, Any]) -> tuple[Any, ...]:
+        listed = areas.get(one["id"], ())
+        at = listed.index(one["geo_id"]) if one["geo_id"] in listed else len(listed)
+        return not one["is_forecast"], order.get(one["id"], len(order)), one["id"], at, one["geo_id"]
+
+    return sorted(found, key=place)
+
+
+def _choose(found: list[dict[str, Any]], wanted: Sequence[int]) -> tuple[list[dict[str, Any]], list[int]]:
+    """The series to show, and the indicators that there was no room for."""
+    shown: list[dict[str, Any]] = []
+    left_out: list[int] = []
+    room = VALUES_SHOWN
+    for one in found:
+        if wanted and one["id"] not in wanted:
+            continue
+        if wanted or not shown or one["count"] <= room:
+            shown.append({name: value for name, value in one.items() if name != "count"})
+            room -= one["count"]
+        elif one["id"] not in left_out:
+            left_out.append(one["id"])
+    return shown, left_out
+
+
+def _versions(warehouse: Warehouse, key: Key) -> pd.DataFrame:
+    """Every version of one area of one indicator: start, end, known (datetime64, UTC), value (float64), in order."""
     rows = list(
         warehouse.rows(
-            f"select {id_column}, {time_column}, demand_forecast, {warehouse.quote('name')}"
-            f" from {warehouse.sql_name(MART)} order by {id_column}, {time_column}"
+            "select period_start_utc, period_end_utc, known_from_utc, value"
+            f" from {warehouse.sql_name(VERSIONS)} where indicator_id = ? and geo_id = ?"
+            " order by period_start_utc, version",
+            key,
         )
     )
-    ids, times, values, names = zip(*rows, strict=True) if rows else ((), (), (), ())
+    starts, ends, known, values = zip(*rows, strict=True)
     return pd.DataFrame(
         {
-            "id": np.array(ids, dtype=np.int64),
-            "datetime": np.array(times, dtype="datetime64[s]"),
+            "start": np.array(starts, dtype="datetime64[s]"),
+            "end": np.array(ends, dtype="datetime64[s]"),
+            "known": np.array(known, dtype="datetime64[s]"),
             "value": np.array([np.nan if value is None else float(value) for value in values]),
-            "name": pd.Series(names, dtype="object"),
         }
     )
 
 
-def _series(published: pd.DataFrame) -> list[dict[str, Any]]:
-    units = {indicator.id: indicator.unit for indicator in registry()}
+def _calendar(warehouse: Warehouse, state: State, series: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Per series and year: periods there and periods missing of each Madrid day; a day with neither is not due."""
+    odd = {
+        (day.indicator_id, day.geo_id, day.day): day.verdict
+        for day in state.odd_days
+        if any(code != "missing" for code, *_ in day.findings)
+    }
+    counted: dict[Key, dict[date, tuple[int, int]]] = {}
+    rows = warehouse.rows(
+        "select indicator_id, geo_id, madrid_day, values_there, missing_periods"
+        f" from {warehouse.sql_name(DAILY)} order by indicator_id, geo_id, madrid_day"
+    )
+    for one, geo, day, there, missing in rows:
+        counted.setdefault((one, geo), {})[date.fromisoformat(day_text(day)[:10])] = (int(there), int(missing))
     found = []
-    for one_id, rows in published.groupby("id"):
-        values = rows["value"].dropna()
-        found.append(
-            {
-                "id": plain(one_id),
-                "name": str(rows["name"].iloc[-1]),
-                "unit": units.get(int(str(one_id)), "MW"),
-                "rows": len(rows),
-                "first": instant_text(rows["datetime"].iloc[0]),
-                "last": instant_text(rows["datetime"].iloc[-1]),
-                "minimum": plain(values.min()),
-                "maximum": plain(values.max()),
-                "mean": plain(values.mean()),
-                "hours": encode_hours(rows["datetime"].to_numpy(), rows["value"].to_numpy()),
-            }
-        )
-    return found
-
-
-def _calendar(published: pd.DataFrame, status: Status, judgement: Judgement | None) -> list[dict[str, Any]]:
-    """Per indicator and year: hours there and hours missing of each Madrid day; a day with neither is not due."""
-    odd = {(row.id, row.day): row.verdict for row in judgement.odd if row.beyond_gaps} if judgement else {}
-    gaps: dict[int, list[np.ndarray[Any, Any]]] = {}
-    for gap in status.gaps:
-        start = np.datetime64(gap["gap_start_utc"], "s")
-        gaps.setdefault(int(gap["id"]), []).append(start + np.arange(int(gap["hours"])) * _HOUR)
-    there = {int(str(one_id)): rows["datetime"].to_numpy() for one_id, rows in published.groupby("id")}
-    found = []
-    for one_id in sorted(there.keys() | gaps.keys()):
-        present = madrid_days(there.get(one_id, np.array([], dtype="datetime64[s]"))).value_counts()
-        spans = gaps.get(one_id)
-        missing = madrid_days(np.concatenate(spans)).value_counts() if spans else pd.Series(dtype="int64")
+    for one in series:
+        key = (one["id"], one["geo_id"])
+        counts = counted.get(key, {})
         years = []
-        for year in sorted({day.year for day in [*present.index, *missing.index]}):
+        for year in sorted({day.year for day in counts}):
             days = [date(year, 1, 1) + timedelta(days=n) for n in range(366 if _is_leap(year) else 365)]
             years.append(
                 {
                     "year": year,
-                    "there": [int(present.get(day, 0)) for day in days],
-                    "missing": [int(missing.get(day, 0)) for day in days],
-                    "day_hours": {day_text(day): hour_count(day) for day in days if hour_count(day) != 24},
-                    "verdicts": {day_text(day): odd[one_id, day] for day in days if (one_id, day) in odd},
+                    "there": [counts.get(day, (0, 0))[0] for day in days],
+                    "missing": [counts.get(day, (0, 0))[1] for day in days],
+                    "verdicts": {day_text(day): odd[*key, day] for day in days if (*key, day) in odd},
                 }
             )
-        found.append({"id": one_id, "years": years})
+        found.append({"id": one["id"], "geo_id": one["geo_id"], "years": years})
     return found
 
 
 def _is_leap(year: int) -> bool:
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-
-
-def _week(one_id: Any, rows: pd.DataFrame) -> dict[str, Any]:
-    """The week's pattern: per hour of the Madrid week (0 = Monday 00h … 167), median and 10–90 % band; the last week.
-
-    From the 52 weeks up to the newest hour. The last week is the seven whole Madrid days before the newest one.
-    """
-    newest = rows["datetime"].iloc[-1]
-    recent = rows[rows["datetime"] > newest - timedelta(weeks=PATTERN_WEEKS)].dropna(subset="value")
-    local = recent["datetime"].dt.tz_localize("UTC").dt.tz_convert("Europe/Madrid")
-    hour_of_week = local.dt.day_of_week * 24 + local.dt.hour
-    band = recent["value"].groupby(hour_of_week).quantile([0.1, 0.5, 0.9]).unstack().reindex(range(168))
-    last_day = (newest + timedelta(hours=1)).tz_localize("UTC").tz_convert("Europe/Madrid").normalize()
-    in_last_week = (local >= last_day - pd.DateOffset(days=7)) & (local < last_day)
-    last = recent["value"][in_last_week].groupby(hour_of_week[in_last_week]).mean().reindex(range(168))
-    return {
-        "id": plain(one_id),
-        "from": instant_text(recent["datetime"].iloc[0]) if len(recent) else None,
-        "to": instant_text(newest),
-        "p10": [plain(value) for value in band[0.1]],
-        "median": [plain(value) for value in band[0.5]],
-        "p90": [plain(value) for value in band[0.9]],
-        "last_week_from": day_text((last_day - pd.DateOffset(days=7)).date()),
-        "last_week_to": day_text((last_day - pd.DateOffset(days=1)).date()),
-        "last_week": [plain(value) for value in last],
-    }
-
-
-def _revisions(warehouse: Warehouse, ids: list[int]) -> list[dict[str, Any]]:
-    """Per indicator: how many hours were given another value by a later answer, per Madrid day, and the largest."""
-    return [_revisions_of(warehouse, one_id) for one_id in ids]
-
-
-_CHANGES = """
-    select
-        period_start_utc,
-        extracted_at_utc,
-        value,
-        lag(value) over (partition by period_start_utc order by extracted_at_utc, response_id) as value_before
-    from {values}
-    where indicator_id = ?
-"""
-
-
-def _revisions_of(warehouse: Warehouse, one_id: int) -> dict[str, Any]:
-    changes = _CHANGES.format(values=warehouse.sql_name(VALUES))
-    per_hour = list(
-        warehouse.rows(
-            "select period_start_utc, count(*), sum(abs(value - value_before)), max(abs(value - value_before))"
-            f" from ({changes}) as changes where value <> value_before group by period_start_utc order by 1",
-            (one_id,),
-        )
-    )
-    largest = list(
-        warehouse.rows(
-            "select period_start_utc, value_before, value, extracted_at_utc from ("
-            " select period_start_utc, value_before, value, extracted_at_utc, row_number() over"
-            " (order by abs(value - value_before) desc, period_start_utc, extracted_at_utc) as place"
-            f" from ({changes}) as changes where value <> value_before) as placed"
-            f" where place <= {LARGEST_REVISIONS} order by place",
-            (one_id,),
-        )
-    )
-    days = []
-    if per_hour:
-        hours, counts, sums, maxima = zip(*per_hour, strict=True)
-        frame = pd.DataFrame({"count": counts, "sum": sums, "max": maxima})
-        by_day = frame.groupby(madrid_days(np.array(hours, dtype="datetime64[s]")).to_numpy())
-        for day, rows in by_day:
-            days.append(
-                {
-                    "day": day_text(day),
-                    "hours": len(rows),
-                    "changes": int(rows["count"].sum()),
-                    "mean_change": plain(rows["sum"].sum() / rows["count"].sum()),
-                    "largest_change": plain(rows["max"].max()),
-                }
-            )
-    return {
-        "id": one_id,
-        "hours": len(per_hour),
-        "changes": int(sum(row[1] for row in per_hour)),
-        "largest_change": plain(max((row[3] for row in per_hour), default=None)),
-        "days": days,
-        "largest": [
-            {
-                "hour": instant_text(hour),
-                "before": plain(before),
-                "after": plain(after),
-                "at": instant_text(at),
-            }
-            for hour, before, after, at in largest
-        ],
-    }
-
-
-def _runs(warehouse: Warehouse) -> list[dict[str, Any]]:
-    names = ", ".join(landing.Run.__dataclass_fields__)
-    runs = warehouse.records(f"select {names} from {landing.RUNS} order by started_at_utc desc")
-    return [_texts(run) for run in runs[:RUNS_SHOWN]]
 
 
 def _builds(warehouse: Warehouse) -> list[dict[str, Any]]:

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from extract.registry import registry
-from extract.report.coding import encode_hours, plain
+from extract.report.coding import encode_periods, plain
 from extract.warehouse import Warehouse
 
 DAILY = "monitoring_esios.forecast_accuracy_daily"
 BY_HOUR = "monitoring_esios.forecast_accuracy_by_hour"
-PERIODS = "quality_esios.indicator_hours"
+BY_LEAD = "monitoring_esios.forecast_error_by_lead"
+ACTUALS = "monitoring_esios.forecast_actuals"
 MEASURES = (
     "mae",
     "rmse",
@@ -33,7 +34,7 @@ def read_monitoring(warehouse: Warehouse) -> dict[str, Any] | None:
     """None where the models are not built.
 
     `forecasts`: one dict each, with every day's `DRAWN` measures as columns, its newest days whole, and the newest
-    month by hour of the day. `actuals`: the hours of what was forecast, encoded. Shares (mape, coverage …) are 0 … 1.
+    month by hour of the day, the errors by whole days ahead. `actuals`: what came true, encoded. Shares (mape, coverage …) are 0 … 1.
     """
     if not warehouse.exists(DAILY):
         return None
@@ -59,6 +60,7 @@ def read_monitoring(warehouse: Warehouse) -> dict[str, Any] | None:
                 "days": {name: [] for name in ("madrid_day", "alert_level", *DRAWN)},
                 "newest_days": [],
                 "by_hour": [],
+                "by_lead": [],
                 "month": None,
             },
         )
@@ -67,6 +69,8 @@ def read_monitoring(warehouse: Warehouse) -> dict[str, Any] | None:
         found["newest_days"] = [day, *found["newest_days"][: DAYS_LISTED - 1]]
     if warehouse.exists(BY_HOUR):
         _add_hours_of_the_newest_month(warehouse, forecasts)
+    if warehouse.exists(BY_LEAD):
+        _add_errors_by_lead(warehouse, forecasts)
     return {
         "forecasts": list(forecasts.values()),
         "actuals": _actuals(warehouse, sorted({actual for _, actual in forecasts})),
@@ -87,25 +91,38 @@ def _add_hours_of_the_newest_month(warehouse: Warehouse, forecasts: dict[tuple[s
         found["by_hour"].append({"hour": int(hour), "mae": plain(mae), "bias": plain(bias)})
 
 
+def _add_errors_by_lead(warehouse: Warehouse, forecasts: dict[tuple[str, int], dict[str, Any]]) -> None:
+    rows = warehouse.rows(
+        "select forecast, actual_indicator_id, lead_days, predictions_there, mae, rmse, bias"
+        f" from {warehouse.sql_name(BY_LEAD)} order by forecast, actual_indicator_id, lead_days"
+    )
+    for forecast, actual, lead, there, mae, rmse, bias in rows:
+        found = forecasts.get((str(forecast), int(actual)))
+        if found is not None:
+            measures = {"mae": plain(mae), "rmse": plain(rmse), "bias": plain(bias)}
+            found["by_lead"].append({"lead_days": int(lead), "predictions": int(there), **measures})
+
+
 def _month(value: Any) -> str:
     return str(plain(value))[:7]
 
 
 def _actuals(warehouse: Warehouse, ids: list[int]) -> list[dict[str, Any]]:
-    if not warehouse.exists(PERIODS):
+    """What came true, on the grid that each forecast is judged on: encoded, one an actual indicator."""
+    if not warehouse.exists(ACTUALS):
         return []
     found = []
     for one_id in ids:
         rows = list(
             warehouse.rows(
-                f"select period_start_utc, value from {warehouse.sql_name(PERIODS)}"
-                " where indicator_id = ? and value is not null order by period_start_utc",
+                "select period_start_utc, min(period_end_utc), min(value)"
+                f" from {warehouse.sql_name(ACTUALS)} where actual_indicator_id = ? and value is not null"
+                " group by period_start_utc order by period_start_utc",
                 (one_id,),
             )
         )
-        # The curve is hourly: of a finer series the value at the full hour would say something else.
-        if rows and all(time.minute == 0 for time, _ in rows):
-            times, values = zip(*rows, strict=True)
-            coded = encode_hours(np.array(times, dtype="datetime64[s]"), np.array(values, dtype=np.float64))
-            found.append({"id": one_id, "hours": coded})
+        if rows:
+            starts, ends, values = zip(*rows, strict=True)
+            times = (np.array(times, dtype="datetime64[s]") for times in (starts, ends))
+            found.append({"id": one_id, "periods": encode_periods(*times, np.array(values, dtype=np.float64))})
     return found

@@ -34,7 +34,16 @@ class Words {
     });
   }
 
-  /** A reason as the warehouse words it; the numbers in it stay, whatever the language. */
+  /** A finding by its code, how many periods it is about and how much. */
+  finding([code, periods, number]) {
+    const key = `finding.${code}`;
+    return this.has(key) ? this.text(key, { periods, number: number === null ? "" : this.number(number, Math.abs(number) < 10 ? 2 : 0) }) : code;
+  }
+
+  /** What is wrong with one entry or value, without numbers. */
+  code(code) { return this.has(`entry.${code}`) ? this.text(`entry.${code}`) : this.has(`suspect.${code}`) ? this.text(`suspect.${code}`) : code; }
+
+  /** An alert of a forecast as the warehouse words it; the numbers in it stay, whatever the language. */
   reason(text) {
     const numbers = text.match(/-?\d+/g) || [], key = `reason.${text.replace(/-?\d+/g, "#")}`;
     return this.has(key) ? TEXTS[this.language][key].replace(/#/g, () => this.number(Number(numbers.shift()))) : text;
@@ -116,12 +125,19 @@ const madridDay = (ms) => MADRID.format(ms);
 const nextDay = (day, n = 1) => new Date(Date.parse(`${day}T00:00:00Z`) + n * DAY).toISOString().slice(0, 10);
 const offsetOf = (ms) => MADRID_OFFSET.format(ms).split("GMT")[1];
 
-/** The hours (since 1970) of a Madrid day: 23, 24 or 25. */
-function hoursOfDay(day) {
-  const around = Date.parse(`${day}T00:00:00Z`) / HOUR;
-  const hours = [];
-  for (let hour = around - 3; hour < around + 26; hour += 1) if (madridDay(hour * HOUR) === day) hours.push(hour);
-  return hours;
+/** Midnight of a Madrid day (ms). */
+function midnight(day) {
+  const around = Date.parse(`${day}T00:00:00Z`);
+  for (let at = around - 3 * HOUR; at < around + HOUR; at += HOUR) if (madridDay(at) === day) return at;
+  return around;
+}
+
+/** The starts (ms) of the periods of a Madrid day, as long as those of the series are then: 23, 24 or 25 hours, or 92 quarters … */
+function periodsOfDay(day, series) {
+  const first = midnight(day), end = midnight(nextDay(day)), length = series.lengthAt(first);
+  const periods = [];
+  for (let at = first; at < end; at += Math.min(length, end - first)) periods.push(at);
+  return periods;
 }
 
 /** Let the browser show what is there already: the state before the first chart, each chart before the next. */
@@ -131,15 +147,18 @@ const pause = () => new Promise((resolve) => setTimeout(resolve));
 let drawnAfter = 0; // ms from opening the file to the last chart
 
 const page = {
-  words: null, charts: null, series: FACTS.series.map((facts) => new Series(facts)), chosen: 0, judged: 0, actualSeries: new Map(), view: null, turn: 0, range: document.documentElement.clientWidth < 600 ? "7" : "30", day: null, busy: false,
+  words: null, charts: null, series: FACTS.series.map((facts) => new Series(facts)), chosen: 0, judged: 0, actualSeries: new Map(), view: null, turn: 0, period: null, range: document.documentElement.clientWidth < 600 ? "7" : "30", day: null, busy: false,
 
   get one() { return this.series[this.chosen] || null; },
+  /** Whether facts are about the chosen series. */
+  isOf(facts) { return facts.id === this.one.id && facts.geo_id === this.one.geo_id; },
+
   get forecasts() { return FACTS.monitoring ? FACTS.monitoring.forecasts : []; },
 
   /** What came true of the chosen forecast, where it is in the unit of the curve. */
   get actual() {
     const forecast = this.forecasts[this.judged];
-    const facts = forecast && this.one && forecast.unit === this.one.unit && FACTS.monitoring.actuals.find((one) => one.id === forecast.actual_id);
+    const facts = forecast && this.one && this.one.is_forecast && forecast.unit === this.one.unit && FACTS.monitoring.actuals.find((one) => one.id === forecast.actual_id);
     if (!facts) return null;
     if (!this.actualSeries.has(facts.id)) this.actualSeries.set(facts.id, new Series(facts));
     return this.actualSeries.get(facts.id);
@@ -167,6 +186,7 @@ const page = {
     this.fillRuns();
     this.fillBuilds();
     this.fillDay();
+    this.fillSaid();
     for (const draw of ["drawDemand", "drawCalendar", "drawWeek", "drawRevisions", "drawMonitoring"]) {
       await pause();
       if (turn !== this.turn) return; // another language was chosen meanwhile
@@ -208,9 +228,11 @@ const page = {
   freshVerdict() {
     const fresh = FACTS.state.fresh;
     if (!fresh.kept.length) return fresh.verdict;
-    const ages = fresh.kept.map((one) => (this.now() - Date.parse(one.last_answer_utc)) / HOUR);
-    if (Math.max(...ages) > fresh.stale_after_hours) return "no";
-    return fresh.kept.some((one, n) => ages[n] > one.late_after_hours) || fresh.newest_run === "failed" ? "attention" : "yes";
+    // A series without a limit is not judged.
+    const judged = fresh.kept.filter((one) => one.late_after_hours !== null);
+    const age = (one) => one.last_answer_utc === null ? Infinity : (this.now() - Date.parse(one.last_answer_utc)) / HOUR;
+    if (judged.some((one) => age(one) > Math.max(one.late_after_hours, fresh.stale_after_hours))) return "no";
+    return judged.some((one) => age(one) > one.late_after_hours) || fresh.newest_run === "failed" ? "attention" : "yes";
   },
 
   fillState() {
@@ -223,9 +245,11 @@ const page = {
       fresh: (p) => {
         if (verdicts.fresh === "held") return say(p, words, "fresh.held", { at: words.instant(Date.parse(fresh.last_answer_utc)), command: "esios extract" });
         if (verdicts.fresh === "unknown") return say(p, words, "fresh.unknown", { command: RUN });
-        const oldest = fresh.kept.reduce((one, other) => other.last_answer_utc < one.last_answer_utc ? other : one);
+        const answered = fresh.kept.filter((one) => one.last_answer_utc !== null);
+        if (!answered.length) return say(p, words, "fresh.unknown", { command: RUN });
+        const oldest = answered.reduce((one, other) => other.last_answer_utc < one.last_answer_utc ? other : one);
         const at = Date.parse(oldest.last_answer_utc);
-        return say(p, words, "fresh.kept", { n: fresh.kept.length, length: words.length(this.now() - at), at: words.instant(at), late: oldest.late_after_hours, stale: fresh.stale_after_hours });
+        return say(p, words, "fresh.kept", { n: fresh.kept.length, length: words.length(this.now() - at), at: words.instant(at), late: oldest.late_after_hours === null ? "–" : oldest.late_after_hours, stale: fresh.stale_after_hours });
       },
       complete: (p) => {
         if (complete.verdict === "unknown") return say(p, words, "complete.unknown", { command: BUILD });
@@ -257,20 +281,22 @@ const page = {
   /* ---- the curve ---- */
   /** From the first to the last hour of the series, missing ones at its ends included (ms). */
   whole() {
-    const missing = this.charts.hoursOf(FACTS.faults ? FACTS.faults.rows : [], this.one.id, "missing");
-    const hours = [this.one.at[0], this.one.at[this.one.length - 1], ...missing];
-    return [Math.min(...hours) * HOUR, (Math.max(...hours) + 1) * HOUR];
+    const one = this.one, missing = this.charts.periodsOf(FACTS.faults ? FACTS.faults.rows : [], one, "missing");
+    const starts = [one.at[0], one.at[one.length - 1], ...missing];
+    return [Math.min(...starts), Math.max(...starts) + one.lengths[one.length - 1]];
   },
 
   fillRanges() {
     const words = this.words, box = byId("ranges");
     const choice = byId("series-choice");
     choice.hidden = this.series.length < 2;
-    byId("series").replaceChildren(...this.series.map((one, n) => make("option", { value: n, selected: n === this.chosen ? "" : null }, `${one.id} ${one.name}`)));
+    byId("series").replaceChildren(...this.series.map((one, n) => make("option", { value: n, selected: n === this.chosen ? "" : null }, `${one.id} ${one.name}${one.geo_name ? ` – ${one.geo_name}` : ` – ${one.geo_id}`}`)));
     if (!this.one || !this.one.length) {
       for (const id of ["ranges", "range", "demand-note", "day", "demand-chart"]) byId(id).hidden = true;
       return say(byId("demand-lead"), words, FACTS.table ? "demand.empty" : "demand.none", { command: RUN });
     }
+    byId("left-out").hidden = !FACTS.left_out.length;
+    if (FACTS.left_out.length) say(byId("left-out"), words, "left_out", { n: FACTS.left_out.length, ids: FACTS.left_out.join(", "), command: "esios report --indicator ID" });
     const one = this.one;
     say(byId("demand-lead"), words, "demand.lead", {
       rows: one.rows, first: words.instant(Date.parse(one.first)), last: words.instant(Date.parse(one.last)),
@@ -324,7 +350,10 @@ const page = {
       this.drawDemand();
     });
     element.on("plotly_doubleclick", () => { this.range = "all"; this.view = null; this.fillRanges(); this.drawDemand(); });
-    element.on("plotly_click", (event) => { if (event.points.length) this.chooseDay(madridDay(event.points[0].x)); });
+    element.on("plotly_click", (event) => { if (!event.points.length) return;
+      this.chooseDay(madridDay(event.points[0].x));
+      if (this.one.value(event.points[0].x) !== null) this.choosePeriod(event.points[0].x);
+    });
   },
 
   /* ---- one day ---- */
@@ -332,8 +361,8 @@ const page = {
 
   /** Today if the table holds all of it, else the newest whole day, else the newest. */
   firstDay() {
-    const newest = madridDay(this.one.at[this.one.length - 1] * HOUR), today = madridDay(Date.parse(FACTS.generated_at_utc));
-    const whole = (day) => hoursOfDay(day).every((hour) => this.one.value(hour) !== null);
+    const newest = madridDay(this.one.at[this.one.length - 1]), today = madridDay(Date.parse(FACTS.generated_at_utc));
+    const whole = (day) => periodsOfDay(day, this.one).every((at) => this.one.value(at) !== null);
     if (whole(today)) return today;
     for (let n = 0; n < 14; n += 1) if (whole(nextDay(newest, -n))) return nextDay(newest, -n);
     return newest;
@@ -344,42 +373,65 @@ const page = {
     const words = this.words, one = this.one, actual = this.actual;
     this.day = this.day || this.firstDay();
     const input = byId("day-input");
-    input.min = madridDay(one.at[0] * HOUR);
-    input.max = madridDay(one.at[one.length - 1] * HOUR);
+    input.min = madridDay(one.at[0]);
+    input.max = madridDay(one.at[one.length - 1]);
     input.value = this.day;
-    const hours = hoursOfDay(this.day), there = hours.filter((hour) => one.value(hour) !== null);
-    const figures = [[words.text("day.there"), `${words.number(there.length)} / ${words.number(hours.length)}`, ""]];
+    const periods = periodsOfDay(this.day, one), there = periods.filter((at) => one.value(at) !== null), length = one.lengthAt(periods[0]);
+    const figures = [[words.text("day.there"), `${words.number(there.length)} / ${words.number(periods.length)}`, ""]];
     if (there.length) {
-      const values = there.map((hour) => one.value(hour));
+      const values = there.map((at) => one.value(at));
       const peak = there[values.indexOf(Math.max(...values))], trough = there[values.indexOf(Math.min(...values))];
       const sum = values.reduce((total, value) => total + value, 0);
-      const pairs = there.filter((hour) => one.value(hour - WEEK_HOURS) !== null);
-      const now = pairs.reduce((total, hour) => total + one.value(hour), 0), before = pairs.reduce((total, hour) => total + one.value(hour - WEEK_HOURS), 0);
+      const pairs = there.filter((at) => one.value(at - WEEK) !== null);
+      const now = pairs.reduce((total, at) => total + one.value(at), 0), before = pairs.reduce((total, at) => total + one.value(at - WEEK), 0);
       figures.push(
-        [words.text("day.peak"), `${words.number(one.value(peak))} ${one.unit}`, `${MADRID_HOUR.format(peak * HOUR)} Madrid`],
-        [words.text("day.trough"), `${words.number(one.value(trough))} ${one.unit}`, `${MADRID_HOUR.format(trough * HOUR)} Madrid`],
+        [words.text("day.peak"), `${words.number(one.value(peak))} ${one.unit}`, `${MADRID_HOUR.format(peak)} Madrid`],
+        [words.text("day.trough"), `${words.number(one.value(trough))} ${one.unit}`, `${MADRID_HOUR.format(trough)} Madrid`],
         [words.text("day.mean"), `${words.number(sum / there.length, 1)} ${one.unit}`, ""],
       );
-      if (one.unit === "MW") figures.push([words.text("day.energy"), `${words.number(sum / 1000, 1)} GWh`, ""]);
+      if (one.unit === "MW") figures.push([words.text("day.energy"), `${words.number(sum * length / HOUR / 1000, 1)} GWh`, ""]);
       if (before) figures.push([words.text("day.before"), `${words.signed(100 * (now / before - 1))} %`, ""]);
     }
     byId("day-figures").replaceChildren(...figures.map(([name, value, more]) => make("div", {}, make("dt", {}, name), make("dd", {}, value, ...(more ? [" ", make("small", {}, more)] : [])))));
     const cell = (value) => value === null ? words.text("absent") : words.number(value);
     show("day-table", table(
-      there.length ? words.text("day.caption", { day: words.weekday(Date.parse(`${this.day}T00:00:00Z`)), n: hours.length, unit: one.unit }) : words.text("day.empty"),
+      there.length ? words.text("day.caption", { day: words.weekday(Date.parse(`${this.day}T00:00:00Z`)), n: periods.length, unit: one.unit }) : words.text("day.empty"),
       [[words.text("column.hour"), "number"], [words.text("column.madrid")], [words.text("column.utc")], [words.text("column.value", { unit: one.unit }), "number"],
         ...(actual ? [[words.text("column.actual", { unit: one.unit }), "number"]] : []), [words.text("column.change"), "number"]],
-      hours.map((hour, n) => {
-        const value = one.value(hour), before = one.value(hour - WEEK_HOURS);
-        return [String(n + 1), `${MADRID_HOUR.format(hour * HOUR)} ${offsetOf(hour * HOUR)}`, new Date(hour * HOUR).toISOString().slice(0, 16).replace("T", " "), cell(value),
-          ...(actual ? [cell(actual.value(hour))] : []), value !== null && before ? `${words.signed(100 * (value / before - 1))} %` : "–"];
+      periods.map((at, n) => {
+        const value = one.value(at), before = one.value(at - WEEK);
+        return [String(n + 1), `${MADRID_HOUR.format(at)} ${offsetOf(at)}`, this.periodButton(at), cell(value),
+          ...(actual ? [cell(actual.value(at))] : []), value !== null && before ? `${words.signed(100 * (value / before - 1))} %` : "–"];
       }),
     ));
   },
 
+  /* ---- what was said when ---- */
+  /** The start of a period; a click shows what was said of it. */
+  periodButton(at) {
+    const text = new Date(at).toISOString().slice(0, 16).replace("T", " ");
+    if (this.one.value(at) === null) return text;
+    const button = make("button", { type: "button", class: "link", "data-period": String(at) }, text);
+    button.addEventListener("click", () => { this.choosePeriod(at); byId("said").scrollIntoView({ block: "nearest" }); });
+    return button;
+  },
+
+  choosePeriod(at) { this.period = at; this.fillSaid(); },
+
+  fillSaid() {
+    const words = this.words, one = this.one, at = this.period;
+    const versions = one && at !== null ? one.said(at) : [];
+    byId("said").hidden = !one || !one.length;
+    if (!versions.length) { byId("said-lead").textContent = words.text("said.choose"); show("said-table", null); return; }
+    byId("said-lead").textContent = words.text("said.lead", { period: words.both(at), n: versions.length });
+    show("said-table", table(words.text("said.caption", { unit: one.unit }),
+      [[words.text("column.known")], [words.text("column.lead"), "number"], [words.text("column.value", { unit: one.unit }), "number"], [words.text("column.difference"), "number"]],
+      versions.map(([known, value], n) => [seconds(known), words.number((at - Date.parse(known)) / HOUR, 1), words.number(value), n ? words.signed(value - versions[n - 1][1], 3) : "–"])));
+  },
+
   /* ---- completeness ---- */
   calendarYears() {
-    const found = (FACTS.calendar || []).find((calendar) => !this.one || calendar.id === this.one.id);
+    const found = (FACTS.calendar || []).find((calendar) => !this.one || this.isOf(calendar));
     return found ? found.years : null;
   },
 
@@ -424,7 +476,7 @@ const page = {
   },
 
   async drawWeek() {
-    const words = this.words, week = (FACTS.week || []).find((one) => this.one && one.id === this.one.id);
+    const words = this.words, week = (FACTS.week || []).find((one) => this.one && this.isOf(one));
     const empty = !week || week.from === null;
     byId("week-chart").hidden = empty;
     byId("week-numbers").hidden = empty;
@@ -438,7 +490,7 @@ const page = {
   },
 
   async drawRevisions() {
-    const words = this.words, found = (FACTS.revisions || []).find((one) => this.one && one.id === this.one.id);
+    const words = this.words, found = (FACTS.revisions || []).find((one) => this.one && this.isOf(one));
     const empty = !found || !found.days.length;
     byId("revisions-chart").hidden = empty;
     byId("revisions-numbers").hidden = empty;
@@ -469,6 +521,7 @@ const page = {
     const words = this.words, forecast = this.forecasts[this.judged];
     for (const id of ["monitoring-figures", "monitoring-pair", "monitoring-numbers"]) byId(id).hidden = !forecast;
     byId("forecast-choice").hidden = this.forecasts.length < 2;
+    byId("lead").hidden = true;
     if (!forecast) {
       say(byId("monitoring-lead"), words, FACTS.monitoring ? "monitoring.empty" : "monitoring.none", { command: FACTS.monitoring ? "esios extract --indicator 460 --indicator 1293" : BUILD });
       return;
@@ -494,6 +547,11 @@ const page = {
         day.bias === null ? "–" : words.number(day.bias, 1), share(day.coverage), day.skill === null ? "–" : words.number(day.skill, 2), reasons(day)])));
     await this.charts.draw("monitoring-chart", ...this.charts.accuracy(forecast));
     await this.charts.draw("monitoring-hours-chart", ...this.charts.accuracyByHour(forecast));
+    byId("lead").hidden = !forecast.by_lead.length;
+    if (!forecast.by_lead.length) return;
+    show("lead-table", table(words.text("lead.caption", { unit }), ["lead_days", "predictions", "mae", "rmse", "bias"].map((name) => [words.text(`column.${name}`), "number"]),
+      forecast.by_lead.map((row) => [words.number(row.lead_days), words.number(row.predictions), ...["mae", "rmse", "bias"].map((name) => row[name] === null ? "–" : words.number(row[name], 1))])));
+    await this.charts.draw("lead-chart", ...this.charts.accuracyByLead(forecast));
   },
 
   /* ---- tables ---- */
@@ -511,17 +569,18 @@ const page = {
       lead.append(" ", more);
     }
     const unitOf = (id) => (FACTS.series.find((one) => one.id === id) || { unit: "" }).unit;
+    const hours = (row) => row.kind === "day" ? "" : words.number(row.seconds ? row.periods * row.seconds / 3600 : row.periods, 2);
     const values = (row) => row.lowest === null ? "" : `${words.number(row.lowest)}${row.highest === row.lowest ? "" : ` … ${words.number(row.highest)}`} ${unitOf(row.id)}`;
-    const reasons = (row) => (row.reasons || []).map((text) => words.reason(text)).join(" · ");
+    const reasons = (row) => row.findings.map((found) => row.kind === "day" ? words.finding(found) : words.code(found[0])).join(" · ");
     const detail = (row) => {
       if (row.kind === "missing") return words.text("detail.missing");
       if (row.kind === "withdrawn") return words.text("detail.withdrawn", { values: values(row) });
       return [values(row), reasons(row), row.text || ""].filter(Boolean).join(" · ");
     };
-    const columns = ["kind", "indicator", "first_utc", "last_utc", "first_madrid", "last_madrid", "hours", "detail"];
+    const columns = ["kind", "indicator", "area", "first_utc", "last_utc", "first_madrid", "last_madrid", "hours", "detail"];
     const kinds = { first_utc: "time", last_utc: "time", first_madrid: "time", last_madrid: "time", hours: "number", detail: "wide" };
     return show("faults-table", table(words.text("faults.caption"), columns.map((name) => [words.text(`column.${name}`), kinds[name]]),
-      faults.rows.map((row) => [words.text(`kind.${row.kind}`), String(row.id), utc(row.first_utc), utc(row.last_utc), row.first_madrid || "", row.last_madrid || "", words.number(row.hours), detail(row)])));
+      faults.rows.map((row) => [words.text(`kind.${row.kind}`), String(row.id), row.geo_id === null ? "–" : String(row.geo_id), utc(row.first_utc), utc(row.last_utc), row.first_madrid || "", row.last_madrid || "", hours(row), detail(row)])));
   },
 
   fillRuns() {
@@ -555,7 +614,7 @@ const page = {
 /* ---- the reader ---- */
 for (const button of document.querySelectorAll("[data-language]")) button.addEventListener("click", () => page.speak(button.dataset.language));
 byId("day-input").addEventListener("change", (event) => { if (event.target.value) page.chooseDay(event.target.value); });
-byId("series").addEventListener("change", (event) => { page.chosen = Number(event.target.value); page.view = null; page.day = null; page.fill(); });
+byId("series").addEventListener("change", (event) => { page.chosen = Number(event.target.value); page.view = null; page.day = null; page.period = null; page.fill(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => page.fill());
 setInterval(() => { page.fillHead(); page.fillState(); }, 60000);
 

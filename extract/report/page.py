@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from extract.errors import UsageError
+from extract.health.wording import FINDINGS, LANGUAGES, QUARANTINED, meaning, template
 from extract.files import written
 
 _SLOT = re.compile(r"<!--(\w+)-->")
@@ -20,7 +21,7 @@ def render(facts: dict[str, Any]) -> str:
     slots = {
         "style": _resource("page.css"),
         "plotly": _resource("vendor/plotly-cartesian.min.js"),
-        "texts": _json(json.loads(_resource("texts.json"))),
+        "texts": _json(_texts()),
         "facts": _json(facts),
         "script": _resource("series.js") + _resource("charts.js") + _resource("page.js"),
     }
@@ -39,6 +40,15 @@ def write(path: Path, text: str) -> int:
             f"cannot write {path} ({error.strerror or error})", "make room, or choose another place with --out"
         ) from None
     return len(content)
+
+
+def _texts() -> dict[str, dict[str, str]]:
+    """The page's own words and, under `finding.` and `entry.`, those of each code."""
+    texts: dict[str, dict[str, str]] = json.loads(_resource("texts.json"))
+    for language in LANGUAGES:
+        texts[language] |= {f"finding.{code}": template(code, language) for code in (*FINDINGS, *QUARANTINED)}
+        texts[language] |= {f"entry.{code}": meaning(code, language) for code in QUARANTINED}
+    return texts
 
 
 def _json(document: Any) -> str:

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from extract.errors import UsageError
 from extract.warehouse.base import RAW_SCHEMA, Warehouse
-from extract.warehouse.tables import ROW_NUMBER, Column, Key, Kind, Rows, TableName, Upserted
+from extract.warehouse.tables import Column, Key, Kind, Rows, TableName, Upserted
 
 if TYPE_CHECKING:
     from extract.settings import Settings
 
 __all__ = [
     "RAW_SCHEMA",
-    "ROW_NUMBER",
     "Column",
     "Key",
     "Kind",

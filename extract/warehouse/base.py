@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar
 
 from extract.errors import UsageError, WarehouseError
-from extract.warehouse.tables import ROW_NUMBER, Column, Key, Rows, TableName, Upserted, missing_table
+from extract.warehouse.tables import Column, Key, Rows, TableName, Upserted, missing_table, row_number_name
 
 if TYPE_CHECKING:  # heavy: a command that moves no frames must not pay for them
     import pandas as pd
@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # heavy: a command that moves no frames must not pay for them
 T = TypeVar("T")
 Data: TypeAlias = "pd.DataFrame | pa.Table | pa.RecordBatchReader | Iterable[pa.RecordBatch] | Source"
 RAW_SCHEMA = "raw_esios"
+A_FEW = 50
 
 
 class Warehouse(ABC):
@@ -245,12 +246,19 @@ class Warehouse(ABC):
         name = self.quote(column.name)
         return f"case when {name} is null then 0 else 1 end, {name}" if column.nullable else name
 
+    @abstractmethod
+    def micros(self, instant: str) -> str:
+        """The SQL for the microseconds from 1970 to `instant`, SQL of a naive timestamp: the same whole number
+        everywhere, with which plain arithmetic does what the engines' date functions do each in its own way.
+        """
+
     # ---------------------------------------------------------------- loading
     def append(self, table: TableName | str, data: Data | Sequence[Mapping[str, Any]]) -> int:
         """Add rows to an existing table and give their count.
 
         A sequence of mappings (column → Python value) is the light way for a few rows: checked like any other, sent
-        bound, no DataFrame library imported. Anything else goes the way of `bulk_load`.
+        bound, no DataFrame library imported. More than `A_FEW` rows, a table with keys, and anything else go the way of
+        `bulk_load`.
         """
         from extract.warehouse import columns as check
 
@@ -258,7 +266,7 @@ class Warehouse(ABC):
         if not check.is_mappings(data):
             return self.bulk_load(data, name)
         plan, tuples = check.checked_rows(data, self.columns(name), str(name))
-        if self.keys(name) and tuples:
+        if len(tuples) > A_FEW or (tuples and self.keys(name)):
             return self.bulk_load(check.as_arrow(plan, tuples), name)
         names = ", ".join(self.quote(column.name) for column in plan)
         marks = ", ".join(map(self.mark, plan))
@@ -329,11 +337,12 @@ class Warehouse(ABC):
         self, stage: str, table: TableName, names: list[str], keys: list[tuple[str, ...]], key: tuple[str, ...] | None
     ) -> Upserted:
         target = self.sql_name(table)
+        number = self.quote(row_number_name(names))
         for columns in keys:
-            self._refuse_duplicates(stage, columns, table)
+            self._refuse_duplicates(stage, number, columns, table)
         if key is None:
             for columns in keys:
-                self._refuse_clash(stage, target, columns, table)
+                self._refuse_clash(stage, number, target, columns, table)
         listed = ", ".join(self.quote(name) for name in names)
         updated, fresh = 0, ""
         if key is not None:
@@ -362,10 +371,9 @@ class Warehouse(ABC):
     def _same_key(self, target: str, key: Sequence[str]) -> str:
         return " and ".join(f"{target}.{self.quote(name)} = s.{self.quote(name)}" for name in key)
 
-    def _refuse_duplicates(self, stage: str, key: tuple[str, ...], table: TableName) -> None:
+    def _refuse_duplicates(self, stage: str, number: str, key: tuple[str, ...], table: TableName) -> None:
         columns = ", ".join(self.quote(name) for name in key)
         given = " and ".join(f"{self.quote(name)} is not null" for name in key)
-        number = self.quote(ROW_NUMBER)
         repeated = (
             f"select min({number}) as first, max({number}) as later from {stage} where {given}"
             f" group by {columns} having count(*) > 1"
@@ -374,42 +382,43 @@ class Warehouse(ABC):
         if later is not None:
             first = self.value(f"select first from ({repeated}) as r where later = ?", (later,))
             raise UsageError(
-                f"rows {first} and {later} have the same key {self._key_values(stage, key, later)} of {table}",
+                f"rows {first} and {later} have the same key {self._key_values(stage, number, key, later)} of {table}",
                 "keep one row a key; nothing was written",
             )
 
-    def _refuse_clash(self, stage: str, target: str, key: tuple[str, ...], table: TableName) -> None:
+    def _refuse_clash(self, stage: str, number: str, target: str, key: tuple[str, ...], table: TableName) -> None:
         sql = (
-            f"select min(s.{self.quote(ROW_NUMBER)}) from {stage} as s"
+            f"select min(s.{number}) from {stage} as s"
             f" where exists (select 1 from {self.guarded(target)} where {self._same_key(target, key)})"
         )
         row = self.value(sql)
         if row is not None:
             raise UsageError(
-                f"row {row}: a row with the key {self._key_values(stage, key, row)} is in {table} already",
+                f"row {row}: a row with the key {self._key_values(stage, number, key, row)} is in {table} already",
                 "take it out of the file, or update such rows with --mode upsert; nothing was written",
             )
 
-    def _key_values(self, stage: str, key: tuple[str, ...], row: int) -> str:
+    def _key_values(self, stage: str, number: str, key: tuple[str, ...], row: int) -> str:
         columns = ", ".join(self.quote(name) for name in key)
-        sql = f"select {columns} from {stage} where {self.quote(ROW_NUMBER)} = ?"
+        sql = f"select {columns} from {stage} where {number} = ?"
         values = self.first(sql, (row,)) or ()
         return "(" + ", ".join(f"{name} = {value}" for name, value in zip(key, values, strict=True)) + ")"
 
     @abstractmethod
     def staging(self, table: TableName, columns: Sequence[Column]) -> AbstractContextManager[str]:
-        """An empty temporary table with `columns` (types and collations of `table`, all nullable) and `ROW_NUMBER`.
+        """An empty temporary table with `columns` (types and collations of `table`, all nullable) and the row number.
 
-        `ROW_NUMBER` (bigint) is its last column. The value is the table's quoted name; gone at the block's end.
+        The row number (bigint, called as `row_number_name` says) is its last column. The value is the table's quoted
+        name; gone at the block's end.
         """
 
     @abstractmethod
     def fill(self, stage: str, columns: Sequence[Column], batches: Iterable[pa.RecordBatch]) -> None:
         """Send record batches into the staging table by the engine's fastest correct way.
 
-        The batches are checked, have `columns` in this order in the Arrow types of `columns.arrow_type(column)`, then
-        `ROW_NUMBER` as int64. At most one batch should be held at a time. The caller compares the row counts; an engine
-        whose path may alter values verifies them here.
+        The batches are checked, have `columns` in this order in the Arrow types of `columns.carrier_type(column)`, then
+        the row number as int64. At most one batch should be held at a time. The caller compares the row counts; an
+        engine whose path may alter values verifies them here.
         """
 
 

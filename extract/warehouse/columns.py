@@ -1,24 +1,21 @@
 """The checks before a load: columns matched by name, every value held against the table's type. No engine, no I/O.
 
-`fit` is the one definition of what fits where, value by value. Columns of Arrow data go through vectorised casts that
-are at least as strict; only where such a cast refuses is `fit` asked, which then either names the row or, for a
-spelling that the cast does not know, converts it.
+`values.fit` says what fits where, value by value. Columns of Arrow data go through vectorised casts that are at least
+as strict; only where such a cast refuses is `fit` asked, which then either names the row or, for a spelling that the
+cast does not know, converts it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import difflib
-import math
-import re
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation, localcontext
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from extract.errors import UsageError
-from extract.warehouse.tables import ROW_NUMBER, Column, Kind
+from extract.warehouse.tables import Column, Kind, row_number_name
+from extract.warehouse.values import DAY, INT64, MOMENT, NUMBER, WHOLE, Misfit, fit, whole_bounds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,24 +23,9 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 65_536
 BATCH_BYTES = 32 * 1024 * 1024
-INT64 = (-(2**63), 2**63 - 1)
-_UNWRITTEN = "mend the data; nothing was written"
-
-# One spelling a kind, the same for Python's `re` and Arrow's RE2, so that both ways read the same texts.
-_WHOLE = r"^[+-]?[0-9]+$"
-_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?$"
-_ANY_MOMENT = re.compile(
-    r"^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[ T]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.([0-9]{1,9}))?"
-    r" ?(Z|[+-][0-9]{2}:?[0-9]{2})?)?$"
-)
-_CLOCK = re.compile(r"^([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.([0-9]{1,9}))?$")
-_WORDS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
-
-
-class Misfit(Exception):
-    """A value that its column cannot take; the text says why."""
+_UNWRITTEN = "fix the data; nothing was written"
+# A number that is not 0, whatever its exponent.
+_NOT_ZERO = r"^[+-]?[0.]*[1-9]"
 
 
 # -------------------------------------------------------------------- names
@@ -102,323 +84,6 @@ def require_key(key: Sequence[str], names: Sequence[str], table: str) -> None:
             )
 
 
-# -------------------------------------------------------------------- one value
-def is_missing(value: Any) -> bool:
-    """None, NaN, NaT and pandas' NA: all of them are NULL, on every engine."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, (float, Decimal)) and math.isnan(value)
-
-
-def fit(column: Column, value: Any, as_text: bool = False) -> Any:
-    """`value` as the plain Python value that `column` keeps without loss, None for a missing one.
-
-    `as_text`: `value` is text as a CSV file holds it. Raises `Misfit` with the reason.
-    """
-    read = as_text and isinstance(value, str) and column.kind not in (Kind.TEXT, Kind.OTHER)
-    if is_missing(value) or (read and not value.strip()):
-        if not column.nullable:
-            raise Misfit("is missing, and the column is NOT NULL")
-        return None
-    if type(value).__module__ == "numpy":
-        value = _from_numpy(value)
-    if read:
-        return _FIT[column.kind](column, _READ[column.kind](value.strip()))
-    return _FIT[column.kind](column, value)
-
-
-def _from_numpy(value: Any) -> Any:
-    if type(value).__name__ != "datetime64":
-        return value.item() if getattr(value, "ndim", 1) == 0 else value
-    rounded = value.astype("datetime64[us]")
-    if rounded != value:
-        raise Misfit(f"{value} is finer than a microsecond")
-    return rounded.item()
-
-
-def _shown(value: Any) -> str:
-    text = repr(value) if isinstance(value, (str, bytes)) else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _wrong(value: Any, wanted: str) -> Misfit:
-    names = {str: "text", bytes: "binary", bool: "true/false"}
-    kind = names.get(type(value), f"of type {type(value).__name__}")
-    return Misfit(f"{_shown(value)} is {kind}, not {wanted}")
-
-
-def _whole(column: Column, value: Any) -> int:
-    if isinstance(value, (float, Decimal)):
-        if not math.isfinite(value):
-            raise Misfit(f"{value} is no whole number")
-        if value != int(value):
-            raise Misfit(f"{_shown(value)} would lose its fraction")
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise _wrong(value, "a whole number")
-    low, high = _bounds(column)
-    if not low <= value <= high:
-        raise Misfit(f"{_shown(value)} is out of range ({low} to {high})")
-    return value
-
-
-def _bounds(column: Column) -> tuple[int, int]:
-    low = INT64[0] if column.minimum is None else int(column.minimum)
-    return low, INT64[1] if column.maximum is None else int(column.maximum)
-
-
-def _decimal(column: Column, value: Any) -> Decimal:
-    if isinstance(value, float):
-        value = Decimal(repr(value))  # the shortest text that means this float
-    elif isinstance(value, int) and not isinstance(value, bool):
-        value = Decimal(value)
-    if not isinstance(value, Decimal):
-        raise _wrong(value, "a number")
-    if not value.is_finite():
-        raise Misfit(f"{value} is no finite number")
-    precision, scale = column.precision or 38, column.scale or 0
-    _, digits, exponent = value.as_tuple()
-    assert isinstance(exponent, int)
-    trailing = len(digits) - len("".join(map(str, digits)).rstrip("0"))
-    if value and exponent + trailing < -scale:
-        raise Misfit(f"{_shown(value)} has more than {scale} decimal{'' if scale == 1 else 's'}")
-    if value and value.adjusted() >= precision - scale:
-        raise Misfit(f"{_shown(value)} is out of range ({precision - scale} digits before the point)")
-    with localcontext(prec=precision + scale):
-        return value.quantize(Decimal(1).scaleb(-scale))
-
-
-def _float(column: Column, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise _wrong(value, "a number")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number) or (column.maximum is not None and abs(number) > column.maximum):
-        raise Misfit(f"{_shown(value)} is out of range" if math.isfinite(value) else f"{value} is no finite number")
-    exact = number == value if isinstance(value, int) else Decimal(repr(number)) == value
-    if not isinstance(value, float) and not exact:
-        raise Misfit(f"{_shown(value)} would lose digits in {column.type}")
-    return number
-
-
-def _text(column: Column, value: Any) -> str:
-    if not isinstance(value, str):
-        raise _wrong(value, "text")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        raise Misfit(f"{_shown(value)!a} holds half a surrogate pair, which is no text") from None
-    if column.encoding is None:
-        size, unit = len(value), "characters"
-    else:
-        try:
-            size = len(value.encode(column.encoding))
-        except UnicodeEncodeError as error:
-            raise Misfit(f"{_shown(value)} holds {value[error.start]!r}, which {column.type} cannot keep") from None
-        unit = f"bytes in {column.encoding}"
-        if column.encoding == "utf-16-le":
-            size, unit = size // 2, "characters"
-    if column.length is not None and size > column.length:
-        raise Misfit(f"{_shown(value)} has {size} {unit}, more than the {column.length} of {column.type}")
-    return value
-
-
-def _binary(column: Column, value: Any) -> bytes:
-    if not isinstance(value, (bytes, bytearray, memoryview)):
-        raise _wrong(value, "binary")
-    content = bytes(value)
-    if column.length is not None and len(content) > column.length:
-        raise Misfit(f"{len(content)} bytes are more than the {column.length} of {column.type}")
-    return content
-
-
-def _boolean(column: Column, value: Any) -> bool:  # noqa: ARG001 - one signature for all kinds
-    if isinstance(value, (bool, int)) and value in (0, 1):
-        return bool(value)
-    raise _wrong(value, "true or false (1 or 0)")
-
-
-def _plain_moment(value: Any) -> Any:
-    """pandas' Timestamp as a datetime; finer than a microsecond is refused."""
-    if getattr(value, "nanosecond", 0):
-        raise Misfit(f"{value} is finer than a microsecond")
-    return value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
-
-
-def _date(column: Column, value: Any) -> dt.date:
-    value = _plain_moment(value)
-    if isinstance(value, dt.datetime):
-        if value.tzinfo is not None or value.time() != dt.time():
-            raise Misfit(f"{value} is more than a date")
-        value = value.date()
-    if not isinstance(value, dt.date):
-        raise _wrong(value, "a date")
-    _check_year(column, value)
-    return value
-
-
-def _check_year(column: Column, value: dt.date) -> None:
-    low, high = int(column.minimum or 1), int(column.maximum or 9999)
-    if not low <= value.year <= high:
-        raise Misfit(f"{value} is out of range (years {low} to {high})")
-
-
-def _moment(column: Column, value: Any) -> dt.datetime:
-    """A datetime with its zone as given; a date is its midnight."""
-    value = _plain_moment(value)
-    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        value = dt.datetime.combine(value, dt.time())
-    if not isinstance(value, dt.datetime):
-        raise _wrong(value, "a date and time")
-    _check_fraction(column, value, value.microsecond)
-    return value
-
-
-def _check_fraction(column: Column, value: Any, microsecond: int) -> None:
-    scale = 6 if column.scale is None else min(column.scale, 6)
-    if microsecond % 10 ** (6 - scale):
-        raise Misfit(f"{value} is finer than {column.type} keeps")
-
-
-def _to_utc(value: dt.datetime) -> dt.datetime:
-    try:
-        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
-    except OverflowError:
-        raise Misfit(f"{value} is out of range") from None
-
-
-def _timestamp(column: Column, value: Any) -> dt.datetime:
-    moment = _to_utc(_moment(column, value)).replace(tzinfo=None)
-    _check_year(column, moment)
-    return moment
-
-
-def _instant(column: Column, value: Any) -> dt.datetime:
-    moment = _to_utc(_moment(column, value))
-    _check_year(column, moment)
-    return moment
-
-
-def _time(column: Column, value: Any) -> dt.time:
-    if not isinstance(value, dt.time) or value.tzinfo is not None:
-        raise _wrong(value, "a time of day")
-    _check_fraction(column, value, value.microsecond)
-    return value
-
-
-def _uuid(column: Column, value: Any) -> str:  # noqa: ARG001
-    try:
-        return str(value if isinstance(value, uuid.UUID) else uuid.UUID(value))
-    except (ValueError, AttributeError, TypeError):
-        raise _wrong(value, "a UUID") from None
-
-
-def _anything(column: Column, value: Any) -> Any:  # noqa: ARG001
-    return value
-
-
-_FIT: dict[Kind, Callable[[Column, Any], Any]] = {
-    Kind.INTEGER: _whole,
-    Kind.DECIMAL: _decimal,
-    Kind.FLOAT: _float,
-    Kind.TEXT: _text,
-    Kind.BINARY: _binary,
-    Kind.BOOLEAN: _boolean,
-    Kind.DATE: _date,
-    Kind.TIMESTAMP: _timestamp,
-    Kind.INSTANT: _instant,
-    Kind.TIME: _time,
-    Kind.UUID: _uuid,
-    Kind.OTHER: _anything,
-}
-
-
-# -------------------------------------------------------------------- texts, as CSV files hold them
-def _read_number(text: str) -> Decimal:
-    if re.match(_NUMBER, text):
-        try:
-            return Decimal(text)
-        except InvalidOperation:
-            pass
-    comma = " (the decimal sign is a point)" if re.match(r"^[+-]?[0-9]+,[0-9]+$", text) else ""
-    raise Misfit(f"{_shown(text)} is no number{comma}")
-
-
-def _read_whole(text: str) -> int | Decimal:
-    try:
-        return int(text) if re.match(_WHOLE, text) else _read_number(text)
-    except ValueError:  # Python reads no more than 4,300 digits
-        raise Misfit(f"{_shown(text)} is out of range") from None
-
-
-def _read_float(text: str) -> float:
-    return float(_read_number(text))  # like any reader of decimals: the nearest float
-
-
-def _read_date(text: str) -> dt.date:
-    value = _read_moment(text)
-    return value.date() if value.time() == dt.time() and value.tzinfo is None else value
-
-
-def _read_moment(text: str) -> dt.datetime:
-    parts = _ANY_MOMENT.match(text)
-    if parts is None:
-        raise Misfit(f"{_shown(text)} is no date and time (write yyyy-mm-dd HH:MM:SS)")
-    day, clock, fraction, zone = parts.groups()
-    if fraction and fraction[6:].strip("0"):
-        raise Misfit(f"{_shown(text)} is finer than a microsecond")
-    try:
-        return dt.datetime.fromisoformat(
-            f"{day}T{clock or '00:00'}{':00' if clock and len(clock) == 5 and fraction else ''}"
-            + (f".{fraction[:6]:0<6}" if fraction else "")
-            + (zone or "")
-        )
-    except ValueError as error:
-        raise Misfit(f"{_shown(text)} is no possible date and time ({error})") from None
-
-
-def _read_time(text: str) -> dt.time:
-    parts = _CLOCK.match(text)
-    if parts is None or (parts[2] and parts[2][6:].strip("0")):
-        raise Misfit(f"{_shown(text)} is no time of day (write HH:MM:SS)")
-    try:
-        return dt.time.fromisoformat(parts[1] + (f".{parts[2][:6]:0<6}" if parts[2] else ""))
-    except ValueError as error:
-        raise Misfit(f"{_shown(text)} is no possible time of day ({error})") from None
-
-
-def _read_boolean(text: str) -> bool:
-    try:
-        return _WORDS[text.lower()]
-    except KeyError:
-        raise Misfit(f"{_shown(text)} is neither true nor false (nor 1, 0, yes, no)") from None
-
-
-def _read_binary(text: str) -> bytes:
-    try:
-        if text[:2] in ("0x", "0X"):
-            return bytes.fromhex(text[2:])
-    except ValueError:
-        pass
-    raise Misfit(f"{_shown(text)} is no binary (write it as 0x and pairs of hex digits)")
-
-
-_READ: dict[Kind, Callable[[str], Any]] = {
-    Kind.INTEGER: _read_whole,
-    Kind.DECIMAL: _read_number,
-    Kind.FLOAT: _read_float,
-    Kind.BINARY: _read_binary,
-    Kind.BOOLEAN: _read_boolean,
-    Kind.DATE: _read_date,
-    Kind.TIMESTAMP: _read_moment,
-    Kind.INSTANT: _read_moment,
-    Kind.TIME: _read_time,
-    Kind.UUID: str,
-}
-
-
 # -------------------------------------------------------------------- rows as mappings
 def is_mappings(data: Any) -> TypeGuard[Sequence[Mapping[str, Any]]]:
     """Whether `data` are rows as mappings (an empty list counts)."""
@@ -452,11 +117,11 @@ def _misfit(table: str, column: Column, row: int, reason: object) -> UsageError:
 
 # -------------------------------------------------------------------- frames and streams
 def arrow_type(column: Column) -> pa.DataType | None:
-    """The Arrow type that carries `column`'s values to the engine; None for OTHER, which goes as it comes."""
+    """The Arrow type of `column`'s values; None for OTHER, which goes as it comes."""
     import pyarrow as pa
 
     if column.kind is Kind.INTEGER:
-        low, high = _bounds(column)
+        low, high = whole_bounds(column)
         if INT64[0] <= low and high <= INT64[1]:
             return pa.int64()
         return pa.uint64() if low >= 0 and high < 2**64 else pa.decimal128(38, 0)
@@ -475,14 +140,27 @@ def arrow_type(column: Column) -> pa.DataType | None:
     }.get(column.kind)
 
 
+def carrier_type(column: Column) -> pa.DataType | None:
+    """The Arrow type that takes them to the engine: text where each instant has an offset of its own."""
+    import pyarrow as pa
+
+    return pa.string() if column.keeps_offset else arrow_type(column)
+
+
+def carried(column: Column, values: Iterable[Any]) -> pa.Array:
+    """Fitting values as an Arrow array on their way to the engine."""
+    import pyarrow as pa
+
+    if column.keeps_offset:
+        values = [None if value is None else value.isoformat(timespec="microseconds") for value in values]
+    return pa.array(list(values), carrier_type(column))
+
+
 def as_arrow(columns: Sequence[Column], tuples: Sequence[tuple[Any, ...]]) -> pa.Table:
     """Tuples of fitting values as an Arrow table."""
     import pyarrow as pa
 
-    arrays = [
-        pa.array(list(values), arrow_type(column))
-        for column, values in zip(columns, zip(*tuples, strict=True), strict=True)
-    ]
+    arrays = [carried(column, values) for column, values in zip(columns, zip(*tuples, strict=True), strict=True)]
     return pa.table(arrays, names=[column.name for column in columns])
 
 
@@ -543,11 +221,12 @@ def _frame_chunks(frame: pd.DataFrame) -> Iterator[list[Cells]]:
 
 def _told_apart(inferred: pa.DataType) -> bool:
     """Whether Arrow's guess for a column of Python objects is sure to bend no value: a guessed date or time may cut
-    (datetimes among dates, nanoseconds), a guessed float may round (large integers among floats).
+    (datetimes among dates, nanoseconds), a guessed float may round (large integers among floats), a guessed binary may
+    hold texts.
     """
     import pyarrow.types as pt
 
-    sure = (pt.is_string, pt.is_large_string, pt.is_binary, pt.is_boolean, pt.is_integer, pt.is_decimal, pt.is_null)
+    sure = (pt.is_string, pt.is_large_string, pt.is_boolean, pt.is_integer, pt.is_decimal, pt.is_null)
     return any(is_sure(inferred) for is_sure in sure)
 
 
@@ -576,7 +255,8 @@ class Plan:
         import pyarrow as pa
 
         start = 1
-        names = [*(column.name for column in self.columns), ROW_NUMBER]
+        names = [column.name for column in self.columns]
+        names.append(row_number_name(names))
         for chunk in source.chunks:
             size = len(chunk[0])
             arrays = []
@@ -628,7 +308,7 @@ class _Cast:
         if target is None:
             return cells
         if pt.is_null(cells.type):
-            return pa.nulls(len(cells), target)
+            return pa.nulls(len(cells), carrier_type(self.column))
         if pt.is_floating(cells.type):
             cells = _nan_to_null(cells)
         try:
@@ -637,11 +317,11 @@ class _Cast:
             array = None
         if array is None:
             return self._one_by_one(_python_values(cells))
-        suspect = self._suspect(array)
+        suspect = self._suspect(array, cells)
         if suspect is not None:
-            for at, value in zip(suspect, _python_values(array.take(suspect)), strict=True):
-                self._fit(int(at), value, as_text=False)
-        return array
+            for at, value in zip(suspect, _python_values(cells.take(suspect)), strict=True):
+                self._fit(int(at.as_py()), value)
+        return _utc_texts(array) if self.column.keeps_offset else array
 
     def _vectorised(self, cells: pa.Array, target: pa.DataType) -> pa.Array | None:
         """A cast that is as strict as `fit`, or None where there is none. Values may still be out of bounds."""
@@ -650,16 +330,16 @@ class _Cast:
         import pyarrow.types as pt
 
         kind, given = self.column.kind, cells.type
-        text = pt.is_string(given) or pt.is_large_string(given) or pt.is_string_view(given)
+        text = _is_text(given)
         if text and kind is Kind.TEXT:
             return pc.cast(cells, target)
         if text and self.as_text:
             spelling = {
-                Kind.INTEGER: _WHOLE,
-                Kind.DECIMAL: _NUMBER,
-                Kind.FLOAT: _NUMBER,
-                Kind.DATE: _DAY,
-                Kind.TIMESTAMP: _MOMENT,
+                Kind.INTEGER: WHOLE,
+                Kind.DECIMAL: NUMBER,
+                Kind.FLOAT: NUMBER,
+                Kind.DATE: DAY,
+                Kind.TIMESTAMP: MOMENT,
             }.get(kind)
             if spelling and pc.all(pc.match_substring_regex(cells, spelling), min_count=0).as_py():
                 # Arrow reads no leading plus
@@ -669,6 +349,8 @@ class _Cast:
         if pt.is_integer(given) or pt.is_floating(given):
             if kind is Kind.DECIMAL:  # by way of text: exact, where a direct cast rounds or asks for more precision
                 return pc.cast(pc.cast(cells, pa.string()), target)
+            if pt.is_integer(given) and self.column.precision == 24:
+                cells = pc.cast(cells, pa.float32())  # refuses what would lose digits
             return pc.cast(cells, target) if kind in (Kind.INTEGER, Kind.FLOAT) else None
         if pt.is_decimal(given):
             return pc.cast(cells, target) if kind in (Kind.DECIMAL, Kind.INTEGER) else None
@@ -679,60 +361,97 @@ class _Cast:
         if pt.is_timestamp(given) and kind is Kind.TIMESTAMP:
             return pc.cast(pc.cast(cells, pa.timestamp("us", given.tz)), target)  # an instant with a zone: in UTC
         if pt.is_timestamp(given) and kind is Kind.INSTANT and given.tz:
-            return pc.cast(cells, target)
+            # a zone has an offset for each season
+            return None if self.column.keeps_offset and given.tz != "UTC" else pc.cast(cells, target)
         if pt.is_time(given):
             return pc.cast(cells, target) if kind is Kind.TIME else None
         if pt.is_binary(given) or pt.is_large_binary(given) or pt.is_fixed_size_binary(given):
             return pc.cast(cells, target) if kind is Kind.BINARY else None
         return None
 
-    def _suspect(self, array: pa.Array) -> pa.Array | None:
-        """The positions of values that may break the column's bounds; `fit` decides. None: surely none does."""
+    def _suspect(self, array: pa.Array, cells: pa.Array) -> pa.Array | None:
+        """The positions of values that may break the column's bounds; `fit` decides. None: surely none does.
+
+        `cells`: what `array` was cast from.
+        """
+        import pyarrow.compute as pc
+
+        masks = [mask for mask in self._doubts(array, cells) if pc.any(mask, min_count=0).as_py()]
+        if not masks:
+            return None
+        found = masks[0]
+        for mask in masks[1:]:
+            found = pc.or_(found, mask)
+        return pc.indices_nonzero(pc.fill_null(found, False))
+
+    def _doubts(self, array: pa.Array, cells: pa.Array) -> Iterator[pa.Array]:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        column = self.column
-        mask = None
-        if column.kind is Kind.INTEGER:
-            low, high = (pa.scalar(bound, array.type) for bound in _bounds(column))
-            mask = pc.or_(pc.less(array, low), pc.greater(array, high))
-        elif column.kind is Kind.FLOAT:
-            limit = math.inf if column.maximum is None else float(column.maximum)
-            mask = pc.or_(pc.invert(pc.is_finite(array)), pc.greater(pc.abs(array), limit))
-        elif column.kind is Kind.TEXT:
+        column, kind = self.column, self.column.kind
+        if kind is Kind.FLOAT:
+            size = pc.abs(array)
+            yield pc.invert(pc.is_finite(array))
+            if column.maximum is not None:
+                yield pc.greater(size, float(column.maximum))
+            if column.minimum is not None:
+                yield pc.and_(pc.less(size, float(column.minimum)), pc.greater(size, 0.0))
+            if _is_text(cells.type):
+                yield pc.and_(pc.equal(size, 0.0), pc.match_substring_regex(cells, _NOT_ZERO))
+        elif kind is Kind.TEXT:
             size = pc.binary_length(array)  # of UTF-8: never less than characters, UTF-16 units or code page bytes
             if column.length is not None:
-                mask = pc.greater(size, column.length)
+                yield pc.greater(size, column.length)
             if column.encoding not in (None, "utf-8", "utf-16-le"):
-                foreign = pc.not_equal(size, pc.cast(pc.utf8_length(array), size.type))  # not plain ASCII
-                mask = foreign if mask is None else pc.or_(mask, foreign)
-        elif column.kind is Kind.BINARY and column.length is not None:
-            mask = pc.greater(pc.binary_length(array), column.length)
-        elif column.kind in (Kind.DATE, Kind.TIMESTAMP, Kind.INSTANT):
-            years = pc.year(array)
-            mask = pc.or_(pc.less(years, int(column.minimum or 1)), pc.greater(years, int(column.maximum or 9999)))
-        if column.kind in (Kind.TIMESTAMP, Kind.INSTANT, Kind.TIME) and column.scale is not None and column.scale < 6:
-            units = pc.cast(array, pa.int64())
-            step = 10 ** (6 - column.scale)
-            uneven = pc.not_equal(pc.multiply(pc.divide(units, step), step), units)
-            mask = uneven if mask is None else pc.or_(mask, uneven)
-        if mask is None or not pc.any(mask, min_count=0).as_py():
-            return None
-        return pc.indices_nonzero(pc.fill_null(mask, False))
+                yield pc.not_equal(size, pc.cast(pc.utf8_length(array), size.type))  # not plain ASCII
+        elif kind is Kind.BINARY and column.length is not None:
+            yield pc.greater(pc.binary_length(array), column.length)
+        elif kind is Kind.INTEGER or (kind is Kind.DECIMAL and column.minimum is not None):
+            bounds = whole_bounds(column) if kind is Kind.INTEGER else (column.minimum, column.maximum)
+            low, high = (pa.scalar(bound, array.type) for bound in bounds)
+            yield pc.or_(pc.less(array, low), pc.greater(array, high))
+        elif kind in (Kind.DATE, Kind.TIMESTAMP, Kind.INSTANT):
+            low, high = (_moment_scalar(bound, array.type) for bound in (column.earliest, column.latest))
+            yield pc.or_(pc.less(array, low), pc.greater(array, high))
+        if column.grid is not None and kind in (Kind.TIMESTAMP, Kind.INSTANT, Kind.TIME):
+            units, step = pc.cast(array, pa.int64()), column.grid.step_us
+            rest = pc.subtract(units, pc.multiply(pc.divide(units, step), step))  # negative before 1970
+            kept = [*column.grid.offsets_us, *(offset - step for offset in column.grid.offsets_us)]
+            yield pc.and_(pc.is_valid(rest), pc.invert(pc.is_in(rest, pa.array(kept, pa.int64()))))
 
     def _one_by_one(self, values: Sequence[Any]) -> pa.Array:
-        import pyarrow as pa
+        return carried(self.column, [self._fit(at, value) for at, value in enumerate(values)])
 
-        fitting = [self._fit(at, value, self.as_text) for at, value in enumerate(values)]
-        return pa.array(fitting, arrow_type(self.column))
-
-    def _fit(self, at: int, value: Any, as_text: bool) -> Any:
+    def _fit(self, at: int, value: Any) -> Any:
         try:
             if isinstance(value, Misfit):
                 raise value
-            return fit(self.column, value, as_text)
+            return fit(self.column, value, self.as_text)
         except Misfit as reason:
             raise _misfit(self.table, self.column, self.start + at, reason) from None
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow.types as pt
+
+    return bool(pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind))
+
+
+def _moment_scalar(moment: dt.datetime, kind: pa.DataType) -> pa.Scalar:
+    import pyarrow as pa
+
+    if pa.types.is_date(kind):
+        return pa.scalar(moment.date(), kind)
+    return pa.scalar(moment if kind.tz is None else moment.replace(tzinfo=dt.UTC), kind)
+
+
+def _utc_texts(instants: pa.Array) -> pa.Array:
+    """As `isoformat` writes them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pc.replace_substring(pc.cast(pc.cast(instants, pa.timestamp("us")), pa.string()), " ", "T")
+    return pc.binary_join_element_wise(texts, "+00:00", "")
 
 
 def _nan_to_null(cells: pa.Array) -> pa.Array:

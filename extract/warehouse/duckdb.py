@@ -15,7 +15,7 @@ import duckdb
 
 from extract.errors import EsiosError, UsageError, WarehouseError
 from extract.warehouse.base import Warehouse
-from extract.warehouse.tables import ROW_NUMBER, Column, Key, Kind, Rows, TableName
+from extract.warehouse.tables import Column, Grid, Key, Kind, Rows, TableName, row_number_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +47,7 @@ _WHOLE_NUMBERS = {
     "UHUGEINT": (0, 10**38 - 1),
 }
 _OTHERS: dict[str, dict[str, Any]] = {
-    "FLOAT": {"kind": Kind.FLOAT, "maximum": 3.4028234663852886e38},
+    "FLOAT": {"kind": Kind.FLOAT, "precision": 24, "maximum": 3.4028234663852886e38},
     "DOUBLE": {"kind": Kind.FLOAT},
     "VARCHAR": {"kind": Kind.TEXT},
     "JSON": {"kind": Kind.TEXT},
@@ -56,9 +56,14 @@ _OTHERS: dict[str, dict[str, Any]] = {
     "DATE": {"kind": Kind.DATE},
     "TIME": {"kind": Kind.TIME},
     "TIMESTAMP": {"kind": Kind.TIMESTAMP},
-    "TIMESTAMP_S": {"kind": Kind.TIMESTAMP, "scale": 0},
-    "TIMESTAMP_MS": {"kind": Kind.TIMESTAMP, "scale": 3},
-    "TIMESTAMP_NS": {"kind": Kind.TIMESTAMP, "minimum": 1678, "maximum": 2261},
+    "TIMESTAMP_S": {"kind": Kind.TIMESTAMP, "grid": Grid.of_decimals(0)},
+    "TIMESTAMP_MS": {"kind": Kind.TIMESTAMP, "grid": Grid.of_decimals(3)},
+    # 64 bits of nanoseconds around 1970, of which drivers carry whole microseconds
+    "TIMESTAMP_NS": {
+        "kind": Kind.TIMESTAMP,
+        "earliest": dt.datetime(1677, 9, 21, 0, 12, 43, 145225),
+        "latest": dt.datetime(2262, 4, 11, 23, 47, 16, 854775),
+    },
     "TIMESTAMP WITH TIME ZONE": {"kind": Kind.INSTANT},
     "UUID": {"kind": Kind.UUID},
 }
@@ -355,6 +360,9 @@ class DuckDB(Warehouse):
 
         return pa.RecordBatchReader.from_batches(reader.schema, all_of_them())
 
+    def micros(self, instant: str) -> str:
+        return f"epoch_us({instant})"
+
     def _stream(self) -> duckdb.DuckDBPyConnection:
         """Where to read from: a connection of its own, so that other statements do not end the stream.
 
@@ -383,11 +391,12 @@ class DuckDB(Warehouse):
         self._stages += 1
         name = self.quote("temp", f"stage_{self._stages}")
         listed = ", ".join(self.quote(column.name) for column in columns)
+        number = self.quote(row_number_name(column.name for column in columns))
         try:
             # Made from a query: the types of the table without its constraints.
             self.execute(
                 f"create temp table {self.quote(f'stage_{self._stages}')} as"
-                f" select {listed}, cast(0 as bigint) as {self.quote(ROW_NUMBER)} from {self.sql_name(table)} limit 0"
+                f" select {listed}, cast(0 as bigint) as {number} from {self.sql_name(table)} limit 0"
             )
             yield name
         finally:
@@ -443,9 +452,11 @@ def _one_line(text: str) -> str:
 def _translated(error: duckdb.Error) -> EsiosError:
     text = _one_line(str(error))
     if isinstance(error, duckdb.ConstraintException):
-        return UsageError(text, "mend the data; nothing was written")
+        return UsageError(text, "fix the data; nothing was written")
+    if isinstance(error, duckdb.CatalogException) and "is not an table" in text:
+        return UsageError(f"a view takes no rows ({text})", "load into the table behind it; nothing was written")
     if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException) or "generated column" in text:
-        return UsageError(f"the data do not fit the table ({text})", "mend the data; nothing was written")
+        return UsageError(f"the data do not fit the table ({text})", "fix the data; nothing was written")
     if _NO_ROOM.search(text):
         return WarehouseError(f"the disk is full ({text})", "make room, then run it again; nothing half-done was kept")
     if isinstance(error, duckdb.IOException | duckdb.SerializationException) and _DAMAGED.search(text):

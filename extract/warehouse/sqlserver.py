@@ -26,9 +26,11 @@ from tenacity import (
 )
 
 from extract.errors import EsiosError, WarehouseError
-from extract.warehouse import sqlserver_backend as driver
 from extract.warehouse.base import Warehouse
-from extract.warehouse.tables import ROW_NUMBER, Column, Key, Kind, Rows, TableName, Upserted
+from extract.warehouse.sqlserver_backend import backend
+from extract.warehouse.sqlserver_faults import ConnectionLost, Deadlock, NotReady, cannot_connect, translated
+from extract.warehouse.sqlserver_types import column_of
+from extract.warehouse.tables import Column, Key, Kind, Rows, TableName, Upserted, row_number_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,15 +41,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-# A few rows are sent one by one: no array to build, and no limit on the length of a text.
-_ONE_BY_ONE = 50
 _TRIES = 5
-_WHOLE_NUMBERS = {
-    "tinyint": (0, 255),
-    "smallint": (-(2**15), 2**15 - 1),
-    "int": (-(2**31), 2**31 - 1),
-    "bigint": (-(2**63), 2**63 - 1),
-}
 _AGAIN = "nothing was written; run it again"
 # What each way of loading has shown on a server, kept for the life of the process.
 _races: dict[tuple[Any, ...], Race] = {}
@@ -73,7 +67,7 @@ class SqlServer(Warehouse):
         self.default_schema = settings.mssql.schema
         self._wait_ms = int(settings.warehouse_wait_s * 1000)
         self._sleep = sleep
-        self._backend = driver.backend(self.mssql)
+        self._backend = backend(self.mssql)
         self._stages: dict[str, _Stage] = {}
         self._what = f"SQL Server {self.mssql.server}"
         self._connection: Any = self._connect()
@@ -82,7 +76,7 @@ class SqlServer(Warehouse):
     def _connect(self) -> Any:
         """A new connection; a database that is not ready is given some 45 seconds."""
         for attempt in Retrying(
-            retry=retry_if_exception_type(driver.NotReady),
+            retry=retry_if_exception_type(NotReady),
             stop=stop_after_attempt(_TRIES + 1),
             wait=wait_exponential(multiplier=2, max=16),
             sleep=self._sleep,
@@ -96,7 +90,7 @@ class SqlServer(Warehouse):
         try:
             connection = self._backend.connect()
         except self._backend.errors as error:
-            raise driver.cannot_connect(self.mssql, driver.fault(self._backend, error)) from None
+            raise cannot_connect(self.mssql, self._backend.fault(error)) from None
         cursor = connection.cursor()
         # One failed statement ends the whole transaction; and nobody waits for a lock for ever.
         cursor.execute(f"set xact_abort on; set lock_timeout {self._wait_ms}")
@@ -122,7 +116,7 @@ class SqlServer(Warehouse):
         try:
             yield
         except self._backend.errors as error:
-            raise driver.translated(driver.fault(self._backend, error), self._what) from error
+            raise translated(self._backend.fault(error), self._what) from error
 
     # ---------------------------------------------------------------- catalogue
     def tables(self) -> list[TableName]:
@@ -140,14 +134,14 @@ class SqlServer(Warehouse):
         sql = (
             "select cast(c.name as nvarchar(128)), t.name, c.max_length, c.precision, c.scale, c.is_nullable,"
             " case when c.default_object_id <> 0 then 1 else 0 end,"
-            " case when c.is_identity = 1 or c.is_computed = 1 then 1 else 0 end,"
+            " case when c.is_identity = 1 or c.is_computed = 1 or c.generated_always_type <> 0 then 1 else 0 end,"
             " c.collation_name, cast(collationproperty(c.collation_name, 'CodePage') as int)"
             " from sys.columns as c"
             " left join sys.types as t on c.system_type_id = t.user_type_id"
             " where c.object_id = ? order by c.column_id"
         )
         number = self._object_id(table)
-        return [] if number is None else [(_column(*row), row[8]) for row in self._fetch(sql, (number,))]
+        return [] if number is None else [(column_of(*row), row[8]) for row in self._fetch(sql, (number,))]
 
     def _object_id(self, table: TableName) -> int | None:
         """The table's number. Asked first, so that nothing else looks at tables that others are making or dropping."""
@@ -181,12 +175,26 @@ class SqlServer(Warehouse):
 
     # ---------------------------------------------------------------- transactions
     def begin(self) -> None:
-        self._run("begin transaction")
+        self._run("set xact_abort on; begin transaction")
 
     def commit(self) -> None:
+        # What a statement brought about unseen shows here: RAISERROR dooms no transaction, but a trigger may have ended
+        # this one, left it doomed, or opened another inside.
+        sql = (
+            "set nocount on; declare @state int, @open int, @aborts int;"
+            " select @state = xact_state(), @open = @@trancount, @aborts = @@options & 16384;"
+            " if @state = 1 and @open = 1 and @aborts <> 0 commit transaction;"
+            " select @state, @open, @aborts; set nocount off"
+        )
         try:
-            self._run("commit transaction")
-        except driver.ConnectionLost as error:
+            state, is_open, aborts = self._fetch(sql)[0]
+            if (state, is_open) != (1, 1) or not aborts:
+                raise WarehouseError(
+                    f"{self._what} has no whole transaction to commit (XACT_STATE {state}, @@TRANCOUNT {is_open},"
+                    f" XACT_ABORT {'on' if aborts else 'off'})",
+                    "nothing was written; look for a trigger or procedure that ends transactions or opens its own",
+                )
+        except ConnectionLost as error:
             raise WarehouseError(
                 f"the connection to {self._what} was lost while it committed",
                 "look whether the rows are there before running it again",
@@ -209,7 +217,7 @@ class SqlServer(Warehouse):
         )
         granted = self._fetch(sql, (f"esios-elt {name}"[:255], self._wait_ms))[0][0]
         if granted == -3:
-            raise driver.Deadlock(f"a deadlock on {self._what} over {name!r}", "nothing was written; run it again")
+            raise Deadlock(f"a deadlock on {self._what} over {name!r}", "nothing was written; run it again")
         if granted < 0:
             raise WarehouseError(
                 f"another process holds {name!r} on {self._what}, for {self._wait_ms / 1000:g} s now",
@@ -225,7 +233,7 @@ class SqlServer(Warehouse):
                 try:
                     with self.transaction():
                         return work()
-                except driver.ConnectionLost:
+                except ConnectionLost:
                     if not self._stages:
                         self._reconnect()
                     raise
@@ -233,7 +241,7 @@ class SqlServer(Warehouse):
 
     def _may_repeat(self, error: BaseException) -> bool:
         # What was staged is gone with a lost connection: then `_load` starts anew.
-        return isinstance(error, driver.Deadlock) or (isinstance(error, driver.ConnectionLost) and not self._stages)
+        return isinstance(error, Deadlock) or (isinstance(error, ConnectionLost) and not self._stages)
 
     def _again(self, which: Callable[[BaseException], bool]) -> Retrying:
         return Retrying(
@@ -248,15 +256,12 @@ class SqlServer(Warehouse):
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
         with self._translating(), self._cursor() as cursor:
             self._backend.execute(cursor, sql, params)
-            return int(cursor.rowcount)
+            return self._read_out(cursor)
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        with self.transaction(), self._translating(), self._cursor() as cursor:
-            if len(rows) > _ONE_BY_ONE:
-                cursor.executemany(sql, [tuple(row) for row in rows])
-                return
-            for row in rows:
-                self._backend.execute(cursor, sql, row)
+        with self.transaction():
+            for row in rows:  # arrays of parameters would lose the errors behind a row's first result
+                self.execute(sql, row)
 
     def rows(self, sql: str, params: Sequence[Any] = (), batch: int = 10_000) -> Rows:
         cursor = self._connection.cursor()
@@ -273,8 +278,9 @@ class SqlServer(Warehouse):
                 while True:
                     with self._translating():
                         found = cursor.fetchmany(batch)
-                    if not found:
-                        return
+                        if not found:
+                            self._read_out(cursor)
+                            return
                     for row in found:
                         yield tuple(map(_plain, row))
             finally:
@@ -307,10 +313,15 @@ class SqlServer(Warehouse):
                     yield pa.RecordBatch.from_arrays(arrays, schema=schema)
                     with self._translating():
                         found = [tuple(map(_for_arrow, row)) for row in cursor.fetchmany(size)]
+                with self._translating():
+                    self._read_out(cursor)
             finally:
                 self._end(cursor)
 
         return pa.RecordBatchReader.from_batches(schema, all_of_them())
+
+    def micros(self, instant: str) -> str:
+        return f"datediff_big(microsecond, '1970-01-01', {instant})"
 
     def query(self, sql: str, params: Sequence[Any] = ()) -> pd.DataFrame:
         from extract.warehouse.frames import frame
@@ -325,6 +336,17 @@ class SqlServer(Warehouse):
         finally:
             self._end(cursor)
 
+    def _read_out(self, cursor: Any) -> int:
+        """Read the results to their end, because an error behind the first one, as a trigger's, is told only there.
+
+        Gives the rows that the last statement touched, -1 where unknown. A trigger's counts come before it, and
+        mssql-python tells the first count only.
+        """
+        touched = int(cursor.rowcount)
+        while cursor.nextset():
+            touched = int(cursor.rowcount) if cursor.rowcount >= 0 else touched
+        return touched
+
     def _end(self, cursor: Any) -> None:
         with suppress(*self._backend.errors):
             cursor.close()
@@ -333,21 +355,24 @@ class SqlServer(Warehouse):
         """A batch without parameters, sent as it is: BEGIN TRANSACTION and DDL must not be inside a prepared call."""
         with self._translating(), self._cursor() as cursor:
             cursor.execute(sql)
+            self._read_out(cursor)
 
     def _fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._translating(), self._cursor() as cursor:
             self._backend.execute(cursor, sql, params)
-            return [tuple(row) for row in cursor.fetchall()]
+            found = [tuple(row) for row in cursor.fetchall()]
+            self._read_out(cursor)
+            return found
 
     # ---------------------------------------------------------------- loading
     def _load(self, data: Any, table: TableName, key: tuple[str, ...] | None, as_text: bool) -> Upserted:
         if self.in_transaction or not _readable_again(data):
             return super()._load(data, table, key, as_text)
-        for attempt in self._again(lambda error: isinstance(error, driver.ConnectionLost)):
+        for attempt in self._again(lambda error: isinstance(error, ConnectionLost)):
             with attempt:
                 try:
                     return super()._load(data, table, key, as_text)
-                except driver.ConnectionLost:
+                except ConnectionLost:
                     self._reconnect()
                     raise
         raise AssertionError("tenacity returns or raises")
@@ -371,7 +396,8 @@ class SqlServer(Warehouse):
             + " null"
             for column in stage.columns
         ]
-        self._run(f"create table {stage.name} ({', '.join(typed)}, {self.quote(ROW_NUMBER)} bigint not null)")
+        number = self.quote(stage.numbered[-1].name)
+        self._run(f"create table {stage.name} ({', '.join(typed)}, {number} bigint not null)")
         self._stages[stage.name] = stage
         try:
             yield
@@ -436,7 +462,11 @@ class SqlServer(Warehouse):
         # Drivers send a NULL of unknown type as varchar, and some values as ISO text: neither becomes every type by
         # itself (varchar to varbinary never does).
         plain = (Kind.TEXT, Kind.INTEGER, Kind.FLOAT, Kind.BOOLEAN, Kind.OTHER)
-        return "?" if column.kind in plain else f"cast(? as {column.type})"
+        if column.kind in plain:
+            return "?"
+        # The old types read no text with six decimals.
+        value = "cast(? as datetime2(6))" if column.type in ("datetime", "smalldatetime") else "?"
+        return f"cast({value} as {column.type})"
 
     # ---------------------------------------------------------------- ways to send
     @cached_property
@@ -533,7 +563,7 @@ class SqlServer(Warehouse):
             with self._made(probe):
                 send(probe, next(iter(bulk.pieces([batch], tally))))
                 altered = bulk.differing_column(self._fetch, probe.name, self.quote, tally)
-        except driver.ConnectionLost:
+        except ConnectionLost:
             raise
         except EsiosError as error:
             altered = str(error)
@@ -555,7 +585,8 @@ class _Stage:
 
     @property
     def numbered(self) -> list[Column]:
-        return [*self.columns, Column(ROW_NUMBER, "bigint", Kind.INTEGER)]
+        number = row_number_name(column.name for column in self.columns)
+        return [*self.columns, Column(number, "bigint", Kind.INTEGER)]
 
 
 def _readable_again(data: Any) -> bool:
@@ -593,71 +624,3 @@ def _arrow(description: Sequence[Any], values: Sequence[Any]) -> pa.DataType:
         dt.date: pa.date32(),
         dt.time: pa.time64("us"),
     }.get(kind, pa.string())
-
-
-def _column(
-    name: str,
-    type_name: str | None,
-    max_length: int,
-    precision: int,
-    scale: int,
-    nullable: bool,
-    has_default: int,
-    generated: int,
-    collation: str | None,
-    code_page: int | None,
-) -> Column:
-    """One row of the catalogue as the checks need it. `max_length` counts bytes, -1 is `max`."""
-    spelled = (type_name or "unknown").lower()
-    common: dict[str, Any] = {
-        "nullable": bool(nullable),
-        "has_default": bool(has_default),
-        "generated": bool(generated) or spelled in ("timestamp", "rowversion"),
-    }
-    if spelled in _WHOLE_NUMBERS:
-        low, high = _WHOLE_NUMBERS[spelled]
-        return Column(name, spelled, Kind.INTEGER, minimum=low, maximum=high, **common)
-    if spelled in ("decimal", "numeric"):
-        return Column(name, f"{spelled}({precision},{scale})", Kind.DECIMAL, precision=precision, scale=scale, **common)
-    if spelled in ("money", "smallmoney"):
-        digits = 19 if spelled == "money" else 10
-        return Column(name, spelled, Kind.DECIMAL, precision=digits, scale=4, **common)
-    if spelled in ("varchar", "char", "nvarchar", "nchar", "text", "ntext", "varbinary", "binary", "image"):
-        return _sized(name, spelled, max_length, collation, code_page, common)
-    if spelled in ("datetime2", "datetimeoffset", "time"):
-        kind = {"datetime2": Kind.TIMESTAMP, "datetimeoffset": Kind.INSTANT, "time": Kind.TIME}[spelled]
-        return Column(name, f"{spelled}({scale})", kind, scale=min(scale, 6), **common)
-    traits = _OTHERS.get(spelled, {"kind": Kind.OTHER})
-    return Column(name, spelled, **traits, **common)
-
-
-_OTHERS: dict[str, dict[str, Any]] = {
-    "float": {"kind": Kind.FLOAT, "maximum": 1.7976931348623157e308},
-    "real": {"kind": Kind.FLOAT, "maximum": 3.4028234663852886e38},
-    "bit": {"kind": Kind.BOOLEAN},
-    "date": {"kind": Kind.DATE},
-    # counts 1/300 s: every hundredth is kept, a thousandth is not
-    "datetime": {"kind": Kind.TIMESTAMP, "scale": 2, "minimum": 1753},
-    "smalldatetime": {"kind": Kind.TIMESTAMP, "scale": 0, "minimum": 1900, "maximum": 2078},
-    "uniqueidentifier": {"kind": Kind.UUID},
-}
-
-
-def _sized(
-    name: str, spelled: str, max_length: int, collation: str | None, code_page: int | None, common: dict[str, Any]
-) -> Column:
-    wide = spelled in ("nvarchar", "nchar", "ntext")
-    unlimited = max_length < 0 or spelled in ("text", "ntext", "image")
-    length = None if unlimited else max_length // 2 if wide else max_length
-    size = "" if spelled in ("text", "ntext", "image") else "(max)" if length is None else f"({length})"
-    if spelled in ("varbinary", "binary", "image"):
-        return Column(name, spelled + size, Kind.BINARY, length=length, **common)
-    encoding = "utf-16-le" if wide else _encoding(collation, code_page)
-    return Column(name, spelled + size, Kind.TEXT, length=length, encoding=encoding, **common)
-
-
-def _encoding(collation: str | None, code_page: int | None) -> str:
-    """Python's name of a varchar's encoding, from its collation."""
-    if code_page == 65001 or (collation or "").upper().endswith("_UTF8"):
-        return "utf-8"
-    return f"cp{code_page or 1252}"

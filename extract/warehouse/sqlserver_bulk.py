@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extract.warehouse.tables import ROW_NUMBER, Column, Kind
+from extract.warehouse.tables import Column, Kind, row_number_name
 
 ROWS_A_SEND = 10_000
 BYTES_A_SEND = 8 * 1024 * 1024
@@ -37,6 +37,7 @@ WAYS = ("json", "arrays")
 CHUNK_ROWS = 500
 _EPOCH_DAY = dt.date(1970, 1, 1).toordinal() - 1  # days from 0001-01-01 to Arrow's day 0
 _EPOCH_US = _EPOCH_DAY * 86_400_000_000
+_OFFSET_ROOM = 2_000  # offsets are -840 to 840 minutes
 _LOW_DIGITS = 18
 _LOW_MODULUS = 1_000_000_000_000_000_000
 _SAFE_PRECISION = 28  # up to here a sum of 10^10 values stays within decimal(38)
@@ -95,8 +96,10 @@ def _total(column: Column, values: pa.Array, utf8: bool) -> int:
         return int(pc.sum(values.cast(pa.int64())).as_py())
     if kind is Kind.DATE:
         return _sum_whole(values.cast(pa.int32()).cast(pa.int64())) + _EPOCH_DAY * len(values)
-    if kind in (Kind.TIMESTAMP, Kind.INSTANT):
+    if kind is Kind.TIMESTAMP:
         return _sum_whole(values.cast(pa.int64())) + _EPOCH_US * len(values)
+    if kind is Kind.INSTANT:
+        return _instants(values)
     if kind is Kind.TIME:
         return _sum_whole(values.cast(pa.int64()))
     if kind is Kind.TEXT:
@@ -104,6 +107,16 @@ def _total(column: Column, values: pa.Array, utf8: bool) -> int:
     if kind is Kind.BINARY:
         return (column.length or 0) * len(values) if _fixed(column) else int(pc.sum(pc.binary_length(values)).as_py())
     return 0
+
+
+def _instants(texts: pa.Array) -> int:
+    """Instants with their offsets, as `isoformat` writes them: microseconds in UTC, and the minutes of the offsets."""
+    local = pc.utf8_slice_codeunits(texts, 0, 26).cast(pa.timestamp("us")).cast(pa.int64())
+    hours, minutes = (pc.utf8_slice_codeunits(texts, at, at + 2).cast(pa.int64()) for at in (27, 30))
+    east = pc.if_else(pc.equal(pc.utf8_slice_codeunits(texts, 26, 27), "+"), 1, -1)
+    offsets = _sum_whole(pc.multiply(pc.add(pc.multiply(hours, 60), minutes), east))
+    in_utc = _sum_whole(local) + _EPOCH_US * len(texts) - offsets * 60_000_000
+    return in_utc * _OFFSET_ROOM + offsets
 
 
 def _fixed(column: Column) -> bool:
@@ -166,15 +179,22 @@ def _sql_total(column: Column, name: str) -> str:
         return f"sum(cast(datalength({text}) as bigint))"
     if kind is Kind.BINARY:
         return f"sum(cast(datalength({name}) as bigint))"
-    # The old types count from 1753 or 1900: as they are, they would draw the year 1 into their own bounds.
-    moment = f"cast({name} as datetime2(6))" if column.type in ("datetime", "smalldatetime") else name
+    moment = {
+        # as its own text: a cast may see the 1/300 s behind the three digits
+        "datetime": f"cast(convert(varchar(23), {name}, 121) as datetime2(6))",
+        # counts from 1900: as it is, it would draw the year 1 into its own bounds
+        "smalldatetime": f"cast({name} as datetime2(6))",
+    }.get(column.type, name)
+    if kind is Kind.INSTANT:
+        moment = f"cast(switchoffset({name}, '+00:00') as datetime2(6))"
     whole = {
         Kind.INTEGER: name,
         Kind.FLOAT: f"cast(cast(cast({name} as float) as binary(8)) as bigint)",  # its 64 bits
         Kind.BOOLEAN: f"cast({name} as int)",
         Kind.DATE: f"datediff(day, '0001-01-01', {name})",
         Kind.TIMESTAMP: f"datediff_big(microsecond, '0001-01-01', {moment})",
-        Kind.INSTANT: f"datediff_big(microsecond, '0001-01-01', {name})",
+        Kind.INSTANT: f"cast(datediff_big(microsecond, '0001-01-01', {moment}) as decimal(19, 0)) * {_OFFSET_ROOM}"
+        f" + datepart(tzoffset, {name})",
         Kind.TIME: f"datediff_big(microsecond, cast('00:00' as time(6)), {name})",
     }.get(kind)
     return "null" if whole is None else f"sum(cast({whole} as decimal(38, 0)))"
@@ -278,8 +298,7 @@ def json_text(piece: pa.RecordBatch) -> str:
 def _json_cells(array: pa.Array) -> Any:
     kind = array.type
     if pa.types.is_timestamp(kind):
-        text = pc.cast(pc.cast(array, pa.timestamp("us")), pa.string())  # ISO 8601 with a space, six digits
-        return (pc.binary_join_element_wise(text, "+00:00", "") if kind.tz else text).to_pylist()
+        return pc.cast(array, pa.string()).to_pylist()  # ISO 8601 with a space, six digits
     if pa.types.is_decimal(kind) and kind.scale > 6:
         # Arrow writes the smallest as 1E-10, which SQL Server reads as a float only.
         return [None if value is None else f"{value:f}" for value in array.to_pylist()]
@@ -313,8 +332,7 @@ def parameters(
     for column, array in zip(columns, piece.columns, strict=True):
         # The widest decimals too: not every server reads them whole as numbers.
         is_text = column.kind in as_text or (column.kind is Kind.DECIMAL and (column.precision or 38) > _SAFE_PRECISION)
-        # datetime and smalldatetime read no text with a fraction as long as ours
-        if is_text and column.type not in ("datetime", "smalldatetime"):
+        if is_text:
             types.append((-9, 48, 0))
             cells.append(_json_cells(array))
         else:
@@ -379,7 +397,7 @@ class Race:
 
 def probe_batch(columns: Sequence[Column], escapes: bool = True) -> pa.RecordBatch:
     """A few rows of the values that a wrong way is most likely to alter, in `columns` and a row number."""
-    from extract.warehouse.columns import arrow_type
+    from extract.warehouse.columns import carrier_type
 
     hard: dict[Kind, list[Any]] = {
         Kind.INTEGER: [0, 1, None, 255],
@@ -388,7 +406,7 @@ def probe_batch(columns: Sequence[Column], escapes: bool = True) -> pa.RecordBat
         Kind.BOOLEAN: [True, False, None],
         Kind.DATE: [dt.date(1900, 1, 1), dt.date(2078, 12, 31), None],
         Kind.TIMESTAMP: [dt.datetime(1900, 1, 1), dt.datetime(2018, 10, 28, 2, 30), None],
-        Kind.INSTANT: [dt.datetime(1900, 1, 1, tzinfo=dt.UTC), dt.datetime(2018, 10, 28, 2, 30, tzinfo=dt.UTC), None],
+        Kind.INSTANT: ["1900-01-01T00:00:00.000000+00:00", "2018-10-28T02:30:00.000000-01:30", None],
         Kind.TIME: [dt.time(0), dt.time(23, 59, 59), None],
         Kind.TEXT: ["", " ", "a", None, "'", "7", *(['"', "\\", "\n"] if escapes else [])],
         Kind.BINARY: [b"\x00", b"\xff", None],
@@ -405,10 +423,11 @@ def probe_batch(columns: Sequence[Column], escapes: bool = True) -> pa.RecordBat
             values = [*values, "ñ€", "😀"]
         if column.kind is Kind.FLOAT and column.type == "real":
             values = [0.5, -3.25, None]
-        kind = arrow_type(column) or pa.string()
+        kind = carrier_type(column) or pa.string()
         arrays.append(pa.array(list(itertools.islice(itertools.cycle(values), size)), kind))
     arrays.append(pa.array(range(1, size + 1), pa.int64()))
-    return pa.RecordBatch.from_arrays(arrays, names=[*(column.name for column in columns), ROW_NUMBER])
+    names = [column.name for column in columns]
+    return pa.RecordBatch.from_arrays(arrays, names=[*names, row_number_name(names)])
 
 
 def bulk_copy(cursor: Any, stage: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], timeout_s: int) -> None:

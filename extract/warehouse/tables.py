@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from extract.errors import UsageError
 
-# Added to every staging table: the 1-based number of the data row, so that a fault found by SQL can name it.
-ROW_NUMBER = "_esios_row_number"
 _CLOSING = {'"': '"', "[": "]"}
 
 
@@ -95,15 +95,36 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
+class Grid:
+    """The moments that a column of dates and times keeps: `offsets_us` within each step of `step_us` microseconds."""
+
+    step_us: int
+    words: str  # for messages
+    offsets_us: tuple[int, ...] = (0,)
+
+    @classmethod
+    def of_decimals(cls, digits: int) -> Grid | None:
+        """For a fraction of `digits` decimals of a second; None from 6 on: a microsecond is all that drivers carry."""
+        words = {0: "whole seconds", 1: "1 decimal of a second"}
+        return None if digits >= 6 else cls(10 ** (6 - digits), words.get(digits, f"{digits} decimals of a second"))
+
+    def holds(self, moment: dt.datetime) -> bool:
+        """Whether `moment` is one of them."""
+        microseconds = (moment.replace(tzinfo=None) - dt.datetime.min) // dt.timedelta(microseconds=1)
+        return microseconds % self.step_us in self.offsets_us
+
+
+@dataclass(frozen=True)
 class Column:
     """One column of a table, in the terms that the checks before a load need.
 
-    `type` is the engine's own spelling, for messages. `minimum`/`maximum` bound whole numbers (INTEGER), the absolute
-    value (FLOAT), and years (DATE, TIMESTAMP, INSTANT); both included. `precision`/`scale` count the decimal digits
-    of DECIMAL; `scale` of TIMESTAMP, INSTANT and TIME the digits of the second's fraction that are kept (at most 6:
-    drivers carry microseconds). `length` bounds TEXT and BINARY, counted in bytes of `encoding`, or in characters
-    where `encoding` is None; with `encoding="utf-16-le"` it counts 16-bit units, as SQL Server's nvarchar(n) does.
-    A character that `encoding` does not know is refused.
+    `type` is the engine's own spelling, for messages. Bounds are included: `minimum` and `maximum` of the numbers of
+    INTEGER and DECIMAL and of the size of FLOAT's (0 always fits); `earliest` and `latest` of DATE, TIMESTAMP and
+    INSTANT, naive UTC. `precision` and `scale` count the decimal digits of DECIMAL; a FLOAT of `precision` 24 keeps as
+    many binary digits. `grid` says which moments TIMESTAMP, INSTANT and TIME keep; None: every microsecond.
+    `keeps_offset`: an INSTANT is kept with the offset it came with, not in UTC. `length` bounds TEXT and BINARY,
+    counted in bytes of `encoding`, or in characters where `encoding` is None; with `encoding="utf-16-le"` it counts
+    16-bit units, as SQL Server's nvarchar(n) does. A character that `encoding` does not know is refused.
     """
 
     name: str
@@ -111,18 +132,34 @@ class Column:
     kind: Kind
     nullable: bool = True
     has_default: bool = False
-    generated: bool = False  # identity, computed, rowversion: the engine fills it, a file must not
+    generated: bool = False  # identity, computed, rowversion, period: the engine fills it, a file must not
     length: int | None = None
     encoding: str | None = None
     precision: int | None = None
     scale: int | None = None
-    minimum: int | float | None = None
-    maximum: int | float | None = None
+    minimum: int | float | Decimal | None = None
+    maximum: int | float | Decimal | None = None
+    earliest: dt.datetime = dt.datetime.min
+    latest: dt.datetime = dt.datetime.max
+    grid: Grid | None = None
+    keeps_offset: bool = False
 
     @property
     def may_be_absent(self) -> bool:
         """Whether a file may leave the column out: the engine then stores NULL, its default or its own value."""
         return self.nullable or self.has_default or self.generated
+
+
+def row_number_name(columns: Iterable[str]) -> str:
+    """What the staging table for `columns` calls its last column, which no column of the data may be called.
+
+    It holds the 1-based number of the data row, so that a fault found by SQL can name it.
+    """
+    taken = {name.casefold() for name in columns}
+    name = "_esios_row_number"
+    while name in taken:
+        name += "_"
+    return name
 
 
 @dataclass(frozen=True)

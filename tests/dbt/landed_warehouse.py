@@ -85,13 +85,14 @@ class Warehouse:
         extracted: str = "2019-01-01 10:00",
         run: str = "run-1",
         indicator: int = 460,
+        url: str = "https://api.esios.ree.es/x",
     ) -> None:
-        """Land one answer for a window (UTC), as the extractor does."""
+        """Land one response for a window (UTC), as the extractor does; a `url` that names no area asked for all."""
         sha = hashlib.sha256(payload.encode()).hexdigest()
         with duckdb.connect(str(self.path)) as connection:
             connection.execute(
-                "insert into raw_esios.indicator_responses values (?, ?, ?, 'https://api.esios.ree.es/x', ?, ?, ?, ?)",
-                [indicator, *window, payload, sha, run, extracted],
+                "insert into raw_esios.indicator_responses values (?, ?, ?, ?, ?, ?, ?, ?)",
+                [indicator, *window, url, payload, sha, run, extracted],
             )
         self.check(window, extracted, run, indicator, sha)
 

@@ -139,6 +139,7 @@ def test_hours_are_due_up_to_the_end_of_the_madrid_day_on_which_a_window_was_las
     assert warehouse.rows(GAPS) == [("2018-04-01 21:00", "2018-04-01 21:00", 1)]
     # Asked again after midnight and answered with the same: another day is due.
     warehouse.check(quarter, "2018-04-01 22:30", run="run-2")
+    warehouse.run()
     assert warehouse.rows(GAPS) == [("2018-04-01 21:00", "2018-04-02 21:00", 25)]
 
 

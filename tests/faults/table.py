@@ -116,6 +116,11 @@ API = {
         "An empty answer", 0, ("windows answered",),
         "It is landed as it came; its hours are told as missing by the main job, and a later answer fills them",
     ),
+    "no values": Fault(
+        "`esios add` of an indicator without values", 1,
+        ("indicator 603 cannot be registered: no values were found on", "`esios describe 603` shows what is known"),
+        "The registry stays as it was",
+    ),
     "catalogue": Fault(
         "A catalogue that lost the name", 1, ("no indicator of the catalogue has", "try a shorter part of the name"),
         "Nothing is written; extraction goes by the registry's id and does not notice",
@@ -133,6 +138,15 @@ PROCESS = {
     "kill build": Fault(
         "`SIGKILL` during `dbt build`", -9, (),
         "Each model as it was before or after, never half; the next build completes the table",
+    ),
+    "dbt killed": Fault(
+        "dbt killed within `esios run` (out of memory, say)", 5,
+        ("dbt ended with signal 9 and left no results in", "what was built before stays; run it again"),
+        "Each model as it was before or after, never half; the next run completes the table",
+    ),
+    "dbt cannot begin": Fault(
+        "dbt that cannot begin (a faulty project, no way into the warehouse)", 5,
+        ("dbt could not begin", "nothing was built"), "What was landed",
     ),
     "kill export": Fault(
         "`SIGKILL` during `esios export`", -9, (),
@@ -258,7 +272,7 @@ VALUES = {
     ),
     "no offset": Fault("A time without offset", 1, ("quarantined: 460", "the time cannot be read"), QUARANTINED),
     "vanished": Fault(
-        "An hour that vanishes in a later answer", 1, ("withdrawn: 460", "left out of the newest answer"),
+        "An hour that vanishes in a later answer", 1, ("withdrawn: 460", "left out of the newest response"),
         "The last good value; it is named until an answer has the hour again",
     ),
     "beyond its window": Fault(
@@ -364,6 +378,11 @@ INPUT = {
     "output folder": Fault(
         "An output that is a folder", 2, ("is a folder", "name a file with --out"), UNTOUCHED,
     ),
+    "dbt variables": Fault(
+        "`DBT_*` variables of another project (`DBT_EMPTY`, `DBT_TARGET`, `DBT_PROJECT_DIR`, …)", 0,
+        ("Note: ", "DBT_EMPTY", "ignored: give dbt its options on the command line"),
+        "The same table as without them: only where dbt writes (`DBT_TARGET_PATH`, `DBT_LOG_PATH`) may be set",
+    ),
     "database name": Fault(
         "A DuckDB file with the name of a schema or of DuckDB's own (`main`, `temp`, `system`, `quality_esios`, …)", 2,
         ("has the name 'quality_esios'", "choose another file name"), UNTOUCHED,
@@ -377,7 +396,48 @@ INPUT = {
         "A text to find with quotes and `;--`", 1, ("no indicator of the catalogue has", "try a shorter part"),
         "Everything as it was",
     ),
+    "describe unknown": Fault(
+        "`esios describe` of what the catalogue lacks", 2,
+        ("the catalogue has no indicator 999999", "`esios find TEXT` lists ids and names"), UNTOUCHED,
+    ),
+    "add registered": Fault(
+        "`esios add` of an indicator that is registered", 2,
+        ("indicator 600 is registered already", "change its entry in"), UNTOUCHED,
+    ),
+    "add areas": Fault(
+        "`esios add --areas` with an area that has no values", 2,
+        ("indicator 1001 has no values for area 3", "it has 8741 Península, 8742 Canarias"), UNTOUCHED,
+    ),
+    "add kind": Fault(
+        "`esios add --kind` with no kind of the registry", 2, ("there is no kind 'prices'", "use one of demand, price"),
+        UNTOUCHED,
+    ),
+    "two cutoffs": Fault("Two cutoffs at once", 2, ("are two cutoffs", "leave one of them out"), UNTOUCHED),
+    "rule": Fault("A rule for the cutoff that is none", 2, ("is not a valid rule", "use D-1T12:00"), UNTOUCHED),
+    "instant": Fault("An instant that is none", 2, ("is not a valid instant", "use yyyy-mm-ddTHH:MM:SS"), UNTOUCHED),
+    "area": Fault("An area that the indicator does not have", 2, ("has the area 3", "their areas are 8741"), UNTOUCHED),
+    "list of areas": Fault("A list of areas that is none", 2, ("is not a list of area ids", "use ID,ID"), UNTOUCHED),
+    "time zone": Fault("An unknown time zone", 2, ("is not a time zone", "use a name such as"), UNTOUCHED),
+    "versions": Fault("An unknown choice of versions", 2, ("is no choice of versions", "use latest,"), UNTOUCHED),
+    "all versions wide": Fault(
+        "All versions in the wide form", 2, ("room for one value a period", "use versions latest or first"), UNTOUCHED
+    ),
+    "table and indicator": Fault(
+        "A table and an indicator to export", 2, ("are both given", "leave one of them out"), UNTOUCHED
+    ),
+    "no indicator to export": Fault(
+        "A cutoff, a zone or a form without an indicator", 2, ("is given without --indicator", "name an indicator"),
+        UNTOUCHED,
+    ),
     "key column": Fault("An unknown key column", 2, ("id;--",), UNTOUCHED),
+    "view": Fault(
+        "A load into a view that takes no rows", 2, ("takes no rows", "load into the table behind it"), UNTOUCHED
+    ),
+    "beyond its type": Fault(
+        "A value beyond what its column keeps: out of its bounds, or finer", 2,
+        ("row 2, column 'v' of main.t (DOUBLE): '1e400' is out of range", "fix the data; nothing was written"),
+        UNTOUCHED,
+    ),
 }  # fmt: skip
 
 WORK = "The work, done to its end; the exit code is the work's"
@@ -400,6 +460,28 @@ STREAMS = {
 SECRET = {
     "asked": Fault("A key that the API refuses", 3, ("ESIOS refused the key",), "Nowhere the key"),
     "unreachable": Fault("A SQL Server that cannot be reached", 5, (), "Nowhere the password"),
+}
+
+UNWRITTEN = "Nothing is written, and an older output stays whole"
+
+OPTIMIZATION = {
+    "no CSV": Fault(
+        "A workbook, a database, a web page or bzip2 named .csv", 2, ("in.csv is ", "not CSV text: "), UNWRITTEN
+    ),
+    "values for a header": Fault(
+        "`memory.py`: a first line of values alone", 2, ("line 1: all values and no name", "--header none"), UNWRITTEN
+    ),
+    "two delimiters": Fault(
+        "Two delimiters that cut the records alike", 2, ("line 1: ',' and ';'", "with --delimiter"), UNWRITTEN
+    ),
+    "CR CR LF": Fault(
+        "`speed.py`: lines that end with CR CR LF",
+        2,
+        ("line 1: a carriage return (CR) that no line feed follows", "end the lines with LF"),
+        UNWRITTEN,
+    ),
+    "open quote": Fault("A quote that is never closed", 2, ("line 3: a quote", "never closed"), UNWRITTEN),
+    "pipe": Fault("A pipe as input", 2, ("is a pipe or a device", "save it as a file first"), UNWRITTEN),
 }
 
 PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
@@ -427,8 +509,15 @@ PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
         STREAMS,
     ),
     "Configuration and input": ("Told before anything is asked or written.", INPUT),
+    "Files for the optimizations": (
+        "`optimization/memory.py` and `optimization/speed.py`, each with the file, the line and the remedy.",
+        OPTIMIZATION,
+    ),
 }
 
+
+# What is told once the catalogue was fetched.
+CATALOGUE_INPUT = ("find", "describe unknown", "add registered", "add areas", "add kind")
 
 # The README's table: faults that end alike are one row. Each fault is in one of them (test_table.py).
 SHORT: tuple[tuple[str, str, str, str], ...] = (
@@ -448,6 +537,8 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("an empty answer", "the hours named as missing, 1 by the main job", "it is landed; a later answer fills the hours",
      "empty"),
     ("a catalogue that lost a name", "1 from `esios find`", "everything; extraction goes by id", "catalogue"),
+    ("an indicator to add that has no values", "1 from `esios add`: where they were looked for",
+     "the registry as it was", "no values"),
     ("values that cannot be read or believed: null, text, NaN, 1e400, two for one hour, an offset that contradicts the"
      " zone, quarter hours for an hour", "1, each quarantined entry with its reason",
      "the hour keeps its last good value, or is named as missing",
@@ -462,6 +553,8 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
      "the same twice, unsorted, datetime_utc, number as text, areas, beyond its window, revision"),
     ("killed at any moment (`SIGKILL`)", "nothing", "what was committed, whole; the next run goes on",
      "kill extract, kill build, kill export"),
+    ("dbt killed, or unable to begin, within `esios run`", "5 and whether anything was built",
+     "what was landed and built before", "dbt killed, dbt cannot begin"),
     ("interrupted (Ctrl-C, `SIGTERM`)", "130: run the same command again", "what was landed and built before",
      "SIGINT, SIGTERM, SIGINT in build"),
     ("two extracts at once, an extract during `dbt build`, the clock set back", "nothing: they wait for each other",
@@ -473,12 +566,17 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("the disk is full during an export", "2: make room, or another place", "the old file, whole", "full in export"),
     ("variables missing or wrong, dates out of order or in the future, unknown targets, indicators, tables, names with"
      " quotes and `;--`", "2, which, where, and how to mend it", "everything; nothing was asked", ", ".join(
-         key for key in INPUT if key != "find")),
+         key for key in INPUT if key not in (*CATALOGUE_INPUT, "dbt variables"))),
     ("streams that are closed, without a reader, or in an encoding that lacks characters; cron's environment",
      "nothing", "the work, done to its end", "closed, reader gone, locale, cron"),
     ("what is said goes to a full disk", "2: make room, or send it elsewhere", "the work, done to its end",
      "output full"),
+    ("`DBT_*` variables of another project", "a note", "the same table as without them", "dbt variables"),
     ("a name to find that nothing has", "1", "everything", "find"),
+    ("a file for the optimizations that is no CSV, or can be read in two ways", "2, the file, the line and the remedy",
+     "everything; nothing is written", ", ".join(OPTIMIZATION)),
+    ("an indicator to describe or add that the catalogue lacks, that is registered, or has no such area or kind",
+     "2, which, and what there is", "everything", ", ".join(key for key in CATALOGUE_INPUT if key != "find")),
 )  # fmt: skip
 README = PAGE.parents[1] / "README.md"
 BEGIN, END = "<!-- faults: python -m tests.faults.table -->", "<!-- end of faults -->"

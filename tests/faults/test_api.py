@@ -339,6 +339,10 @@ def test_an_empty_answer_is_landed_and_its_hours_come_with_a_later_one(
     assert machine.landing() == sorted([*undisturbed, empty])
 
 
+def test_an_indicator_without_values_is_not_added(machine: Machine) -> None:
+    API["no values"].check(machine.esios("add", "603"))
+
+
 def test_a_catalogue_that_lost_the_name_is_told_and_does_not_touch_the_extraction(
     machine: Machine, server: simulator.Server, undisturbed: list[Row]
 ) -> None:

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 import simulator
+from extract.registry import REGISTRY
 from simulator import faults
 from tests.end_to_end.conftest import ROOT, Finished
 from tests.faults.conftest import Built
@@ -28,6 +29,7 @@ SQL_SERVER = {
 }
 SPAN = ("--start", "2017-01-01", "--end", "2017-02-28")
 # What each fault is: the arguments of `esios`, and the variables that differ.
+VALUES = ("export", "--indicator", "460", "--out", "not-to-be-written.csv")
 WRONG: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "no key": (("extract", *SPAN), {"ESIOS_API_KEY": ""}),
     "blank key": (("extract", *SPAN), {"ESIOS_API_KEY": "   "}),
@@ -59,6 +61,16 @@ WRONG: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         ("forget", "--indicator", "460", "--start", "2018-01-01", "--end", "2018-01-31", "--yes"),
         {},
     ),
+    "two cutoffs": ((*VALUES, "--as-of", "2018-01-01", "--known-before", "PT24H"), {}),
+    "rule": ((*VALUES, "--known-before", "yesterday"), {}),
+    "instant": ((*VALUES, "--as-of", "noon"), {}),
+    "area": ((*VALUES, "--areas", "3"), {}),
+    "list of areas": ((*VALUES, "--areas", "3;drop"), {}),
+    "time zone": ((*VALUES, "--tz", "Madrid"), {}),
+    "versions": ((*VALUES, "--versions", "newest"), {}),
+    "all versions wide": ((*VALUES, "--versions", "all", "--wide"), {}),
+    "table and indicator": ((*VALUES, "--table", "esios_values"), {}),
+    "no indicator to export": (("export", "--wide"), {}),
     "unknown ending": (("export", "--out", "x.docx"), {}),
     "no file": (("load", "no-such.csv", "--table", "demand_forecast_esios"), {}),
 }
@@ -176,8 +188,58 @@ def test_a_folder_is_no_output(machine: Machine, built: Built, name: str) -> Non
     assert list((machine.folder / "folder.csv").iterdir()) == []
 
 
+# What people with dbt projects of their own have in their profiles.
+THEIRS = {
+    "DBT_EMPTY": "true",
+    "DBT_ENGINE_EMPTY": "true",
+    "DBT_DEFER": "true",
+    "DBT_FAIL_FAST": "true",
+    "DBT_FULL_REFRESH": "true",
+    "DBT_INDIRECT_SELECTION": "empty",
+    "DBT_LOG_FORMAT": "json",
+    "DBT_PROFILE": "theirs",
+    "DBT_PROFILES_DIR": "/nonexistent",
+    "DBT_PROJECT_DIR": "/nonexistent",
+    "DBT_STATE": "/nonexistent",
+    "DBT_STORE_FAILURES": "true",
+    "DBT_TARGET": "dev",
+    "DBT_WARN_ERROR": "true",
+    "DBT_WARN_ERROR_OPTIONS": '{"error": "all"}',
+    "DBT_WRITE_JSON": "false",
+}
+
+
+def test_the_variables_of_another_dbt_project_do_not_count(bench: Machine, built: Built) -> None:
+    bench.land(built.file)
+    out = bench.folder / "out.csv"
+    finished = bench.esios("run", "--start", "2017-01-01", "--end", "2017-02-28", "--out", str(out), **THEIRS)
+    INPUT["dbt variables"].check(finished)
+    assert bench.mart() == built.mart
+    typed = bench("dbt", "--no-use-colors", "run", "--select", "demand_forecast_esios", **THEIRS)
+    INPUT["dbt variables"].check(typed)
+    assert typed.err.count("ignored") == 1
+    assert bench.mart() == built.mart
+
+
 def test_a_name_to_find_may_hold_quotes_and_semicolons(machine: Machine) -> None:
     INPUT["find"].check(machine.esios("find", "x'; drop table y;-- 日本"))
+
+
+@pytest.mark.parametrize(
+    ("key", "arguments"),
+    [
+        ("describe unknown", ("describe", "999999")),
+        ("add registered", ("add", "541", "600")),
+        ("add areas", ("add", "1001", "--areas", "8741,3")),
+        ("add kind", ("add", "541", "--kind", "prices")),
+    ],
+)
+def test_what_cannot_be_described_or_added_leaves_the_registry_as_it_was(
+    machine: Machine, key: str, arguments: tuple[str, ...]
+) -> None:
+    before = REGISTRY.read_bytes()
+    INPUT[key].check(machine.esios(*arguments))
+    assert REGISTRY.read_bytes() == before
 
 
 def test_dbt_builds_in_a_file_with_an_odd_name(
@@ -222,6 +284,18 @@ def test_a_table_and_columns_with_odd_names_are_loaded_and_exported(machine: Mac
     assert machine.esios("export", "--table", table, "--out", str(out)).code == 0
     assert out.read_text("utf-8") == f'id,"{escaped}"\n1,x\'); drop table t;--\n2,ñ日本\n'
     INPUT["key column"].check(machine.esios("load", str(file), "--table", table, "--mode", "upsert", "--key", "id;--"))
+
+
+def test_what_a_table_cannot_take_is_named_and_nothing_is_written(machine: Machine) -> None:
+    with duckdb.connect(str(machine.warehouse)) as connection:
+        connection.execute("create table t (v double)")
+        connection.execute("create view seen as select v from t")
+    file = machine.folder / "in.csv"
+    file.write_text("v\n1.5\n1e400\n", encoding="utf-8")
+    INPUT["beyond its type"].check(machine.esios("load", str(file), "--table", "t"))
+    file.write_text("v\n1.5\n", encoding="utf-8")
+    INPUT["view"].check(machine.esios("load", str(file), "--table", "seen"))
+    assert machine.rows("select * from t") == []
 
 
 def test_settings_from_a_file_with_anything_in_it(machine: Machine) -> None:

@@ -7,11 +7,14 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from extract.catalogue.entries import Entry
+from extract.catalogue.landing import land_catalogue
 from extract.errors import EsiosError, WarehouseError
 from extract.settings import Settings, load_settings
 from extract.warehouse import Warehouse, connect
@@ -104,6 +107,18 @@ def test_the_extractor_deletes_and_changes_no_answer(granted: Granted) -> None:
         with pytest.raises(WarehouseError, match="permit"):
             warehouse.execute("update raw_esios.indicator_responses set run_id = 'x'")
         assert warehouse.execute("update raw_esios.extract_runs set status = 'done'") == 0
+
+
+def test_the_extractor_keeps_the_catalogue_twice_over(granted: Granted) -> None:
+    with granted.user("EXTRACTOR") as warehouse:
+        first = [Entry(460, "Previsión «diaria»", "", "Uno\ndos"), Entry(461, "Mensual", "", "")]
+        source = str(warehouse.value("select max(source) from raw_esios.source") or "simulated")
+        land_catalogue(warehouse, source, first, datetime(2026, 11, 27, 11))
+        land_catalogue(warehouse, source, [Entry(460, "Previsión diaria", "", "日本")], datetime(2026, 11, 28, 11))
+        kept = "select indicator_id, name, description, day(fetched_at_utc) from raw_esios.catalogue_entries order by 1"
+        assert list(warehouse.rows(kept)) == [(460, "Previsión diaria", "日本", 28), (461, "Mensual", "", 27)]
+        with pytest.raises(WarehouseError, match="permit"):
+            warehouse.execute("delete from raw_esios.catalogue_entries")
 
 
 def test_the_loader_writes_published_rows_and_deletes_none(granted: Granted) -> None:

@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from extract.check import run_check
 from extract.errors import UsageError
-from extract.findings import Report
+from extract.health.report import Report
 from extract.settings import Settings, load_settings
 
 NOW = datetime(2021, 6, 5, 12, 0)
@@ -165,30 +165,34 @@ def test_gaps_and_odd_days_are_named_and_the_last_days_can_be_asked_for_alone(
     report = check(copy)
     checks = {one.name: one for one in report.checks}
     assert [problem.text for problem in checks["completeness"].problems] == [
-        "missing: 460 2020-10-25 01:00 … 2020-10-25 01:00 UTC (1 hour)",
-        "missing: 544 2021-02-10 (Madrid), 1 of 24 hours",
-        "missing: 544 2021-02-17 (Madrid), 1 of 24 hours",
+        "missing: 460 2020-10-25 01:00 … 2020-10-25 01:00 UTC (1 hour), area 8741",
+        "missing: 544 2021-02-10 10:00 … 2021-02-10 10:00 UTC (1 hour), area 8741",
+        "missing: 544 2021-02-17 10:00 … 2021-02-17 10:00 UTC (1 hour), area 8741",
     ]
     odd = [problem.text for problem in checks["quality"].problems]
-    assert odd[:2] == [
-        "suspect: 460 2020-11-11 (Madrid): steps too large: 1; values unlike last week: 1",
-        "bad: 460 2020-12-16 (Madrid): values out of range: 9; steps too large: 1; values unlike last week: 9",
-    ]
-    assert len(odd) == 10
+    assert [text.split(" (Madrid): ")[0] for text in odd[:2]] == ["suspect: 460 2020-11-11", "bad: 460 2020-12-16"]
+    assert "spikes: 1, of up to " in odd[0]
+    assert odd[1].startswith("bad: 460 2020-12-16 (Madrid): values out of range: 9, by up to 6000; steps too large: 1")
+    assert odd[1].endswith(", area 8741")
+    assert len(odd) == 9
+    assert checks["quality"].notes == ("544 area 8742: 1 entry is landed, the area is not registered",)
     lately = {one.name: one for one in check(copy, days=20).checks}
-    assert [problem.key for problem in lately["quality"].problems if " 460 " in problem.key] == ["bad 460 2020-12-16"]
+    assert [problem.key for problem in lately["quality"].problems if " 460 " in problem.key] == [
+        "bad 460 8741 2020-12-16"
+    ]
     assert lately["completeness"].ok
 
 
-def test_days_in_a_row_of_which_nothing_is_there_are_one_problem(tmp_path: Path) -> None:
+def test_a_span_of_which_nothing_is_there_is_one_problem(tmp_path: Path) -> None:
     copy = made.judged(tmp_path)
-    copy.execute(
-        "update quality_esios.daily_quality set hours_there = 0, missing_hours = hours_due"
-        " where indicator_id = 1775 and madrid_day between '2020-03-28' and '2020-03-30'"
-    )
+    made.land(copy, 1775, "2019-08-01", "2019-10-31", {}, extracted="2021-06-02 10:00")
+    copy.run("--select", "+quality_findings")
     [completeness] = [one for one in check(copy).checks if one.name == "completeness"]
     assert [(problem.key, problem.text) for problem in completeness.problems if " 1775 " in problem.key] == [
-        ("gap 1775 2020-03-28", "missing: 1775 2020-03-28 … 2020-03-30 (Madrid), 71 of 71 hours")
+        (
+            "gap 1775 8741 2019-07-31 22:00",
+            "missing: 1775 2019-07-31 22:00 … 2019-10-31 22:00 UTC (2209 hours), area 8741",
+        )
     ]
 
 
@@ -228,7 +232,8 @@ def test_metrics_are_prometheus_text_and_replace_the_old_file_whole(good: Wareho
 
 def test_a_metrics_file_that_cannot_be_written_hides_nothing(good: Warehouse, tmp_path: Path) -> None:
     said: list[str] = []
-    report = check(good, metrics=tmp_path / "no" / "such.prom", say=said.append)
+    (tmp_path / "a file").touch()
+    report = check(good, metrics=tmp_path / "a file" / "such.prom", say=said.append)
     assert report.state == "ok"
     assert len(said) == 1
     assert "cannot write the metrics file" in said[0]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from optimization._files import BadInput
-from optimization.generate_mixed import write_csv
+from benchmarks.generate_mixed import write_csv
+from optimization.files import BadInput
 from optimization.memory import LEVELS, load_csv
 from tests.optimization.memory_files import differences, written
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from optimization._memory_compressed import expand, squeeze
-from optimization.generate_mixed import write_csv
+from benchmarks.generate_mixed import write_csv
+from optimization.compact.compressed import expand, squeeze
 from optimization.memory import LEVELS, load_csv, load_file, nbytes
 
 ROWS = 20_000
@@ -58,7 +58,7 @@ def test_all_levels_give_the_same_values(mixed: Path) -> None:
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 6, 7, 8, 20])
 def test_items_of_any_width_are_compressed_in_several_pieces(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
-    monkeypatch.setattr("optimization._memory_compressed.PIECE", 1 << 18)
+    monkeypatch.setattr("optimization.compact.compressed.PIECE", 1 << 18)
     data = np.random.default_rng(1).integers(0, 50, 1_000_000 // width * width).astype(np.uint8)
     squeezed = squeeze(data, width)
     assert squeezed.nbytes < len(data)

@@ -126,9 +126,9 @@ def test_gaps_among_values_that_never_repeat_leave_them_what_they_are(tmp_path: 
 
 
 def test_a_column_that_turns_to_text_late_is_read_again_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import optimization._memory_source as source
+    import optimization.compact.source as source
 
-    monkeypatch.setattr(source.Source.__init__, "__defaults__", (None, None, 4096))
+    monkeypatch.setattr(source.Source.__init__, "__defaults__", (None, None, None, 4096))
     number = ["42.6875100000", "7", "2020-05-06", "2020-05-06 07:08:09", "12", "true", "31/12/1999", "NA"]
     rows: list[list[str | None]] = [[*number] for _ in range(2000)]
     rows[1990] = ["unknown", "x7", "6 May 2020", "later", "012", "maybe", "1999", None]
@@ -143,9 +143,9 @@ def test_a_column_that_turns_to_text_late_is_read_again_whole(tmp_path: Path, mo
 
 
 def test_day_and_month_are_told_by_a_later_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import optimization._memory_source as source
+    import optimization.compact.source as source
 
-    monkeypatch.setattr(source.Source.__init__, "__defaults__", (None, None, 4096))
+    monkeypatch.setattr(source.Source.__init__, "__defaults__", (None, None, None, 4096))
     values = [f"{month:02d}/{day:02d}/2020" for month in range(1, 13) for day in range(1, 13)] * 10 + ["12/31/2020"]
     loaded = load_csv(one_column(tmp_path, values))
     assert str(loaded["c"].dtype) == "date32[day][pyarrow]"
@@ -184,16 +184,16 @@ def test_whole_numbers_up_to_the_last_of_64_bits_come_back(tmp_path: Path, level
 def test_an_encoding_that_loses_something_is_named_with_the_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: list[str], wrong: str
 ) -> None:
-    from optimization import _memory_encode
-    from optimization._memory_load import NotLossless
+    from optimization.compact import numbers
+    from optimization.compact.scan import NotLossless
 
     def broken(*given: Any) -> Any:
         found, base = narrowed(*given)
         found[1] += 1
         return found, base
 
-    narrowed = _memory_encode.narrowed
-    monkeypatch.setattr(_memory_encode, "narrowed", broken)
+    narrowed = numbers.narrowed
+    monkeypatch.setattr(numbers, "narrowed", broken)
     path = one_column(tmp_path, values)
     with pytest.raises(NotLossless, match="line 3: column 'c' does not give"):
         load_csv(path)
@@ -207,7 +207,8 @@ def test_an_encoding_that_loses_something_is_named_with_the_line(
 )  # fmt: skip
 def test_a_time_with_any_other_byte_anywhere_is_refused_or_comes_back(text: str) -> None:
     """What lets the texts of times go unprinted: no two texts of a form are read as one moment."""
-    from optimization._memory_encode import encode_times, same_texts
+    from optimization.compact.encode import same_texts
+    from optimization.compact.times import encode_times
 
     taken = 0
     for place in range(len(text)):
@@ -222,7 +223,8 @@ def test_a_time_with_any_other_byte_anywhere_is_refused_or_comes_back(text: str)
 
 
 def test_days_and_hours_that_are_none_are_refused() -> None:
-    from optimization._memory_encode import encode_times, same_texts
+    from optimization.compact.encode import same_texts
+    from optimization.compact.times import encode_times
 
     days = [f"{year}-{month:02d}-{day:02d}" for year in (1900, 2000, 2023) for month in range(14) for day in range(33)]
     clocks = [f"2020-01-01 {hour:02d}:{minute:02d}:{minute:02d}" for hour in range(26) for minute in range(0, 63, 3)]
@@ -235,17 +237,17 @@ def test_days_and_hours_that_are_none_are_refused() -> None:
 def test_a_column_that_is_put_together_wrongly_is_named_with_the_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str
 ) -> None:
-    from optimization import _memory_packed, _memory_usable
-    from optimization._memory_load import NotLossless
+    from optimization.compact import packed, usable
+    from optimization.compact.scan import NotLossless
 
     def broken(*given: Any, **named: Any) -> Any:
         found = whole_numbers(*given, **named)
         found[1] += 1
         return found
 
-    whole_numbers = _memory_usable.whole_numbers
-    monkeypatch.setattr(_memory_usable, "whole_numbers", broken)
-    monkeypatch.setattr(_memory_packed, "whole_numbers", broken)
+    whole_numbers = usable.whole_numbers
+    monkeypatch.setattr(usable, "whole_numbers", broken)
+    monkeypatch.setattr(packed, "whole_numbers", broken)
     with pytest.raises(NotLossless, match="column 'c' does not give row 2 back"):
         load_csv(written(tmp_path, ["c", "text"], [["1", "a"], ["2", "b"], ["300", "c"]]), level)
 
@@ -253,8 +255,8 @@ def test_a_column_that_is_put_together_wrongly_is_named_with_the_row(
 @pytest.mark.parametrize("level", LEVELS)
 def test_texts_become_codes_while_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str) -> None:
     """Small chunks, so that the dictionary grows many times, beside gaps, empty texts and texts that never repeat."""
-    monkeypatch.setattr("optimization._memory_source.Source.__init__.__defaults__", (None, None, 4096))
-    monkeypatch.setattr("optimization._memory_assemble.FLUSH_ROWS", 500)
+    monkeypatch.setattr("optimization.compact.source.Source.__init__.__defaults__", (None, None, None, 4096))
+    monkeypatch.setattr("optimization.compact.chunks.FLUSH_ROWS", 500)
     header = ["often", "growing", "gaps", "never", "late"]
     rows: list[list[str | None]] = [
         [

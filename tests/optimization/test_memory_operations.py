@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from optimization.generate_mixed import write_csv
+from benchmarks.generate_mixed import write_csv
 from optimization.memory import load_csv
 
 ROWS = 1500

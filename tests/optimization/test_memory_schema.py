@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from optimization._files import BadInput
+from optimization.files import BadInput
 from optimization.memory import LEVELS, load_csv, load_file, write_schema
 from tests.optimization.memory_files import differences, written
 

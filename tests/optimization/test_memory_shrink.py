@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime
 import decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from optimization._files import BadInput
-from optimization.generate_mixed import write_csv
+from benchmarks.generate_mixed import write_csv
+from optimization.compact.plan import Plan
+from optimization.files import BadInput
 from optimization.memory import LEVELS, load, load_csv, nbytes, save, shrink
 
 N = 400
@@ -138,3 +140,85 @@ def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.parquet").write_bytes(b"no parquet")
     with pytest.raises(BadInput, match="no parquet file"):
         load(tmp_path / "bad.parquet")
+
+
+def an_ordered_category() -> pd.Series:
+    words = ["low", "mid", "high"]
+    return pd.Series(pd.Categorical(words * 50, categories=[*words, "never"], ordered=True))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_category_keeps_its_categories_and_their_order(level: str) -> None:
+    frame = pd.DataFrame({"ordered": an_ordered_category(), "plain": pd.Categorical(["b", "a", "b"] * 50)})
+    back = shrink(frame, level)
+    back = back if level == "usable" else back.to_pandas()
+    for name in frame:
+        assert back[name].dtype == frame[name].dtype
+        assert back[name].tolist() == frame[name].tolist()
+
+
+@pytest.mark.parametrize("level", ["packed", "compressed"])
+def test_a_category_that_lost_its_order_is_seen(monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+    frame = pd.DataFrame({"ordered": an_ordered_category()})
+    bare = pa.Array.from_pandas(frame["ordered"])
+    unordered = pa.DictionaryArray.from_arrays(bare.indices, bare.dictionary)
+    monkeypatch.setattr("optimization.compact.frames._packed", lambda *_: (unordered, Plan("ordered", "kept"), ""))
+    with pytest.raises(BadInput, match=r"column 'ordered' .* does not come back the same"):
+        shrink(frame, level)
+
+
+ODD = {
+    "ints beyond 64 bits": [2**70, 1] * 20,
+    "texts and numbers": [1, "1", 1.0, None] * 10,
+    "texts and bytes": ["a", b"a"] * 20,
+    "dates and moments": [datetime.date(2020, 1, 1)] * 150 + [datetime.datetime(2020, 1, 1, 5)] * 10,
+    "lone surrogates": ["\ud800", "a"] * 20,
+    "truth and numbers": [True, 1] * 20,
+    "complex numbers": [1j, 2.0] * 20,
+    "classes": [int, str] * 20,
+    "sets": [{1}, {2}] * 20,
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_arrow_cannot_hold_is_kept_as_it_is_or_refused_by_column(kind: str) -> None:
+    frame = pd.DataFrame({"odd": pd.Series(ODD[kind], dtype=object)})
+    kept = shrink(frame)["odd"].tolist()
+    assert [(type(one), one) for one in kept] == [(type(one), one) for one in ODD[kind]]
+    for level in ("packed", "compressed"):
+        with pytest.raises(BadInput, match=r"column 'odd' \(object\) .*use level='usable', or convert it first"):
+            shrink(frame, level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    "values",
+    [[[1], [2, 3]] * 20, pd.interval_range(0, 40), [{"a": 1}, {"a": 2}] * 20, [decimal.Decimal("1.10")] * 40],
+    ids=["lists", "intervals", "dicts", "decimals"],
+)
+def test_nested_values_and_intervals_come_back(level: str, values: Any) -> None:
+    frame = pd.DataFrame({"x": pd.Series(values)})
+    back = shrink(frame, level)
+    back = back if level == "usable" else back.to_pandas()
+    found = [list(one) if isinstance(one, np.ndarray) else one for one in back["x"].tolist()]
+    assert found == frame["x"].tolist()
+
+
+def test_nan_beside_a_gap_is_kept_or_refused() -> None:
+    numbers = pd.arrays.FloatingArray(np.array([np.nan, 1.0] * 20), np.array([False, True] * 20))
+    frame = pd.DataFrame({"x": numbers})
+    kept = shrink(frame)["x"]
+    assert kept.isna().tolist() == [False, True] * 20
+    assert np.isnan(kept.iloc[0])
+    for level in ("packed", "compressed"):
+        with pytest.raises(BadInput, match="does not come back the same"):
+            shrink(frame, level)
+
+
+@pytest.mark.parametrize("level", ["packed", "compressed"])
+def test_names_that_arrow_does_not_have_are_refused_or_said(level: str) -> None:
+    several = pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")]))
+    with pytest.raises(BadInput, match="column names of several levels"):
+        shrink(several, level)
+    with pytest.warns(UserWarning, match="column names become text: 0, 1"):
+        assert list(shrink(pd.DataFrame([[1, 2]]), level).to_pandas().columns) == ["0", "1"]

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from optimization._files import BadInput
-from optimization._memory_source import Source, last_record_end, unique_names
-from optimization.memory import LEVELS, load_csv, load_file
+from optimization.compact import parse
+from optimization.compact.cut import records_end
+from optimization.compact.parse import unique_names
+from optimization.compact.source import Source
+from optimization.files import BadInput
+from optimization.memory import LEVELS, load_csv, load_file, texts
 from tests.optimization.memory_files import csv_text, differences, written
 
 HEADER = ["name", "town", "price"]
@@ -142,7 +148,7 @@ def test_newlines_and_delimiters_inside_quotes_stay_inside(tmp_path: Path) -> No
     ],
 )
 def test_a_chunk_ends_where_a_record_ends(data: bytes, end: int) -> None:
-    assert last_record_end(data, ord("\n"), ord(",")) == end
+    assert records_end(data, ord(",")) == end + 1
 
 
 def test_a_ragged_row_is_named_with_its_line(tmp_path: Path) -> None:
@@ -161,8 +167,8 @@ def test_a_quote_that_is_never_closed_is_named_with_its_line(tmp_path: Path, lev
 
 
 def test_a_record_without_an_end_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("optimization._memory_source.RECORD_BYTES", 1 << 16)
-    monkeypatch.setattr(Source.__init__, "__defaults__", (None, None, 4096))
+    monkeypatch.setattr("optimization.compact.source.RECORD_BYTES", 1 << 16)
+    monkeypatch.setattr(Source.__init__, "__defaults__", (None, None, None, 4096))
     plain = b'a,b\n1,"x\n' + b"2,y\n" * 50_000
     (tmp_path / "in.csv").write_bytes(plain)
     (tmp_path / "in.csv.gz").write_bytes(gzip.compress(plain))
@@ -222,3 +228,126 @@ def test_a_folder_of_files_is_one_table(tmp_path: Path, level: str) -> None:
     written(folder, ["name", "city", "price"], ROWS, "d.csv")
     with pytest.raises(BadInput, match=r"d\.csv, line 1: .*missing: town; not expected: city"):
         load_csv(folder, level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["0.0", "-0.0"] * 40,
+        ["0.0"] * 200 + ["-0.0"] * 200,
+        ["-0.0"] * 300 + ["0.0"] * 300 + ["1.5"] * 300,
+        ["0.0", "-2.25", "-0.0", "1.5", "123456.789"] * 200,
+        ["-0.0"] * 60,
+        ["-0.0", "0.1", "", "0.0"] * 100,
+    ],
+)
+def test_both_zeros_come_back_in_runs_and_in_few_different_numbers(
+    tmp_path: Path, level: str, cells: list[str]
+) -> None:
+    rows = [[cell or None, str(number)] for number, cell in enumerate(cells)]
+    loaded = load_csv(written(tmp_path, ["zero", "row"], rows), level)
+    assert texts(loaded, "zero").to_pylist() == [cell or None for cell in cells]
+    frame = loaded if level == "usable" else loaded.to_pandas()
+    signs = [math.copysign(1, value) for value in frame["zero"].dropna()]
+    assert signs == [math.copysign(1, float(cell)) for cell in cells if cell]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "delimiter"),
+    [
+        ("Fecha;Precio (EUR, media)", "01/01/2023;0,14", ";"),
+        ("a, x;b, y", "1,5;2,5", ";"),
+        ("hora;precio, EUR;total, EUR", "1;1.234,56;0,5", ";"),
+        ("id,tags;more,price", "1,a;b,2.5", ","),
+        ("id,a|b", "1,x|y", ","),
+        ("a;b,c;d", "x;1,y;2", ";"),
+        ("one\ttwo, three", "1\t2,5", "\t"),
+        ('"a;b","c;d"', '"1;2","3;4"', ","),
+        ("only", "x;y", ","),
+    ],
+)
+def test_the_body_tells_which_of_two_delimiters_it_is(tmp_path: Path, header: str, row: str, delimiter: str) -> None:
+    (tmp_path / "in.csv").write_text("\n".join([header, *[row] * 5]) + "\n")
+    assert load_file(tmp_path / "in.csv").delimiter == delimiter
+
+
+def test_two_delimiters_that_cut_alike_are_left_to_the_caller(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("x;y,z\na;b,c\nd;e,f\n")
+    with pytest.raises(
+        BadInput, match="line 1: ',' and ';' cut the records alike: name the delimiter with --delimiter"
+    ):
+        load_csv(path)
+    assert list(load_csv(path, delimiter=";").columns) == ["x", "y,z"]
+
+
+def test_a_mark_inside_the_file_is_data_wherever_a_chunk_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: list[list[str | None]] = [["\ufeffx", str(n)] for n in range(50)]
+    for chunk in (8, 64, 1 << 20):
+        monkeypatch.setattr(Source.__init__, "__defaults__", (None, None, None, chunk))
+        assert differences(load_csv(written(tmp_path, ["a", "b"], rows)), ["a", "b"], rows) == []
+
+
+@pytest.mark.parametrize("encoding", ["cp037", "utf-7", "shift_jis", "gb18030", "cp424"])
+def test_encodings_whose_bytes_are_not_ascii_are_decoded_before_they_are_cut(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "in.csv"
+    rows: list[list[str | None]] = [["plain; +text", str(n)] for n in range(20)]
+    path.write_bytes(csv_text(["a", "b"], rows).encode(encoding))
+    assert differences(load_csv(path, encoding=encoding), ["a", "b"], rows) == []
+
+
+@pytest.mark.parametrize("data", [b"a,b\nx,1\n\xc3", b"a,b\nx,1\ny\xe2\x82,2\n"])
+def test_a_character_that_is_cut_off_is_no_utf_8(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "in.csv").write_bytes(data)
+    with pytest.raises(BadInput, match=r"line 3: .*(is not valid utf-8|1 fields where the header has 2)"):
+        load_csv(tmp_path / "in.csv", encoding="utf-8")
+
+
+def test_a_header_that_is_data_inside_quotes_is_no_repeated_header(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(b'id,note\n1,5" pipe\n2,"\nid,note\n"\nid,note\n3,x\n')
+    loaded = load_file(path)
+    assert loaded.notes == [f"{path}, line 6: the header again, left out"]
+    assert loaded.result["note"].tolist() == ['5" pipe', "\nid,note\n", "x"]
+
+
+def test_a_reading_that_differs_from_the_bytes_is_refused_with_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong in the reading, the independent one sees it: a letter, a place, a gap, a record too few."""
+    rows: list[list[str | None]] = [["x", "y"], ['q"', "a,b"], ["", None], ["l\nm", "z"], ["w", "v"]]
+    path = written(tmp_path, ["a", "b"], rows)
+    assert differences(load_csv(path), ["a", "b"], rows) == []
+    read = parse._read
+
+    def broken(change: Callable[[list[list[str | None]]], object]) -> Callable[..., pa.Table]:
+        def reading(*given: Any) -> pa.Table:
+            cells = [column.to_pylist() for column in read(*given).columns]
+            records = [list(record) for record in zip(*cells, strict=True)]
+            change(records)
+            return pa.table(
+                {
+                    name: pa.array(found, pa.string())
+                    for name, found in zip("ab", zip(*records, strict=True), strict=True)
+                }
+            )
+
+        return reading
+
+    changes: list[tuple[Callable[[list[list[str | None]]], object], int]] = [
+        (lambda records: records[0].__setitem__(0, "X"), 2),
+        (lambda records: records[0].reverse(), 2),
+        (lambda records: records[1].__setitem__(slice(2), ['q",a', "b"]), 3),
+        (lambda records: records[2].__setitem__(0, None), 4),
+        (lambda records: records[2].__setitem__(1, ""), 4),
+        (lambda records: records[3].__setitem__(0, "lm"), 5),
+        (lambda records: records.pop(), 7),
+        (lambda records: records.insert(0, ["x", "y"]), 3),
+    ]
+    for change, line in changes:
+        monkeypatch.setattr(parse, "_read", broken(change))
+        with pytest.raises(BadInput, match=f"line {line}: this record can be read in two ways"):
+            load_csv(path)

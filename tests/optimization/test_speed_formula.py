@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tracemalloc
@@ -17,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath.libmp import from_float, mpf_add, mpf_cos_sin, mpf_mul, mpf_shift, mpf_sub, to_float
 
-from optimization import _speed_machine, speed
-from optimization._files import BadInput
+from optimization import speed
+from optimization.distance import machine
+from optimization.files import BadInput
 from optimization.speed import add_distance, distance, function_to_apply
 
 ROOT = Path(__file__).parents[2]
@@ -318,13 +320,11 @@ def test_add_distance_names_a_missing_column() -> None:
 def test_machine_code_is_kept_and_used_again_without_numba(tmp_path: Path) -> None:
     """A second process loads it in a fresh place, and never imports numba."""
     program = (
-        "import sys; from optimization import _speed_machine as m; "
+        "import sys; from optimization.distance import machine as m; "
         "print(m.available(), 'numba' in sys.modules); m.load(); print(m.available(), 'numba' in sys.modules)"
     )
-    folder = tmp_path / "optimization"
-    folder.mkdir()
-    for source in (ROOT / "optimization").glob("*.py"):
-        (folder / source.name).write_bytes(source.read_bytes())
+    shutil.copytree(ROOT / "optimization", tmp_path / "optimization", ignore=shutil.ignore_patterns("*.obj"))
+    folder = tmp_path / "optimization" / "distance"
     told = [
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
         for _ in range(2)
@@ -340,18 +340,18 @@ def test_a_package_folder_that_cannot_be_written_sends_the_machine_code_to_the_u
     blocked = tmp_path / "package"
     blocked.mkdir()
     (blocked / "__pycache__").write_text("a file where a folder would be")
-    monkeypatch.setattr(_speed_machine, "_SOURCE", blocked / "_speed_kernels.py")
-    monkeypatch.setattr(_speed_machine, "_machine_key", lambda: "key")
+    monkeypatch.setattr(machine, "_FOLDER", blocked)
+    monkeypatch.setattr(machine, "_machine_key", lambda: "key")
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "cache"))
-    objects = dict.fromkeys(_speed_machine._NAMES, ("symbol", b"code"))
-    _speed_machine._keep(objects)
-    assert _speed_machine._kept() == objects
+    objects = dict.fromkeys(machine._NAMES, ("symbol", b"code"))
+    machine._keep(objects)
+    assert machine._kept() == objects
     kept = sorted((tmp_path / "cache" / "optimization-speed").iterdir())
     assert len(kept) == 4
     kept[0].write_bytes(kept[0].read_bytes()[:-1])
-    assert _speed_machine._kept() is None, "machine code that was cut off must not be run"
+    assert machine._kept() is None, "machine code that was cut off must not be run"
 
 
 def test_the_reference_stands_in_the_script_once() -> None:

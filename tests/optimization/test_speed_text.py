@@ -14,16 +14,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from optimization import _speed_machine, _speed_text, speed
-from optimization._files import BadInput
-from optimization._speed_text import BOM, Compiled, Layout, Portable, append_column, read_layout
-from optimization.speed import add_distance_to_file, function_to_apply
+from optimization.csv_rules import BOM
+from optimization.distance import machine
+from optimization.distance.layout import Layout, number, read_layout
+from optimization.distance.text import MISSING, NUMBER, ODD, Compiled, Portable, append_column
+from optimization.files import BadInput
+from optimization.speed import add_distance_to_file, distance, function_to_apply
 
 Append = Callable[..., bytes]
 
 
 def numpy_distance(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    return speed.distance(latitude, longitude, "numpy")
+    return distance(latitude, longitude, "numpy")
 
 
 def portable(layout: Layout) -> Portable:
@@ -31,7 +33,7 @@ def portable(layout: Layout) -> Portable:
 
 
 def compiled(layout: Layout) -> Compiled:
-    return Compiled(layout, _speed_machine.load(), numpy_distance, workers=2)
+    return Compiled(layout, machine.load(), numpy_distance, workers=2)
 
 
 ENGINES = {"portable": portable, "compiled": compiled}
@@ -89,7 +91,7 @@ def test_the_text_comes_through_byte_for_byte_with_one_more_field(append: Append
 
 OTHER_FIELDS = [
     b'"a,b"', b'"line\nline"', b'"line\r\nline"', b'"he said ""no"""', b'5" pipe', b'""', b"", b"00501", b"+1", b"NA",
-    b"1e5", b"1.50", b" padded ", b"caf\xe9", "café €".encode(), b"\xff\xfe\x80", b"a\rb", b"'", b'"x"tail', b"#",
+    b"1e5", b"1.50", b" padded ", b"caf\xe9", "café €".encode(), b"\xff\xfe\x80", b'"a\rb"', b"'", b'"x"tail', b"#",
     b"\\n", b"\x00",
 ]  # fmt: skip
 
@@ -139,6 +141,9 @@ def test_any_fields_come_through_beside_their_value(append: Append, rows: list[t
         (b"lat,lon\n1,2\n", "no column latitude and longitude in its header (line 1: lat, lon): name the coordinates"),
         (b"latitude,lon\n1,2\n", "no column longitude in its header (line 1: latitude, lon)"),
         (b"latitude,longitude,latitude\n1,2,3\n", "has 2 columns named latitude: rename all but one"),
+        (HEAD + b"1,1,1,a\rb\n", "line 2: a carriage return (CR) that no line feed follows"),
+        (HEAD + b'1,1,1,"a\rb"\n2,1,1,x\r\r\n', "line 4: a carriage return (CR) that no line feed follows"),
+        (b"latitude,longitude\r\r\n1,2\r\r\n", "line 1: a carriage return (CR) that no line feed follows"),
         (b"latitude,longitude\r1,2\r", "ends its lines with carriage returns alone"),
         ("latitude,longitude\n1,2\n".encode("utf-16"), "UTF-16"),
         (b"\x1f\x8b\x08\x00rest", "is compressed: unpack it first"),
@@ -193,8 +198,8 @@ def read_by_machine(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     values, others = np.empty(rows), np.empty(rows)
     pointers = [array.ctypes.data for array in (ends, values, others, kinds, result)]
     address = ctypes.cast(ctypes.c_char_p(text), ctypes.c_void_p).value
-    _speed_machine.load().read_rows(address, len(text), ord(","), 2, 0, 1, rows, *pointers)
-    assert result.tolist() == [rows, int((kinds == _speed_text.ODD).sum()), -1, 0]
+    machine.load().read_rows(address, len(text), ord(","), 2, 0, 1, rows, *pointers)
+    assert result.tolist() == [rows, int((kinds == ODD).sum()), -1, 0]
     return values, kinds
 
 
@@ -204,7 +209,7 @@ def written_by_machine(values: np.ndarray) -> list[str]:
     ends, kinds, values = np.arange(rows), np.zeros(rows, np.uint8), np.ascontiguousarray(values)
     pointers = [array.ctypes.data for array in (ends, kinds, values, out, result)]
     address = ctypes.cast(ctypes.c_char_p(text), ctypes.c_void_p).value
-    _speed_machine.load().write_rows(address, rows, ord(","), rows, *pointers)
+    machine.load().write_rows(address, rows, ord(","), rows, *pointers)
     return out[: result[0]].tobytes().decode().replace(",", "").split("\n")[:-1]
 
 
@@ -241,16 +246,16 @@ def test_numbers_are_read_as_python_reads_them(form: str) -> None:
     texts = [form % abs(value) for value in some_floats().tolist()]
     values, kinds = read_by_machine(texts)
     expected = np.array([float(text) for text in texts])
-    plain = kinds == _speed_text.NUMBER
+    plain = kinds == NUMBER
     assert (values[plain] == expected[plain]).all()
     assert plain.mean() > 0.4, "most numbers are read by the machine code itself"
-    assert set(kinds[~plain]) <= {_speed_text.ODD}
+    assert set(kinds[~plain]) <= {ODD}
 
 
 def test_numbers_half_way_between_two_floats_are_rounded_to_even() -> None:
     halves = [str((1 << 53) + 2 * k + 1) for k in range(2000)] + [f"{(1 << 54) + 4 * k + 2}e0" for k in range(2000)]
     values, kinds = read_by_machine(halves)
-    assert (kinds == _speed_text.NUMBER).all()
+    assert (kinds == NUMBER).all()
     assert values.tolist() == [float(text) for text in halves]
 
 
@@ -258,11 +263,11 @@ def test_numbers_half_way_between_two_floats_are_rounded_to_even() -> None:
 def test_a_text_is_a_number_to_the_machine_only_if_it_is_one_to_python(text: str) -> None:
     field = text.replace('"', "")
     values, kinds = read_by_machine([field])
-    if kinds[0] == _speed_text.NUMBER:
-        expected = _speed_text.number(field.encode())
+    if kinds[0] == NUMBER:
+        expected = number(field.encode())
         assert expected is not None
         assert values[0].tobytes() == np.float64(expected).tobytes()
-    elif kinds[0] == _speed_text.MISSING:
+    elif kinds[0] == MISSING:
         assert field == ""
 
 

@@ -71,12 +71,15 @@ def land(
     extracted: str = "2021-06-01 10:00",
     updated: str | None = None,
     extra: Iterable[dict[str, object]] = (),
+    areas: Iterable[int] | None = None,
 ) -> None:
-    """Land one answer for Madrid days; `extra` entries come after the values."""
-    geo = {"geo_id": 3} if indicator == 600 else {}
+    """Land one response for Madrid days; `extra` entries come after the values, which are of the first of the `areas`."""
+    asked = list(areas or [3 if indicator == 600 else 8741])
+    geo = {"geo_id": asked[0]}
     entries = [entry(instant, value, **geo) for instant, value in values.items()]
     payload = body([*entries, *extra], indicator=indicator, updated=updated)
-    warehouse.land(payload, window=window(first, last), extracted=extracted, indicator=indicator)
+    url = f"https://api.esios.ree.es/indicators/{indicator}?" + "&".join(f"geo_ids%5B%5D={area}" for area in asked)
+    warehouse.land(payload, window=window(first, last), extracted=extracted, indicator=indicator, url=url)
 
 
 def empty(folder: Path) -> Warehouse:

@@ -11,7 +11,7 @@ from judged_warehouse import Warehouse, days, empty, land, window
 GAPS = "select gap_start_utc, gap_end_utc, hours from quality_esios.demand_forecast_gaps order by 1"
 # What a full build and an increment must agree on.
 JUDGED = (
-    "select indicator_id, madrid_day, verdict, hours_due, hours_there, due_from_utc, due_until_utc"
+    "select indicator_id, madrid_day, verdict, periods_due, periods_there, due_from_utc, due_until_utc"
     " from quality_esios.daily_quality order by 1, 2"
 )
 
@@ -26,12 +26,12 @@ def forget(warehouse: Warehouse, first: str, last: str, at: str, indicator: int 
 
 def hours_due(warehouse: Warehouse) -> dict[date, int]:
     return dict(
-        warehouse.rows("select madrid_day, hours_due from quality_esios.daily_quality where indicator_id = 460")
+        warehouse.rows("select madrid_day, periods_due from quality_esios.daily_quality where indicator_id = 460")
     )
 
 
 def build(warehouse: Warehouse, *options: str) -> None:
-    warehouse.run(*options, "--select", "+daily_quality", "+demand_forecast_gaps")
+    warehouse.run(*options, "--select", "+daily_quality", "+demand_forecast_gaps", "+demand_forecast_esios")
 
 
 def as_rebuilt(warehouse: Warehouse) -> bool:

@@ -273,6 +273,86 @@ def test_geo_ids_filters_areas(esios):
     assert esios.values(600, "2018-05-01", "2018-05-01T23:59:59", **{"geo_ids[]": [8741]}) == []
 
 
+def test_the_head_of_600_lacks_an_area_that_its_values_have(esios):
+    answer = esios.answer(600, "2018-05-01", "2018-05-01T00:59:59")
+    assert [geo["geo_name"] for geo in answer["geos"]] == ["España", "Portugal", "Francia", "Alemania", "Bélgica"]
+    assert {value["geo_name"] for value in answer["values"]} - {geo["geo_name"] for geo in answer["geos"]} == {
+        "Países Bajos"
+    }
+
+
+def test_the_head_of_1161_names_no_area_and_its_values_come_by_province(esios):
+    answer = esios.answer(1161, "2018-05-01", "2018-05-01T23:59:59")
+    areas = {(value["geo_id"], value["geo_name"]) for value in answer["values"]}
+    assert answer["geos"] == []
+    assert len(areas) == 47
+    assert len(answer["values"]) == 47 * 24
+    noon = [value["value"] for value in answer["values"] if value["tz_time"] == "2018-05-01T12:00:00.000Z"]
+    assert 1_000 < sum(noon) < 4_000
+
+
+def test_more_than_21_days_of_very_many_areas_time_out(esios):
+    def status(end: str, **more) -> int:
+        return esios.get("/indicators/1161", start_date="2018-05-01", end_date=end, **more).status_code
+
+    assert status("2018-05-21T23:59:59") == 200
+    assert status("2018-06-30T23:59:59") == 504
+    assert status("2018-06-30T23:59:59", **{"geo_ids[]": [10_101, 10_102]}) == 200
+
+
+def test_a_year_of_five_minute_values_times_out_and_a_quarter_does_not(esios):
+    def status(end: str) -> int:
+        return esios.get("/indicators/1293", start_date="2018-01-01", end_date=end, time_trunc="hour").status_code
+
+    assert (status("2018-03-31T23:59:59"), status("2018-12-31T23:59:59")) == (200, 504)
+
+
+# --- cadences ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("indicator", "last_hourly_day", "first_quarter_hourly_day"),
+    [(600, "2025-09-30", "2025-10-01"), (2387, "2025-12-31", "2026-01-01"), (460, "2022-05-23", "2022-05-25")],
+)
+def test_hours_become_quarter_hours_on_the_day_that_they_did(
+    esios, indicator, last_hourly_day, first_quarter_hourly_day
+):
+    esios.server.set_clock("2026-11-27T12:00:00")
+
+    def periods(day: str) -> int:
+        return len({value["tz_time"] for value in esios.values(indicator, day, f"{day}T23:59:59")})
+
+    assert (periods(last_hourly_day), periods(first_quarter_hourly_day)) == (24, 96)
+
+
+@pytest.mark.parametrize("trunc", [None, "hour", "day"])
+def test_a_daily_series_has_one_value_a_madrid_day(esios, trunc):
+    asked = {"time_trunc": trunc, "time_agg": "average"} if trunc else {}
+    values = esios.values(624, "2018-03-24", "2018-03-26T23:59:59", **asked)
+    assert [value["datetime"] for value in values] == [
+        "2018-03-24T00:00:00.000+01:00",
+        "2018-03-25T00:00:00.000+01:00",
+        "2018-03-26T00:00:00.000+02:00",
+    ]
+    highest = max(
+        numbers(esios.values(1293, "2018-03-24", "2018-03-24T23:59:59", time_trunc="hour", time_agg="average"))
+    )
+    assert numbers(values)[0] == highest
+
+
+def test_a_monthly_series_has_one_value_a_month_on_its_first_day(esios):
+    values = esios.values(461, "2018-01-15", "2018-04-30T23:59:59")
+    assert [value["datetime"][:10] for value in values] == ["2018-02-01", "2018-03-01", "2018-04-01"]
+    assert all(15e6 < number < 30e6 for number in numbers(values))
+    assert esios.values(461, "2018-02-02", "2018-02-28T23:59:59") == []
+
+
+def test_a_share_lies_between_0_and_100(esios):
+    values = numbers(esios.values(10033, "2023-05-01", "2023-05-07T23:59:59", time_trunc="hour", time_agg="average"))
+    assert all(0 <= value <= 100 for value in values)
+    assert len(set(values)) > 50
+
+
 # --- the catalogue ----------------------------------------------------------------------------------------------------
 
 
@@ -284,8 +364,9 @@ def test_the_catalogue_lists_true_names_some_without_a_description(esios):
     assert (names[1293], names[544], names[545]) == ("Demanda real", "Demanda prevista", "Demanda programada")
     assert (names[600], names[1775]) == ("Precio mercado SPOT Diario", "Previsión diaria D+1 demanda")
     assert names[10211] == "Precio medio horario final suma de componentes"
+    assert {1001, 1739, 541, 10034, 1161, 2387} <= set(names)
     assert any("description" not in entry for entry in listed)
-    assert all(entry["description"].startswith("<p>") for entry in listed if entry.get("description"))
+    assert all("<" in entry["description"] for entry in listed if entry.get("description"))
 
 
 def test_text_searches_names(esios):

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from extract.findings import Report
+from extract.metrics import write_metrics
 
 from extract.check import read_report
 from extract.errors import UsageError
 from extract.export import export_table
 from extract.files import output_path, written
-from extract.findings import Report
-from extract.metrics import write_metrics
 from extract.report.page import write
 from extract.warehouse.duckdb import DuckDB
 
@@ -33,7 +33,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> DuckDB:
 
 @pytest.fixture(scope="module")
 def report(warehouse: DuckDB) -> Report:
-    from extract.run import utc_now
+    from extract.extraction import utc_now
 
     return read_report(warehouse, utc_now())
 

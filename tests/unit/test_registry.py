@@ -1,11 +1,10 @@
-"""The registry and the catalogue: ids by name, and what to do about a name that is not there."""
+"""The registry: ids by name, and what to do about a name that is not there."""
 
 from datetime import date
 
 import pytest
 
-from extract.errors import DataIncomplete, UsageError
-from extract.find import find, matches
+from extract.errors import UsageError
 from extract.registry import CadenceSpan, default_indicators, find_indicators, registry
 
 NAME = "Previsión diaria de la demanda eléctrica peninsular"
@@ -27,26 +26,3 @@ def test_what_is_not_registered_is_refused_and_told_how_to_add_it(wanted: str) -
     with pytest.raises(UsageError, match=r"not registered.*esios add .*registered are 460, 1775") as caught:
         find_indicators([wanted])
     assert caught.value.exit_code == 2
-
-
-CATALOGUE = [
-    (545, "Demanda programada"),
-    (461, "PREVISION DIARIA de la demanda eléctrica peninsular"),
-    (9, "Otra: " + NAME),
-    (460, NAME),
-]
-
-
-def test_an_exact_name_comes_first_then_one_that_differs_in_accents_and_case() -> None:
-    assert [found[0] for found in matches(CATALOGUE, NAME)] == [460, 461, 9]
-    assert [found[0] for found in matches(CATALOGUE, "DEMANDA PROGRAMADA")] == [545]
-
-
-class _Catalogue:
-    def catalogue(self) -> list[tuple[int, str]]:
-        return CATALOGUE
-
-
-def test_a_name_that_is_not_in_the_catalogue_is_data_that_is_missing() -> None:
-    with pytest.raises(DataIncomplete, match="no indicator"):
-        find(_Catalogue(), "eólica")  # type: ignore[arg-type]

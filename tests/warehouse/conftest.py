@@ -72,13 +72,13 @@ class Place:
     def table(
         self, name: str = "t", *, key: Sequence[str] = (), unique: Sequence[str] = (), columns: dict[str, str]
     ) -> TableName:
-        """Make a table; `columns` maps names to a word of TYPES, with `not null` or `default …` after it."""
+        """Make a table; `columns`: names → a word of TYPES or an engine's type, `not null` or `default …` after it."""
         quote = self.warehouse.quote
         made = TableName(self.schema, name)
         lines = []
         for column, spelled in columns.items():
             word, _, rest = spelled.partition(" ")
-            lines.append(f"{quote(column)} {TYPES[self.engine][word]} {rest}")
+            lines.append(f"{quote(column)} {TYPES[self.engine].get(word, word)} {rest}")
         for kind, names in (("primary key", key), ("unique", unique)):
             if names:
                 lines.append(f"{kind} ({', '.join(map(quote, names))})")

@@ -13,29 +13,45 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extract.errors import UsageError
-from extract.warehouse.columns import Misfit, Source, fit, match
+from extract.warehouse.columns import Source, match
+from extract.warehouse.sqlserver_types import column_of
 from extract.warehouse.tables import Column, Kind, TableName
+from extract.warehouse.values import Misfit, fit
 
-NVARCHAR_5 = Column("v", "nvarchar(5)", Kind.TEXT, length=5, encoding="utf-16-le")
-VARCHAR_5 = Column("v", "varchar(5)", Kind.TEXT, length=5, encoding="cp1252")
-VARCHAR_UTF8_5 = Column("v", "varchar(5)", Kind.TEXT, length=5, encoding="utf-8")
-INT = Column("v", "int", Kind.INTEGER, minimum=-(2**31), maximum=2**31 - 1)
-DECIMAL = Column("v", "decimal(10,2)", Kind.DECIMAL, precision=10, scale=2)
-FLOAT = Column("v", "float", Kind.FLOAT)
-REAL = Column("v", "real", Kind.FLOAT, maximum=3.4028234663852886e38)
-DATE = Column("v", "date", Kind.DATE)
-DATETIME2_0 = Column("v", "datetime2(0)", Kind.TIMESTAMP, scale=0)
-OLD_DATETIME = Column("v", "datetime", Kind.TIMESTAMP, scale=3, minimum=1753, maximum=9999)
-BIT = Column("v", "bit", Kind.BOOLEAN)
-VARBINARY_3 = Column("v", "varbinary(3)", Kind.BINARY, length=3)
-TIME = Column("v", "time(0)", Kind.TIME, scale=0)
-TEXT = Column("v", "nvarchar(max)", Kind.TEXT)
+
+def sql_server(spelled: str, collation: str = "", code_page: int = 1252) -> Column:
+    """A column of SQL Server as its catalogue describes one of this type: `name(length or precision, scale)`."""
+    name, _, sizes = spelled.rstrip(")").partition("(")
+    first, scale = ([-1 if size == "max" else int(size) for size in sizes.split(",") if size] + [0, 0])[:2]
+    if name in ("datetime2", "datetimeoffset", "time"):
+        first, scale = 0, first
+    bytes_each = 2 if name.startswith("n") and first > 0 else 1
+    return column_of("v", name, first * bytes_each, first, scale, True, 0, 0, collation or None, code_page)
+
+
+NVARCHAR_5 = sql_server("nvarchar(5)")
+VARCHAR_5 = sql_server("varchar(5)")
+VARCHAR_UTF8_5 = sql_server("varchar(5)", code_page=65001)
+INT = sql_server("int")
+DECIMAL = sql_server("decimal(10,2)")
+MONEY, SMALLMONEY = sql_server("money"), sql_server("smallmoney")
+FLOAT = sql_server("float")
+REAL = sql_server("real")
+DATE = sql_server("date")
+DATETIME2_0 = sql_server("datetime2(0)")
+OLD_DATETIME, SMALLDATETIME = sql_server("datetime"), sql_server("smalldatetime")
+OFFSET = sql_server("datetimeoffset(3)")
+BIT = sql_server("bit")
+VARBINARY_3 = sql_server("varbinary(3)")
+TIME = sql_server("time(0)")
+TEXT = sql_server("nvarchar(max)")
 
 
 def load(column: Column, cells: Any, as_text: bool = False) -> list[Any]:
     data = pa.table({"v": cells}) if isinstance(cells, pa.Array) else pd.DataFrame({"v": cells})
     plan = match(["v"], [column], "t")
-    return [v for batch in plan.checked(Source.of(data, as_text=as_text)) for v in batch.column(0).to_pylist()]
+    found = [v for batch in plan.checked(Source.of(data, as_text=as_text)) for v in batch.column(0).to_pylist()]
+    return [dt.datetime.fromisoformat(v) if v and column.keeps_offset else v for v in found]
 
 
 def reason(column: Column, value: Any, as_text: bool = False) -> str:
@@ -69,7 +85,7 @@ def test_a_character_that_the_code_page_lacks_is_refused() -> None:
 
 def test_binary_has_its_length_too() -> None:
     assert load(VARBINARY_3, [b"abc", None]) == [b"abc", None]
-    with pytest.raises(UsageError, match=r"row 2.*4 bytes are more than the 3 of varbinary\(3\)"):
+    with pytest.raises(UsageError, match=r"row 2.*has 4 bytes, more than the 3 of varbinary\(3\)"):
         load(VARBINARY_3, [b"abc", b"abcd"])
 
 
@@ -116,33 +132,38 @@ def test_a_text_is_read_by_the_type_of_its_column(column: Column, text: str, val
 @pytest.mark.parametrize(
     ("column", "text", "why"),
     [
-        (INT, "abc", "'abc' is no number"),
-        (INT, "0x10", "'0x10' is no number"),
-        (INT, "1_000", "'1_000' is no number"),
-        (INT, "٣", "'٣' is no number"),
-        (INT, "5.5", "5.5 would lose its fraction"),
-        (INT, "2147483648", "2147483648 is out of range (-2147483648 to 2147483647)"),
+        (INT, "abc", "'abc' is not a number"),
+        (INT, "0x10", "'0x10' is not a number"),
+        (INT, "1_000", "'1_000' is not a number"),
+        (INT, "٣", "'٣' is not a number"),
+        (INT, "5.5", "'5.5' would lose its fraction"),
+        (INT, "2147483648", "'2147483648' is out of range (-2147483648 to 2147483647)"),
         (INT, "9" * 30, "out of range"),
         (INT, "9" * 5000, "out of range"),
-        (DECIMAL, "12,5", "'12,5' is no number (the decimal sign is a point)"),
-        (DECIMAL, "0.001", "0.001 has more than 2 decimals"),
+        (DECIMAL, "12,5", "'12,5' is not a number (the decimal sign is a point)"),
+        (DECIMAL, "0.001", "'0.001' has more than 2 decimals"),
         (DECIMAL, "123456789.00", "out of range (8 digits before the point)"),
-        (FLOAT, "NaN", "'NaN' is no number"),
-        (FLOAT, "inf", "'inf' is no number"),
-        (FLOAT, "1e400", "finite"),
+        (FLOAT, "NaN", "'NaN' is not a number"),
+        (FLOAT, "inf", "'inf' is not a number"),
+        (FLOAT, "1e400", "'1e400' is out of range"),
+        (FLOAT, "-1E+400", "'-1E+400' is out of range"),
+        (FLOAT, "1e-400", "'1e-400' is out of range"),
+        (FLOAT, "1e99999999999999999999", "'1e99999999999999999999' is out of range"),
+        (INT, "1e999999999", "'1e999999999' is out of range"),
+        (DECIMAL, "1e400", "'1e400' is out of range"),
         (REAL, "1e39", "out of range"),
-        (DATE, "2017-02-30", "no possible date"),
-        (DATE, "01/02/2017", "'01/02/2017' is no date and time (write yyyy-mm-dd HH:MM:SS)"),
+        (DATE, "2017-02-30", "is not a valid date"),
+        (DATE, "01/02/2017", "'01/02/2017' is not a valid date (use yyyy-mm-dd)"),
         (DATE, "2017-01-01 05:00", "more than a date"),
-        (DATETIME2_0, "2017-02-30 00:00:00", "no possible date"),
-        (DATETIME2_0, "2017-01-01 24:00:00", "no possible date"),
-        (DATETIME2_0, "2017-01-01 00:00:00.5", "finer than datetime2(0) keeps"),
+        (DATETIME2_0, "2017-02-30 00:00:00", "is not a valid date"),
+        (DATETIME2_0, "2017-01-01 24:00:00", "is not a valid date"),
+        (DATETIME2_0, "2017-01-01 00:00:00.5", "finer than datetime2(0) keeps (whole seconds)"),
         (DATETIME2_0, "2017-01-01 00:00:00.1234567", "finer than a microsecond"),
-        (OLD_DATETIME, "1700-01-01", "out of range (years 1753 to 9999)"),
+        (OLD_DATETIME, "1700-01-01", "out of range (1753-01-01 00:00:00 to 9999-12-31 23:59:59.997000)"),
         (BIT, "2", "neither true nor false"),
-        (TIME, "25:00", "no possible time of day"),
-        (VARBINARY_3, "ff", "is no binary"),
-        (VARBINARY_3, "0xf", "is no binary"),
+        (TIME, "25:00", "is not a valid time of day"),
+        (VARBINARY_3, "ff", "is not binary"),
+        (VARBINARY_3, "0xf", "is not binary"),
     ],
 )
 def test_a_text_that_the_column_cannot_read_is_refused_with_the_reason(column: Column, text: str, why: str) -> None:
@@ -156,7 +177,10 @@ def test_a_text_that_the_column_cannot_read_is_refused_with_the_reason(column: C
 
 # ---------------------------------------------------------------- the quick way against the exact one
 COLUMNS = st.sampled_from(
-    [INT, DECIMAL, FLOAT, REAL, DATE, DATETIME2_0, OLD_DATETIME, BIT, TEXT, NVARCHAR_5, VARCHAR_5, TIME, VARBINARY_3]
+    [
+        *(INT, DECIMAL, MONEY, SMALLMONEY, FLOAT, REAL, DATE, DATETIME2_0, OLD_DATETIME, SMALLDATETIME, OFFSET, TIME),
+        *(BIT, TEXT, NVARCHAR_5, VARCHAR_5, VARBINARY_3),
+    ]
 )
 HOMOGENEOUS = st.one_of(
     *(
@@ -204,7 +228,9 @@ def test_the_vectorised_check_agrees_with_the_one_value_by_value(
             fault = f"row {row}, column 'v' of t ({column.type}): {misfit}"
             break
     if fault is None:
-        assert load(column, cells, as_text) == expected
+        found = load(column, cells, as_text)
+        assert found == expected
+        assert [getattr(value, "tzinfo", None) for value in found] == [getattr(v, "tzinfo", None) for v in expected]
         return
     with pytest.raises(UsageError) as caught:
         load(column, cells, as_text)

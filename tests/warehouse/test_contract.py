@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import os
 import subprocess
 import sys
@@ -20,8 +21,12 @@ from hypothesis import strategies as st
 
 from extract.errors import UsageError
 from extract.warehouse import Key, Kind, TableName, connect
+from extract.warehouse.columns import Source, checked_rows, match
+from extract.warehouse.sqlserver_bulk import FEW_ROWS
+from extract.warehouse.tables import row_number_name
 
-from .conftest import Place
+from .conftest import Place, needs_server
+from .type_bounds import TYPE_BOUNDS, Bounds, grouped
 
 HOSTILE = [
     "plain",
@@ -173,6 +178,81 @@ def test_values_of_every_type_come_back_equal(place: Place, word: str, way: str)
     assert [type(v) for v in back] == [type(v) for v in values]
 
 
+def groups() -> list[Any]:
+    """(engine, some of its types): one table a group, because a server's catalogue costs more than the rows."""
+    cases = []
+    for engine, types in TYPE_BOUNDS.items():
+        marks = [needs_server] if engine == "sqlserver" else []
+        for name, spelled in grouped(types).items():
+            cases.append(pytest.param(engine, spelled, id=f"{engine}-{name}", marks=marks))
+    return cases
+
+
+def table_of(place: Place, types: dict[str, Bounds]) -> TableName:
+    return place.table(columns={"n": "integer not null", **{f"v{at}": spelled for at, spelled in enumerate(types)}})
+
+
+# SQL Server takes a few rows as parameters, many as JSON or by a bulk copy.
+@pytest.mark.parametrize(("way", "size"), [("text", 1), ("frame", 1), ("rows", 1), ("frame", FEW_ROWS + 5)])
+@pytest.mark.parametrize(("environment", "types"), groups(), indirect=["environment"])
+def test_values_at_the_bounds_of_their_types_come_back_equal(
+    place: Place, types: dict[str, Bounds], way: str, size: int
+) -> None:
+    table = table_of(place, types)
+    size = max(size, 1 + max(len(bounds.fits) for bounds in types.values()))
+    columns = {
+        f"v{at}": list(itertools.islice(itertools.cycle([*bounds.fits, (None, None)]), size))
+        for at, bounds in enumerate(types.values())
+    }
+    values = {name: [value for _, value in cells] for name, cells in columns.items()}
+    if way == "text":
+        texts = {name: pa.array([text for text, _ in cells], pa.string()) for name, cells in columns.items()}
+        place.warehouse.bulk_load(pa.table({"n": [str(n) for n in range(size)], **texts}), table, as_text=True)
+    elif way == "frame":
+        series = {name: pd.Series(cells, dtype="object") for name, cells in values.items()}
+        place.warehouse.bulk_load(pd.DataFrame({"n": range(size), **series}), table)
+    else:
+        rows = [{"n": n, **{name: cells[n] for name, cells in values.items()}} for n in range(size)]
+        place.warehouse.append(table, rows)
+    back = list(zip(*place.content(table), strict=True))
+    for (spelled, _), sent, found in zip(types.items(), values.values(), back[1:], strict=True):
+        assert list(found) == sent, spelled
+
+
+@pytest.mark.parametrize(("environment", "types"), groups(), indirect=["environment"])
+def test_values_beyond_the_bounds_of_their_types_are_named_and_nothing_is_written(
+    place: Place, types: dict[str, Bounds]
+) -> None:
+    table = table_of(place, types)
+    columns = place.warehouse.columns(table)
+
+    def load(name: str, cells: Any, as_text: bool = False) -> None:
+        plan = match([name], columns[1:], str(table))
+        list(plan.checked(Source.of(pa.table({name: cells}) if as_text else pd.DataFrame({name: cells}), as_text)))
+
+    for column, bounds in zip(columns[1:], types.values(), strict=True):
+        (good_text, good), name = bounds.fits[0], column.name
+        for text, value, reason in bounds.breaks:
+            # A text with more digits than a float keeps is read as any reader of decimals does: the nearest float.
+            if reason != "would lose digits":
+                cells = pa.array([good_text, text], pa.string())
+                told = refused(lambda name=name, cells=cells: load(name, cells, as_text=True))
+                assert told.startswith(f"row 2, column {name!r} of {table} ({column.type}): {text[:40]!r}"[:-1])
+                assert reason in told
+            if value is not None:
+                series = pd.Series([good, value], dtype="object")
+                told = refused(lambda name=name, series=series: load(name, series))
+                assert told.startswith(f"row 2, column {name!r} of {table} ({column.type}): ")
+                assert reason in told
+                assert reason in refused(
+                    lambda name=name, value=value: checked_rows([{name: value}], columns[1:], str(table))
+                )
+        if bounds.breaks:
+            data = pa.table({"n": ["1", "2"], name: [good_text, bounds.breaks[0][0]]})
+            refused(lambda data=data: place.warehouse.bulk_load(data, table, as_text=True))
+    assert place.content(table) == []
+
+
 @pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NaT, pd.NA])
 def test_every_way_to_say_missing_becomes_null(place: Place, missing: Any) -> None:
     table = place.table(columns={"n": "integer", "f": "float", "i": "integer", "t": "timestamp", "s": "text"})
@@ -306,7 +386,7 @@ def five(**changes: Any) -> pd.DataFrame:
         (five(id=[460, np.nan, 460]), ["row 2, column 'id'", "is missing, and the column is NOT NULL"]),
         (five(name=["a", "b", None]), ["row 3, column 'name'", "is missing, and the column is NOT NULL"]),
         (five(demand_forecast=["1", "2", "n/a"]), ["row 1, column 'demand_forecast'", "is text, not a number"]),
-        (five(demand_forecast=[1.0, np.inf, 1.0]), ["row 2, column 'demand_forecast'", "inf is no finite number"]),
+        (five(demand_forecast=[1.0, np.inf, 1.0]), ["row 2, column 'demand_forecast'", "inf is not a finite number"]),
         (five(datetime=["2017-01-01", "", "x"]), ["row 1, column 'datetime'", "is text, not a date and time"]),
         (five(name=[1, 2, 3]), ["row 1, column 'name'", "not text"]),
         (five(name=pd.Series(["a", "\ud800", "c"], dtype="object")), ["row 2, column 'name'", "half a surrogate pair"]),
@@ -448,6 +528,17 @@ def test_a_key_that_comes_twice_in_the_data_is_refused_with_both_rows(place: Pla
     assert place.content(table) == []
 
 
+def test_a_column_may_be_called_as_the_staging_s_row_number_is(place: Place) -> None:
+    names = [row_number_name([]), row_number_name([row_number_name([])]).upper()]
+    table = place.table(columns={"id": "integer not null", names[0]: "integer", names[1]: "text"}, key=["id"])
+    data = pd.DataFrame({"id": [1, 2], names[0]: [10, 20], names[1]: ["a", "b"]})
+    assert place.warehouse.bulk_load(data, table) == 2
+    assert place.warehouse.upsert(data.assign(**{names[0]: [11, 21]}), table).updated == 2
+    assert place.content(table) == [(1, 11, "a"), (2, 21, "b")]
+    for ids, reason in (([3, 3], "rows 1 and 2 have the same key"), ([3, 2], "row 2: a row with the key (id = 2)")):
+        assert reason in refused(lambda ids=ids: place.warehouse.append(table, data.assign(id=ids)))
+
+
 def test_an_upsert_updates_what_is_there_inserts_the_rest_and_is_idempotent(place: Place) -> None:
     table = place.table(columns={"id": "integer not null", "s": "short", "v": "float"}, key=["id"])
     place.warehouse.append(table, [{"id": 1, "s": "one", "v": 1.0}, {"id": 2, "s": "two", "v": 2.0}])
@@ -507,6 +598,16 @@ def test_the_task_s_table_takes_the_transformed_frame(place: Place) -> None:
         ("Península", 460, dt.datetime(2017, 1, 1, 1), 22000.5, stamp),
         ("Península", 460, dt.datetime(2017, 1, 1, 2), None, stamp),
     ]
+
+
+def test_a_view_that_takes_no_rows_is_a_usage_error(place: Place) -> None:
+    table = place.warehouse.sql_name(place.table(columns={"id": "integer"}))
+    view = TableName(place.schema, "seen")
+    name = place.warehouse.sql_name(view)
+    place.warehouse.run_script(f"create view {name} as select id, count(*) as n from {table} group by id")
+    for rows in (pd.DataFrame({"id": [1], "n": [1]}), [{"id": 1, "n": 1}]):
+        assert "load into the table behind it" in refused(lambda rows=rows: place.warehouse.append(view, rows))
+    place.warehouse.run_script(f"drop view {name}")
 
 
 # ---------------------------------------------------------------- transactions

@@ -332,31 +332,6 @@ def test_light_work_imports_no_dataframe_library(path: Path) -> None:
 
 
 # ---------------------------------------------------------------- DuckDB's own types and keys
-OWN_TYPES = {
-    "tinyint": (127, 128, "out of range (-128 to 127)"),
-    "utinyint": (255, -1, "out of range (0 to 255)"),
-    "ubigint": (2**64 - 1, 2**64, "out of range"),
-    "hugeint": (10**38 - 1, 10**38, "out of range"),
-    "real": (0.5, 1e39, "out of range"),
-    "timestamp_ms": (pd.Timestamp("2017-01-01 00:00:00.001"), pd.Timestamp("2017-01-01 00:00:00.0001"), "finer than"),
-    "timestamp_ns": (pd.Timestamp("2017-01-01"), pd.Timestamp("1500-01-01"), "out of range (years 1678 to 2261)"),
-}
-
-
-@pytest.mark.parametrize("spelled", OWN_TYPES)
-def test_duckdb_s_own_types_have_their_bounds(path: Path, spelled: str) -> None:
-    good, bad, reason = OWN_TYPES[spelled]
-    with DuckDB(path) as warehouse:
-        warehouse.execute(f"create table t (v {spelled})")
-        warehouse.bulk_load(pd.DataFrame({"v": pd.Series([good, None], dtype="object")}), "t")
-        told = failed(
-            UsageError, lambda: warehouse.bulk_load(pd.DataFrame({"v": pd.Series([good, bad], dtype="object")}), "t")
-        )
-        assert "row 2, column 'v'" in told
-        assert reason in told
-        assert list(warehouse.rows("select v from t")) == [(good,), (None,)]
-
-
 def test_enums_json_and_lists_load_and_a_wrong_member_is_a_usage_error(path: Path) -> None:
     with DuckDB(path) as warehouse:
         warehouse.execute("create table t (e enum('a', 'b'), j json, l integer[])")

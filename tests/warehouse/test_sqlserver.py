@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import threading
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,9 +18,9 @@ from extract.errors import EsiosError, UsageError, WarehouseError
 from extract.settings import Settings
 from extract.warehouse import Kind, connect
 from extract.warehouse.sqlserver import SqlServer
-from extract.warehouse.sqlserver_backend import ConnectionLost, Deadlock
 from extract.warehouse.sqlserver_bulk import FEW_ROWS
-from extract.warehouse.tables import Column
+from extract.warehouse.sqlserver_faults import ConnectionLost, Deadlock
+from extract.warehouse.tables import Column, Grid, TableName
 
 from .conftest import NO_SERVER, Place
 
@@ -278,50 +275,15 @@ def test_types_are_told_with_their_bounds(place: Place) -> None:
     assert (columns["b"].type, columns["b"].length, columns["b"].encoding) == ("varchar(20)", 20, "cp1252")
     assert (columns["c"].length, columns["c"].encoding) == (5, "utf-16-le")
     assert (columns["d"].kind, columns["d"].precision, columns["d"].scale) == (Kind.DECIMAL, 19, 4)
+    assert columns["d"].maximum == Decimal("922337203685477.5807")
     assert columns["e"].maximum == pytest.approx(3.4028235e38)
-    assert (columns["f"].minimum, columns["f"].scale) == (1753, 2)
+    assert (columns["f"].earliest, columns["f"].latest.year) == (dt.datetime(1753, 1, 1), 9999)
     assert (columns["g"].kind, columns["g"].length) == (Kind.BINARY, None)
     assert columns["h"].generated
     assert columns["i"].generated
-    assert columns["j"] == Column("j", "datetime2(3)", Kind.TIMESTAMP, nullable=False, has_default=True, scale=3)
-
-
-# The far ends of each type, and what drivers like to alter on the way.
-EXTREMES: dict[str, list[Any]] = {
-    "tinyint": [0, 255],
-    "bigint": [-(2**63), 2**63 - 1, 2**53 + 1],
-    "decimal(38,0)": [Decimal("9" * 38), Decimal("-" + "9" * 38), Decimal(1)],
-    "decimal(38,10)": [Decimal("9" * 28 + "." + "9" * 10), Decimal("-0.0000000001")],
-    "decimal(38,38)": [Decimal("0." + "9" * 38), Decimal("-0." + "0" * 37 + "1")],
-    "decimal(19,4)": [Decimal("922337203685477.5807"), Decimal("-0.0001")],
-    "money": [Decimal("922337203685477.5807"), Decimal("-922337203685477.5808")],
-    "float": [1.7976931348623157e308, -2.2250738585072014e-308, 0.1],
-    "real": [3.4028234663852886e38, -0.5],
-    "bit": [True, False],
-    "varchar(20)": ["Península €", "", "trailing  "],
-    "nchar(3)": ["ñ€x"],
-    "nvarchar(max)": ["x" * 9000, "😀" * 5000, "", "trailing  ", " leading", 'a\r\nb\t"q"\\'],
-    "nvarchar(4000)": ["電" * 4000],
-    "varbinary(max)": [b"", bytes(range(256)) * 40],
-    "binary(3)": [b"\x00\x01\xff"],
-    "date": [dt.date(1, 1, 1), dt.date(1752, 12, 31), dt.date(9999, 12, 31)],
-    "datetime": [dt.datetime(1753, 1, 1), dt.datetime(9999, 12, 31, 23, 59, 59, 990000)],
-    "smalldatetime": [dt.datetime(1900, 1, 1), dt.datetime(2078, 12, 31, 23, 59)],
-    "datetime2(7)": [dt.datetime(1, 1, 1, 0, 0, 0, 1), dt.datetime(9999, 12, 31, 23, 59, 59, 999999)],
-    "datetimeoffset(7)": [dt.datetime(2018, 10, 28, 0, 30, 0, 123456, tzinfo=dt.UTC)],
-    "time(7)": [dt.time(0), dt.time(23, 59, 59, 999999)],
-    "uniqueidentifier": [uuid.UUID("00112233-4455-6677-8899-aabbccddeeff")],
-}
-
-
-@pytest.mark.parametrize("rows", [5, 2 * FEW_ROWS + 5], ids=["few rows", "many rows"])
-@pytest.mark.parametrize("spelled", EXTREMES)
-def test_the_far_ends_of_every_type_arrive_value_for_value(place: Place, spelled: str, rows: int) -> None:
-    table = place.table(columns={"n": "integer not null"}, key=["n"])
-    place.warehouse.execute(f"alter table {place.warehouse.sql_name(table)} add v {spelled} null")
-    values = list(itertools.islice(itertools.cycle([*EXTREMES[spelled], None]), rows))
-    place.warehouse.bulk_load(pd.DataFrame({"n": range(rows), "v": pd.Series(values, dtype="object")}), table)
-    assert [value for _, value in place.content(table)] == values
+    assert columns["j"] == Column(
+        "j", "datetime2(3)", Kind.TIMESTAMP, nullable=False, has_default=True, grid=Grid.of_decimals(3)
+    )
 
 
 def test_keys_that_differ_by_case_are_two_where_the_column_says_so(place: Place) -> None:
@@ -355,6 +317,231 @@ def test_a_table_with_an_identity_a_computed_column_and_a_trigger_is_loaded_and_
     assert list(place.warehouse.rows(f"select count(*) from {log}")) == [(3,)]
     with pytest.raises(UsageError, match=r"'twice' of .* is filled by the warehouse itself"):
         place.warehouse.bulk_load(pd.DataFrame({"id": [1], "twice": [2]}), table)
+
+
+# ---------------------------------------------------------------- what comes behind the first result
+THROWS = "throw 50001, 'no price below zero', 1"
+RAISES = "raiserror('no price below zero', 16, 1)"
+
+
+def with_trigger(place: Place, body: str) -> TableName:
+    """A table `id`, `v` and a log; after an insert the trigger runs `body`, in which {log} stands for the log."""
+    log = place.warehouse.sql_name(place.table("log", columns={"id": "integer"}))
+    table = place.table(columns={"id": "integer not null", "v": "integer"})
+    trigger = place.warehouse.quote(place.schema, "judging")
+    name = place.warehouse.sql_name(table)
+    server(place).run_script(f"create trigger {trigger} on {name} after insert as begin {body.format(log=log)} end")
+    return table
+
+
+@pytest.mark.parametrize("fault", [THROWS, RAISES], ids=["throw", "raiserror"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        "insert into {log} select id from inserted;",
+        "select id from inserted;",
+        "select 1; insert into {log} values (1);",
+    ],
+    ids=["a count", "rows", "both"],
+)
+@pytest.mark.parametrize("way", ["rows", "frame", "upsert", "execute", "many statements"])
+def test_an_error_behind_the_first_result_is_told_and_nothing_is_written(
+    place: Place, before: str, fault: str, way: str
+) -> None:
+    table = with_trigger(place, f"{before} {fault};")
+    rows = [{"id": 1, "v": 1}, {"id": 2, "v": -1}]
+    insert = f"insert into {place.warehouse.sql_name(table)} (id, v) values (?, ?)"
+    with pytest.raises(EsiosError, match="no price below zero"):
+        {
+            "rows": lambda: place.warehouse.append(table, rows),
+            "frame": lambda: place.warehouse.bulk_load(pd.DataFrame(rows), table),
+            "upsert": lambda: place.warehouse.upsert(pd.DataFrame(rows), table, key=["id"]),
+            "execute": lambda: place.warehouse.atomically(lambda: place.warehouse.execute(insert, (1, 1))),
+            "many statements": lambda: place.warehouse.execute_many(insert, [(n, n) for n in range(60)]),
+        }[way]()
+    assert not place.warehouse.in_transaction
+    assert place.warehouse.value("select @@trancount") == 0
+    assert place.content(table) == []
+
+
+def test_an_error_late_in_a_script_is_told(place: Place) -> None:
+    with pytest.raises(WarehouseError, match="late"):
+        server(place).run_script("select 1; select 2; raiserror('late', 16, 1)")
+
+
+def test_a_reader_is_told_of_an_error_behind_its_rows(place: Place) -> None:
+    for read in (
+        lambda sql: list(place.warehouse.rows(sql)),
+        lambda sql: place.warehouse.batches(sql).read_all(),
+        place.warehouse.value,
+    ):
+        with pytest.raises(WarehouseError, match="behind"):
+            read("select 1 as a; raiserror('behind', 16, 1)")
+
+
+def test_a_trigger_that_says_more_than_it_must_is_no_fault(place: Place) -> None:
+    table = with_trigger(place, "insert into {log} select id from inserted; select 1; print 'noted';")
+    assert place.warehouse.bulk_load(pd.DataFrame({"id": [1, 2], "v": 5}), table) == 2
+    assert place.warehouse.append(table, [{"id": 3, "v": 6}]) == 1
+    assert place.content(table) == [(1, 5), (2, 5), (3, 6)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "state"),
+    [
+        ("commit transaction", "XACT_STATE 0, @@TRANCOUNT 0"),
+        ("rollback transaction", "XACT_STATE 0, @@TRANCOUNT 0"),
+        ("begin transaction", "@@TRANCOUNT 2"),
+    ],
+)
+def test_a_transaction_that_is_not_whole_any_more_is_not_committed(place: Place, statement: str, state: str) -> None:
+    table = place.table(columns={"id": "integer"})
+    warehouse = server(place)
+    name = warehouse.sql_name(table)
+
+    def work() -> None:
+        if statement != "commit transaction":  # that one has kept what was before it
+            warehouse.execute(f"insert into {name} values (1)")
+        warehouse.run_script(statement)
+
+    with pytest.raises(WarehouseError, match=state) as raised:
+        warehouse.atomically(work)
+    assert "nothing was written" in raised.value.remedy
+    assert warehouse.value("select @@trancount") == 0
+    assert place.content(table) == []
+
+
+def test_a_session_whose_xact_abort_was_switched_off_commits_nothing(place: Place) -> None:
+    table = place.table(columns={"id": "integer"})
+    warehouse = server(place)
+
+    def work() -> None:
+        warehouse.execute(f"insert into {warehouse.sql_name(table)} values (1)")
+        warehouse.run_script("set xact_abort off")
+
+    with pytest.raises(WarehouseError, match="XACT_ABORT off"):
+        warehouse.atomically(work)
+    assert place.content(table) == []
+    warehouse.atomically(lambda: warehouse.execute(f"insert into {warehouse.sql_name(table)} values (2)"))
+    assert place.content(table) == [(2,)]
+
+
+def test_a_deadlock_behind_the_first_result_is_tried_again(place: Place, settings: Settings) -> None:
+    other = place.table("other", columns={"id": "integer not null", "n": "integer"}, key=["id"])
+    other_name = place.warehouse.sql_name(other)
+    place.warehouse.append(other, [{"id": 1, "n": 0}, {"id": 2, "n": 0}])
+    table = with_trigger(place, f"select 1; update {other_name} set n = n + 1 where id in (select id from inserted);")
+    insert = f"insert into {place.warehouse.sql_name(table)} (id, v) values (?, 0)"
+    meeting = threading.Barrier(2, timeout=30)
+    tries: list[int] = []
+
+    def both(order: Sequence[int]) -> None:
+        with connect(settings) as warehouse:
+
+            def work() -> None:
+                tries.append(order[0])
+                for step, row in enumerate(order):
+                    warehouse.execute(insert, (row,))
+                    if step == 0 and tries.count(order[0]) == 1:
+                        meeting.wait()
+
+            warehouse.atomically(work)
+
+    threads = [threading.Thread(target=both, args=(order,)) for order in ((1, 2), (2, 1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert place.content(other, order="id") == [(1, 2), (2, 2)]
+    assert len(place.content(table)) == 4
+    assert len(tries) >= 3
+
+
+# ---------------------------------------------------------------- columns and views with rules of their own
+def test_a_datetimeoffset_keeps_the_offset_that_it_is_given(place: Place) -> None:
+    table = place.table(columns={"n": "integer not null", "v": "datetimeoffset(3)"})
+    madrid = dt.timezone(dt.timedelta(hours=2))
+    moment = dt.datetime(2018, 7, 1, 0, 0, 0, 500_000, madrid)
+    texts = pa.table({"n": ["1", "2", "3"], "v": ["2018-07-01 00:00:00.5 +02:00", "2018-07-01T00:00:00-14:00", ""]})
+    place.warehouse.bulk_load(texts, table, as_text=True)
+    place.warehouse.append(table, [{"n": 4, "v": moment}])
+    zoned = pd.Series(pd.to_datetime(["2018-01-01", "2018-07-01"])).dt.tz_localize("Europe/Madrid")
+    place.warehouse.bulk_load(pd.DataFrame({"n": [5, 6], "v": zoned}), table)
+    place.warehouse.upsert(pd.DataFrame({"n": [7], "v": [pd.Timestamp("2018-07-01", tz="UTC")]}), table, key=["n"])
+    many = pd.DataFrame({"n": range(10, 10 + FEW_ROWS + 5), "v": pd.Series([moment] * (FEW_ROWS + 5), dtype="object")})
+    place.warehouse.bulk_load(many, table)
+    offsets = [offset for _, offset in place.content(table, "n, datepart(tzoffset, v)")]
+    assert offsets == [120, -840, None, 120, 60, 120, 0, *[120] * (FEW_ROWS + 5)]
+    assert place.content(table, "v", "n")[0] == (moment,)
+
+
+def test_an_offset_of_seconds_is_refused(place: Place) -> None:
+    table = place.table(columns={"v": "datetimeoffset(0)"})
+    before_1901 = pd.Series(pd.to_datetime(["2018-01-01", "1900-01-01"])).dt.tz_localize("Europe/Madrid")
+    with pytest.raises(UsageError, match=r"row 2, column 'v' .* has an offset that"):
+        place.warehouse.bulk_load(pd.DataFrame({"v": before_1901}), table)
+
+
+def test_a_table_with_a_period_is_loaded_without_it(place: Place) -> None:
+    table = place.table(columns={"id": "integer not null", "v": "integer"}, key=["id"])
+    name = place.warehouse.sql_name(table)
+    try:
+        server(place).run_script(
+            f"alter table {name} add began datetime2(3) generated always as row start hidden not null"
+            f" default sysutcdatetime(), ended datetime2(3) generated always as row end hidden not null"
+            f" default convert(datetime2(3), '9999-12-31 23:59:59.999'), period for system_time (began, ended)"
+        )
+    except EsiosError as error:
+        pytest.skip(f"this server has no periods ({error})")
+    assert [column.name for column in place.warehouse.columns(table) if column.generated] == ["began", "ended"]
+    place.warehouse.append(table, pd.DataFrame({"id": [1], "v": [1]}))
+    assert place.warehouse.upsert(pd.DataFrame({"id": [1, 2], "v": [2, 3]}), table).inserted == 1
+    assert place.content(table, "id, v") == [(1, 2), (2, 3)]
+    with pytest.raises(UsageError, match=r"'began' of .* is filled by the warehouse itself"):
+        place.warehouse.append(table, pd.DataFrame({"id": [3], "began": [dt.datetime(2020, 1, 1)]}))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select distinct id, v from {t}",
+        "select id, max(v) as v from {t} group by id",
+        "select id, v + 1 as v from {t}",
+        "select id, v from {t} union all select id, v from {t}",
+    ],
+    ids=["distinct", "group by", "derived column", "union"],
+)
+def test_a_view_that_takes_no_rows_is_a_usage_error(place: Place, query: str) -> None:
+    table = place.table(columns={"id": "integer", "v": "integer"})
+    view = TableName(place.schema, "seen")
+    server(place).run_script(
+        f"create view {place.warehouse.sql_name(view)} as {query.format(t=place.warehouse.sql_name(table))}"
+    )
+    try:
+        for given in (pd.DataFrame({"id": [1], "v": [1]}), [{"id": 1, "v": 1}]):
+            with pytest.raises(UsageError, match="takes no such rows there") as raised:
+                place.warehouse.append(view, given)
+            assert "load into the table behind it" in raised.value.remedy
+        assert place.content(table) == []
+    finally:
+        server(place).run_script(f"drop view {place.warehouse.sql_name(view)}")
+
+
+def test_a_row_that_a_view_with_check_option_would_not_show_is_a_usage_error(place: Place) -> None:
+    table = place.table(columns={"id": "integer", "v": "integer"})
+    view = TableName(place.schema, "positive")
+    server(place).run_script(
+        f"create view {place.warehouse.sql_name(view)} as select id, v from {place.warehouse.sql_name(table)}"
+        " where v > 0 with check option"
+    )
+    try:
+        place.warehouse.bulk_load(pd.DataFrame({"id": [1], "v": [1]}), view)
+        for rows in ([{"id": 2, "v": 1}, {"id": 3, "v": -1}], pd.DataFrame({"id": [2, 3], "v": [1, -1]})):
+            with pytest.raises(UsageError, match="refused a row"):
+                place.warehouse.append(view, rows)
+        assert place.content(table) == [(1, 1)]
+    finally:
+        server(place).run_script(f"drop view {place.warehouse.sql_name(view)}")
 
 
 def test_a_query_that_takes_too_long_is_ended_and_told(place: Place, settings: Settings) -> None:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from extract.errors import EsiosError, UsageError, WarehouseError
 from extract.settings import MssqlSettings
 from extract.warehouse import sqlserver_backend as driver
+from extract.warehouse import sqlserver_connection as connection
+from extract.warehouse import sqlserver_faults as faults
 
 MSSQL = MssqlSettings(server="server.database.com", database="mock_db", user="user1", password="123abc")
 
@@ -37,7 +39,7 @@ def parts(text: str) -> dict[str, str]:
 
 
 def test_the_task_s_example_becomes_an_encrypted_and_verified_connection() -> None:
-    assert parts(driver.connection_string(MSSQL, "sql")) == {
+    assert parts(connection.connection_string(MSSQL, "sql")) == {
         "Server": "server.database.com,1433",
         "Database": "mock_db",
         "Encrypt": "yes",
@@ -49,21 +51,24 @@ def test_the_task_s_example_becomes_an_encrypted_and_verified_connection() -> No
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
 def test_a_password_may_hold_any_character(password: str) -> None:
-    assert parts(driver.connection_string(replace(MSSQL, password=password), "sql"))["PWD"] == password
+    assert parts(connection.connection_string(replace(MSSQL, password=password), "sql"))["PWD"] == password
 
 
 def test_a_password_with_a_nul_is_refused_without_being_shown() -> None:
     with pytest.raises(UsageError, match="NUL") as raised:
-        driver.connection_string(replace(MSSQL, password="secret\0word"), "sql")
+        connection.connection_string(replace(MSSQL, password="secret\0word"), "sql")
     assert "secret" not in str(raised.value)
 
 
 def test_a_named_instance_takes_no_port() -> None:
-    assert parts(driver.connection_string(replace(MSSQL, server=r"host\instance"), "sql"))["Server"] == r"host\instance"
+    assert (
+        parts(connection.connection_string(replace(MSSQL, server=r"host\instance"), "sql"))["Server"]
+        == r"host\instance"
+    )
 
 
 def test_windows_authentication_sends_no_password() -> None:
-    found = parts(driver.connection_string(MSSQL, "windows"))
+    found = parts(connection.connection_string(MSSQL, "windows"))
     assert found["Trusted_Connection"] == "yes"
     assert "PWD" not in found
     assert "UID" not in found
@@ -82,44 +87,44 @@ def test_windows_authentication_sends_no_password() -> None:
     ],
 )
 def test_the_words_of_dbt_name_the_same_ways(word: str, way: str) -> None:
-    assert driver.authentication(replace(MSSQL, authentication=word)) == way
+    assert connection.authentication(replace(MSSQL, authentication=word)) == way
 
 
 def test_an_unknown_way_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match="MSSQL_AUTHENTICATION is 'kerberos5'") as raised:
-        driver.authentication(replace(MSSQL, authentication="kerberos5"))
+        connection.authentication(replace(MSSQL, authentication="kerberos5"))
     assert "windows" in raised.value.remedy
 
 
 def test_further_keywords_come_from_mssql_options() -> None:
     given_options = replace(MSSQL, options="MultiSubnetFailover=Yes; ApplicationIntent = ReadOnly;")
-    found = parts(driver.connection_string(given_options, "sql"))
+    found = parts(connection.connection_string(given_options, "sql"))
     assert (found["MultiSubnetFailover"], found["ApplicationIntent"]) == ("Yes", "ReadOnly")
 
 
 @pytest.mark.parametrize("options", ["Encrypt=no", "PWD=x", "nonsense", "=x"])
 def test_what_has_a_variable_of_its_own_is_refused_in_mssql_options(options: str) -> None:
     with pytest.raises(UsageError, match="MSSQL_OPTIONS"):
-        driver.connection_string(replace(MSSQL, options=options), "sql")
+        connection.connection_string(replace(MSSQL, options=options), "sql")
 
 
 def test_pyodbc_takes_the_newest_driver_then_the_wheel_s() -> None:
     installed = ["ODBC Driver 17 for SQL Server", "SQLite3", "ODBC Driver 18 for SQL Server"]
-    assert driver.odbc_driver(installed) == "ODBC Driver 18 for SQL Server"
-    assert Path(driver.odbc_driver([])).is_file()
+    assert connection.odbc_driver(installed) == "ODBC Driver 18 for SQL Server"
+    assert Path(connection.odbc_driver([])).is_file()
 
 
-def explained(found: driver.Fault) -> EsiosError:
-    return driver.translated(found, "SQL Server host")
+def explained(found: faults.Fault) -> EsiosError:
+    return faults.translated(found, "SQL Server host")
 
 
 def test_a_deadlock_victim_may_be_run_again() -> None:
-    assert isinstance(explained(driver.Fault("40001", 1205, "deadlocked")), driver.Deadlock)
+    assert isinstance(explained(faults.Fault("40001", 1205, "deadlocked")), faults.Deadlock)
 
 
 def test_a_lost_connection_is_told_from_a_failed_statement() -> None:
-    assert isinstance(explained(driver.Fault("08S01", None, "Communication link failure")), driver.ConnectionLost)
-    assert type(explained(driver.Fault("42000", 102, "Incorrect syntax"))) is WarehouseError
+    assert isinstance(explained(faults.Fault("08S01", None, "Communication link failure")), faults.ConnectionLost)
+    assert type(explained(faults.Fault("42000", 102, "Incorrect syntax"))) is WarehouseError
 
 
 @pytest.mark.parametrize(
@@ -133,29 +138,29 @@ def test_a_lost_connection_is_told_from_a_failed_statement() -> None:
     ],
 )
 def test_a_fault_that_passes_is_tried_again(number: int | None, text: str) -> None:
-    assert isinstance(driver.cannot_connect(MSSQL, driver.Fault("HY000", number, text)), driver.NotReady)
-    assert isinstance(explained(driver.Fault("HY000", number, text)), driver.ConnectionLost)
+    assert isinstance(faults.cannot_connect(MSSQL, faults.Fault("HY000", number, text)), faults.NotReady)
+    assert isinstance(explained(faults.Fault("HY000", number, text)), faults.ConnectionLost)
 
 
 def test_a_missing_grant_names_the_script() -> None:
-    found = explained(driver.Fault("42000", 229, "The INSERT permission was denied on the object 'x'"))
+    found = explained(faults.Fault("42000", 229, "The INSERT permission was denied on the object 'x'"))
     assert "grants.sql" in found.remedy
 
 
 def test_a_refused_row_is_the_caller_s_fault() -> None:
-    assert explained(driver.Fault("23000", 2627, "Violation of PRIMARY KEY constraint")).exit_code == 2
+    assert explained(faults.Fault("23000", 2627, "Violation of PRIMARY KEY constraint")).exit_code == 2
 
 
 def test_an_untrusted_certificate_names_both_remedies() -> None:
     text = "SSL Provider: certificate verify failed: self-signed certificate"
-    found = driver.cannot_connect(MSSQL, driver.Fault("08001", -1, text))
+    found = faults.cannot_connect(MSSQL, faults.Fault("08001", -1, text))
     assert found.exit_code == 5
     assert "certificate of SQL Server server.database.com:1433 cannot be verified" in found.message
     assert "MSSQL_TRUST_SERVER_CERTIFICATE=yes" in found.remedy
 
 
 def test_a_server_without_tls_is_told_from_one_that_cannot_be_trusted() -> None:
-    found = driver.cannot_connect(MSSQL, driver.Fault("08001", -1, "Encryption not supported on SQL Server."))
+    found = faults.cannot_connect(MSSQL, faults.Fault("08001", -1, "Encryption not supported on SQL Server."))
     assert "offers no TLS" in found.message
     assert "MSSQL_ENCRYPT=no" in found.remedy
 

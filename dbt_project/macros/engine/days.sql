@@ -62,6 +62,20 @@
     ) as each_day
 {% endmacro %}
 
+{% macro lesser_of(one, other) %}case when {{ one }} < {{ other }} or {{ other }} is null then {{ one }} else {{ other }} end{% endmacro %}
+{% macro greater_of(one, other) %}case when {{ one }} > {{ other }} or {{ other }} is null then {{ one }} else {{ other }} end{% endmacro %}
+
+{% macro each_number(rows, count) %}{{ return(adapter.dispatch('each_number')(rows, count)) }}{% endmacro %}
+{#- The from-clause that yields every row of `rows` `count` times, as each_number.number = 0, 1, … (100,000 at most). -#}
+{% macro duckdb__each_number(rows, count) %}
+    {{ rows }}
+    cross join unnest(range(0, {{ rows }}.{{ count }})) as each_number (number)
+{% endmacro %}
+{% macro sqlserver__each_number(rows, count) %}
+    {{ rows }}
+    cross apply ({{ sqlserver__counted(5, rows ~ '.' ~ count, 'number') }}) as each_number
+{% endmacro %}
+
 {% macro create_schema_if_missing(schema) %}{{ return(adapter.dispatch('create_schema_if_missing')(schema)) }}{% endmacro %}
 {% macro duckdb__create_schema_if_missing(schema) %}create schema if not exists {{ schema }}{% endmacro %}
 {#- A schema must be made by the first statement of a batch, hence exec. -#}

@@ -28,9 +28,10 @@ if database_principal_id(N'esios_dbt') is null create role esios_dbt;
 if database_principal_id(N'esios_read') is null create role esios_read;
 go
 
--- The extractor. UPDATE only where a row is completed later; the answers themselves are append-only.
+-- The extractor. UPDATE only where a row is completed later or, of the catalogue, renewed; responses are append-only.
 grant select, insert on schema::raw_esios to esios_extract;
 grant update on object::raw_esios.extract_runs to esios_extract;
+grant update on object::raw_esios.catalogue_entries to esios_extract;
 grant select on schema::[$(MARTS)] to esios_extract;
 grant select on schema::quality_esios to esios_extract;
 grant select on schema::staging_esios to esios_extract;

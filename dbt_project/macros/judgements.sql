@@ -1,0 +1,115 @@
+{#- What the quality models read anew. Each row of theirs has the number of the judgement that wrote it, 1, 2, 3 …; the next
+    model reads what has a higher number than its own newest. -#}
+
+{% macro changed_periods(behind, due_judged) %}
+    {#- The spans of new values, and the days that were asked for again or of which something else is due. -#}
+    select
+        versions.indicator_id,
+        min(versions.period_start_utc) as start_utc,
+        max(versions.period_end_utc) as end_utc
+    from {{ ref('esios_value_versions') }} as versions
+    where {{ newer_than(behind, 'versions', 'last_response_id') }}
+    group by versions.indicator_id, versions.last_response_id
+    union all
+    select
+        indicator_id,
+        {{ day_start_utc('madrid_day') }} as start_utc,
+        {{ day_start_utc(add_days('madrid_day', 1)) }} as end_utc
+    from {{ ref('due_days') }}
+    where judgement > {{ due_judged }}
+{% endmacro %}
+
+{% macro judged_days(judged) %}
+    {#- The days whose periods were judged anew after judgement number `judged`. -#}
+    select
+        indicator_id,
+        madrid_day,
+        {{ day_start_utc('madrid_day') }} as start_utc,
+        {{ day_start_utc(add_days('madrid_day', 1)) }} as end_utc
+    from {{ ref('period_checks') }}
+    where judgement > {{ judged }}
+    group by indicator_id, madrid_day
+{% endmacro %}
+
+{% macro changed_days(judged, due_judged) %}
+    {#- The days of which anything was judged, compared or asked anew. -#}
+    {{ judged_days(judged) }}
+    union all
+    select
+        indicator_id,
+        madrid_day,
+        {{ day_start_utc('madrid_day') }} as start_utc,
+        {{ day_start_utc(add_days('madrid_day', 1)) }} as end_utc
+    from {{ ref('week_checks') }}
+    where judgement > {{ judged }}
+    group by indicator_id, madrid_day
+    union all
+    select
+        indicator_id,
+        madrid_day,
+        {{ day_start_utc('madrid_day') }} as start_utc,
+        {{ day_start_utc(add_days('madrid_day', 1)) }} as end_utc
+    from {{ ref('due_days') }}
+    where judgement > {{ due_judged }}
+{% endmacro %}
+
+{% macro judgement_log() %}
+    {{ return(api.Relation.create(
+        database=target.database, schema=this.schema, identifier='indicators_judged', type='table'
+    )) }}
+{% endmacro %}
+
+{% macro create_judgement_log() %}
+    {{ create_table_if_missing(
+        judgement_log(), 'indicator_id ' ~ type_whole() ~ ' not null, rebuilt_at_utc ' ~ type_instant() ~ ' not null'
+    ) }}
+{% endmacro %}
+
+{% macro rebuilt_indicators() %}
+    {#- The indicators whose versions were built anew, because their registration changed, since their days were judged. -#}
+    {%- if not execute or var('assume_incremental') is not none or load_relation(version_log()) is none -%}
+        {{ return([]) }}
+    {%- endif -%}
+    {%- set query %}
+        select built.indicator_id
+        from {{ version_log() }} as built
+        {% if load_relation(judgement_log()) is not none %}
+        where not exists (
+                select 1
+                from {{ judgement_log() }} as judged
+                where judged.indicator_id = built.indicator_id
+                    and judged.rebuilt_at_utc >= built.rebuilt_at_utc
+            )
+        {% endif %}
+    {%- endset -%}
+    {{ return(run_query(query).rows | map('first') | map('int') | list) }}
+{% endmacro %}
+
+{% macro with_rebuilt(behind) %}
+    {#- `behind`, with watermark 0 for the indicators of which everything is to be judged anew. -#}
+    {%- set rebuilt = rebuilt_indicators() -%}
+    {%- set all_behind = [] -%}
+    {%- for indicator in rebuilt -%}{%- do all_behind.append([indicator, 0]) -%}{%- endfor -%}
+    {%- for indicator, watermark in behind if indicator not in rebuilt -%}{%- do all_behind.append([indicator, watermark]) -%}{%- endfor -%}
+    {{ return(all_behind) }}
+{% endmacro %}
+
+{% macro delete_days_to_rebuild(table) %}
+    {#- Pre-hook: what was judged of values under an earlier registration must not outlive it. -#}
+    {%- if execute and is_incremental() -%}
+        {%- set rebuilt = rebuilt_indicators() -%}
+        {%- if rebuilt -%}
+            delete from {{ table }} where indicator_id in ({{ rebuilt | join(', ') }})
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+{% macro write_judgement_log() %}
+    {#- Post-hook of the last of the models. -#}
+    delete from {{ judgement_log() }};
+    insert into {{ judgement_log() }} (indicator_id, rebuilt_at_utc)
+    select
+        indicator_id,
+        rebuilt_at_utc
+    from {{ version_log() }}
+{% endmacro %}

@@ -1,0 +1,199 @@
+-- depends_on: {{ ref('stg_esios__response_entries') }}, {{ ref('esios_value_versions') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['indicator_id', 'madrid_day'],
+    on_schema_change='append_new_columns',
+    pre_hook='{{ delete_days_to_rebuild(this) }}',
+    indexes=clustered_on(['indicator_id', 'geo_id', 'period_start_utc'], unique=true)
+    + indexed_on(['indicator_id', 'madrid_day'])
+    + indexed_on(['has_finding', 'indicator_id', 'geo_id', 'period_start_utc'])
+    + indexed_on(['judgement', 'indicator_id'], included=['madrid_day'])
+    + indexed_on(['indicator_id', 'last_response_id'])
+) }}
+
+{#- Work in proportion to what is new: the days of new values and those that were asked for again, each with its neighbours,
+    because a period is odd by its neighbours. Whole days of an indicator are judged anew. -#}
+{%- set judgement = 1 -%}
+{%- if is_incremental() -%}
+    {%- set judgement = highest(this, 'judgement') + 1 -%}
+    {%- set newest_value = newest_value() -%}
+    {%- set behind = with_rebuilt(indicators_behind(newest_value, highest_of_indicator(this, 'last_response_id'))) -%}
+    {%- set changes = changed_periods(behind, highest(this, 'due_judgement')) -%}
+    {%- set days = days_near(changes, 4) -%}
+{%- endif -%}
+with periods_near as (
+    select
+        histories.*,
+        {{ to_madrid('histories.period_start_utc') }} as datetime_local
+    from {{ ref('period_histories') }} as histories
+    {% if is_incremental() %}
+    where {{ within_days('histories', 'period_start_utc', days, type_instant()) }}
+    {% endif %}
+),
+
+{% if is_incremental() %}
+changes as (
+    select
+        changed.indicator_id,
+        {{ add_days(day_of(to_madrid('changed.start_utc')), -1) }} as first_day,
+        {{ add_days(day_of(to_madrid(add_seconds('changed.end_utc', -1))), 2) }} as end_day
+    from ({{ changes }}) as changed
+),
+
+days_to_judge as (
+    select distinct
+        changes.indicator_id,
+        each_day.madrid_day
+    from {{ each_day('changes', 'first_day', 'end_day') }}
+),
+
+{% endif %}
+neighbouring_periods as (
+    select
+        *,
+        {{ day_of('datetime_local') }} as madrid_day,
+        lag(value) over (partition by indicator_id, geo_id order by period_start_utc) as value_before,
+        lag(period_end_utc) over (partition by indicator_id, geo_id order by period_start_utc) as end_before_utc,
+        lead(value) over (partition by indicator_id, geo_id order by period_start_utc) as value_after,
+        lead(period_start_utc) over (partition by indicator_id, geo_id order by period_start_utc) as start_after_utc
+    from periods_near
+),
+
+steps as (
+    {#- Null across a gap: only what adjoins is a step. #}
+    select
+        *,
+        case when end_before_utc = period_start_utc then value - value_before end as step_here,
+        case when start_after_utc = period_end_utc then value_after - value end as step_after
+    from neighbouring_periods
+),
+
+judged_periods as (
+    select
+        steps.*,
+        registered.flat_hours_max,
+        registered.revision_max,
+        case
+            when steps.value < registered.plausible_min then registered.plausible_min - steps.value
+            when steps.value > registered.plausible_max then steps.value - registered.plausible_max
+        end as out_of_range,
+        {#- Beyond all plausibility, and a quarter of it would be plausible: four quarter hours added up. #}
+        case
+            when steps.value > registered.plausible_max
+                and steps.value / 4 between registered.plausible_min and registered.plausible_max
+                then steps.value
+        end as sum_of_four,
+        {#- Far from both neighbours, on the same side: the period itself is odd, not the change. #}
+        case
+            when steps.step_here > registered.plausible_step and -steps.step_after > registered.plausible_step then steps.step_here
+            when -steps.step_here > registered.plausible_step and steps.step_after > registered.plausible_step then -steps.step_here
+        end as spike,
+        case when abs(steps.step_here) > registered.plausible_step then abs(steps.step_here) end as large_step,
+        sum(case when steps.step_here = 0 then 0 else 1 end) over (
+            partition by steps.indicator_id, steps.geo_id
+            order by steps.period_start_utc
+            rows between unbounded preceding and current row
+        ) as run_number
+    from steps
+    inner join {{ ref('esios_indicators') }} as registered
+        on steps.indicator_id = registered.id
+),
+
+periods_in_runs as (
+    select
+        *,
+        lag(coalesce(out_of_range, spike)) over (partition by indicator_id, geo_id order by period_start_utc) as oddness_before,
+        min(period_start_utc) over (partition by indicator_id, geo_id, run_number) as run_start_utc,
+        max(period_end_utc) over (partition by indicator_id, geo_id, run_number) as run_end_utc,
+        {{ add_hours(day_start_utc('madrid_day'), -24) }} as day_before_utc,
+        {{ add_hours(day_start_utc(add_days('madrid_day', 1)), 24) }} as day_after_utc
+    from judged_periods
+),
+
+periods_there as (
+    select
+        periods.*,
+        {#- Coming back from an odd period is no step of its own. #}
+        case when periods.spike is null and periods.oddness_before is null then periods.large_step end as step,
+        {#- Counted a day to either side at most, so that what is judged of a day depends on no older one. #}
+        {{ hours_between(
+            greater_of('periods.run_start_utc', 'periods.day_before_utc'), lesser_of('periods.run_end_utc', 'periods.day_after_utc')
+        ) }} as run_hours
+    from periods_in_runs as periods
+    {% if is_incremental() %}
+    inner join days_to_judge
+        on periods.indicator_id = days_to_judge.indicator_id
+            and periods.madrid_day = days_to_judge.madrid_day
+    {% endif %}
+),
+
+withdrawn_periods as (
+    {#- Left out by a later response for them. What was asked for without their area says nothing of them. #}
+    select
+        periods.indicator_id,
+        periods.geo_id,
+        periods.period_start_utc,
+        max(later.extracted_at_utc) as withdrawn_at_utc
+    from periods_there as periods
+    inner join {{ ref('due_days') }} as asked
+        on periods.indicator_id = asked.indicator_id
+            and periods.geo_id = asked.geo_id
+            and periods.madrid_day = asked.madrid_day
+    inner join {{ ref('stg_esios__indicator_responses') }} as confirming
+        on periods.confirmed_response_id = confirming.response_id
+            and asked.newest_extracted_at_utc > confirming.extracted_at_utc
+    inner join {{ ref('stg_esios__indicator_responses') }} as later
+        on periods.indicator_id = later.indicator_id
+            and periods.period_start_utc >= later.window_start_utc
+            and periods.period_start_utc < later.window_end_utc
+            and confirming.extracted_at_utc < later.extracted_at_utc
+    where {{ asks_for_area('later', 'periods.geo_id') }}
+    group by periods.indicator_id, periods.geo_id, periods.period_start_utc
+),
+
+numbered_periods as (
+    select
+        periods.*,
+        withdrawn.withdrawn_at_utc,
+        case when periods.largest_revision > periods.revision_max then periods.largest_revision end as revised,
+        {#- A day or a month is one value. #}
+        case
+            when {{ hours_between('periods.period_start_utc', 'periods.period_end_utc') }} > 1 then null
+            when periods.run_hours > periods.flat_hours_max then periods.run_hours
+        end as flat
+    from periods_there as periods
+    left join withdrawn_periods as withdrawn
+        on periods.indicator_id = withdrawn.indicator_id
+            and periods.geo_id = withdrawn.geo_id
+            and periods.period_start_utc = withdrawn.period_start_utc
+)
+
+select
+    indicator_id,
+    geo_id,
+    cast(period_start_utc as {{ type_instant() }}) as period_start_utc,
+    cast(period_end_utc as {{ type_instant() }}) as period_end_utc,
+    madrid_day,
+    cast(datetime_local as {{ type_instant() }}) as datetime_local,
+    cast(value as {{ type_number() }}) as value,
+    confirmed_response_id,
+    first_response_id,
+    first_landed_at_utc,
+    responses,
+    revisions,
+    largest_revision,
+    last_revised_at_utc,
+    cast(out_of_range as {{ type_number() }}) as out_of_range,
+    cast(sum_of_four as {{ type_number() }}) as sum_of_four,
+    cast(spike as {{ type_number() }}) as spike,
+    cast(step as {{ type_number() }}) as step,
+    cast(run_hours as {{ type_number() }}) as run_hours,
+    cast(flat as {{ type_number() }}) as flat,
+    cast(revised as {{ type_number() }}) as revised,
+    withdrawn_at_utc,
+    case when coalesce(out_of_range, spike, step, flat, revised) is null and withdrawn_at_utc is null then 0 else 1 end as has_finding,
+    cast(last_response_id as {{ type_counter() }}) as last_response_id,
+    cast({{ highest(ref('due_days'), 'judgement') }} as {{ type_counter() }}) as due_judgement,
+    cast({{ judgement }} as {{ type_counter() }}) as judgement
+from numbered_periods

@@ -1,0 +1,32 @@
+{#- Periods that adjoin and have one code are one finding, over midnight too; what is said of a whole day is one a day. -#}
+{%- set of_whole_days = "('shifted', 'late')" -%}
+with findings_in_order as (
+    select
+        *,
+        lag(period_end_utc) over (partition by indicator_id, geo_id, code order by period_start_utc) as end_before_utc
+    from {{ ref('period_findings') }}
+),
+
+numbered_findings as (
+    select
+        *,
+        sum(case when end_before_utc = period_start_utc and code not in {{ of_whole_days }} then 0 else 1 end) over (
+            partition by indicator_id, geo_id, code
+            order by period_start_utc
+            rows between unbounded preceding and current row
+        ) as stretch
+    from findings_in_order
+)
+
+select
+    indicator_id,
+    geo_id,
+    min(period_start_utc) as first_period_utc,
+    max(last_period_utc) as last_period_utc,
+    cast(sum(periods) as {{ type_whole() }}) as periods,
+    code,
+    severity,
+    {#- Hours that are missing are added up; of anything else the largest is told. #}
+    case when code = 'missing' then sum(number) else max(number) end as number
+from numbered_findings
+group by indicator_id, geo_id, code, severity, stretch

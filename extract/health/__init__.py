@@ -1,0 +1,1 @@
+"""How the warehouse fares: state (read once) → verdicts (one set of limits) → wording; metrics and a webhook besides."""

@@ -1,0 +1,177 @@
+"""The values of any indicator as they are known, or were known at a cutoff: as a frame, or streamed into a file.
+
+Not `values.py`: a submodule of that name would take the place of the function `extract.values`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from extract.cutoffs import Rule
+from extract.errors import EXIT_DATA_INCOMPLETE
+from extract.export import Exported, checked_target, demand_forecast_query, query_frame, write_query
+from extract.registry import Indicator, default_indicators
+from extract.settings import ROOT, Settings, load_settings
+from extract.version_query import DEMAND, PERIOD_START, Known, find
+from extract.wanted import Wanted
+from extract.warehouse import Warehouse, connect
+from extract.windows import DAY, midnight_utc
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULT_OUT = ROOT / "exports" / "values.csv"
+
+
+class NotKnownYet(UserWarning):
+    """Periods were left out of a frame because nothing was known of them at the cutoff."""
+
+
+class NoValues(UserWarning):
+    """Nothing is landed of an indicator that was asked for."""
+
+
+def values(
+    indicators: int | str | Iterable[int | str],
+    start: dt.date | str | None = None,
+    end: dt.date | str | None = None,
+    *,
+    areas: int | str | Iterable[int] | None = None,
+    as_of: str | dt.datetime | None = None,
+    known_before: str | Rule | None = None,
+    versions: str = "latest",
+    trust_sealing: bool = False,
+    wide: bool = False,
+    tz: str | ZoneInfo | None = None,
+    settings: Settings | None = None,
+) -> pd.DataFrame:
+    """The values of registered indicators as a DataFrame; `extract.values` says what each argument means."""
+    wanted = Wanted.of(
+        indicators,
+        start,
+        end,
+        areas=areas,
+        as_of=as_of,
+        known_before=known_before,
+        versions=versions,
+        trust_sealing=trust_sealing,
+        wide=wide,
+        tz=tz,
+    )
+    with connect(settings or load_settings(), read_only=True) as warehouse:
+        known = find(warehouse, wanted)
+        frame = query_frame(warehouse, known.query)
+    if wanted.wide:
+        frame = frame.set_index(PERIOD_START)
+        frame.attrs["columns"] = {name: list(series) for name, series in known.wide_columns.items()}
+    return _with_notes(frame, wanted, known)
+
+
+def demand_forecast(
+    start: dt.date | str | None = None,
+    end: dt.date | str | None = None,
+    *,
+    as_of: str | dt.datetime | None = None,
+    known_before: str | Rule | None = None,
+    settings: Settings | None = None,
+) -> pd.DataFrame:
+    """The table `demand_forecast_esios` as a DataFrame; `extract.demand_forecast` says what each argument means."""
+    ids = [indicator.id for indicator in default_indicators()]
+    wanted = Wanted.of(ids, start, end, as_of=as_of, known_before=known_before)
+    with connect(settings or load_settings(), read_only=True) as warehouse:
+        if wanted.cutoff is None:
+            return _within(query_frame(warehouse, demand_forecast_query(warehouse)), wanted)
+        known = find(warehouse, wanted, DEMAND)
+        frame = query_frame(warehouse, known.query)
+    frame["update_timestamp"] = frame["update_timestamp"].dt.floor("s")
+    return _with_notes(frame, wanted, known)
+
+
+def _within(frame: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
+    """The rows of the wanted days."""
+    if wanted.start:
+        frame = frame[frame["datetime"] >= midnight_utc(wanted.start)]
+    if wanted.end:
+        frame = frame[frame["datetime"] < midnight_utc(wanted.end + DAY)]
+    return frame.reset_index(drop=True)
+
+
+def _with_notes(frame: pd.DataFrame, wanted: Wanted, known: Known) -> pd.DataFrame:
+    """The frame with the count of what it leaves out, which a warning says as well: attrs are easily lost."""
+    frame.attrs["not_known_yet"] = known.not_known_yet
+    if known.not_known_yet:
+        warnings.warn(not_known_text(wanted, known), NotKnownYet, stacklevel=4)
+    for indicator in known.without_values:
+        warnings.warn(without_values_text(wanted, indicator), NoValues, stacklevel=4)
+    return frame
+
+
+def not_known_text(wanted: Wanted, known: Known) -> str:
+    """How many periods are left out, and why."""
+    count = known.not_known_yet
+    return f"{count} period{'' if count == 1 else 's'} left out: not known yet at the cutoff ({wanted.cutoff})"
+
+
+def without_values_text(wanted: Wanted, indicator: Indicator) -> str:
+    """That nothing of an indicator is there, and what to do about it."""
+    asked = {"from": wanted.start, "to": wanted.end, "in areas": wanted.areas and ", ".join(map(str, wanted.areas))}
+    limits = "".join(f" {word} {limit}" for word, limit in asked.items() if limit)
+    return (
+        f"no value of indicator {indicator.id} ({indicator.name}) is in the warehouse{limits}: "
+        f"land it with `esios extract --indicator {indicator.id}`, then run `dbt build`"
+    )
+
+
+@dataclass(frozen=True)
+class ExportedValues:
+    """The file that was written, for what, and what was found for it."""
+
+    wanted: Wanted
+    written: Exported
+    known: Known
+
+    @property
+    def exit_code(self) -> int:
+        """1 if nothing is landed of an indicator; what was not known yet is no fault."""
+        return EXIT_DATA_INCOMPLETE if self.known.without_values else 0
+
+    def subject(self) -> str:
+        """Of what the rows are."""
+        return "indicator " + ", ".join(str(indicator.id) for indicator in self.wanted.indicators)
+
+    def notes(self) -> list[str]:
+        """What a person should know of the file besides: what is left out, and of what there is nothing."""
+        left_out = [not_known_text(self.wanted, self.known)] if self.known.not_known_yet else []
+        return left_out + [without_values_text(self.wanted, indicator) for indicator in self.known.without_values]
+
+    def document(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "indicators": [indicator.id for indicator in self.wanted.indicators],
+            "rows": self.written.rows,
+            "file": str(self.written.path),
+            "not_known_yet": self.known.not_known_yet,
+            "without_values": [indicator.id for indicator in self.known.without_values],
+            "columns": {
+                name: {"indicator_id": indicator, "geo_id": area}
+                for name, (indicator, area) in self.known.wide_columns.items()
+            },
+            "exit_code": self.exit_code,
+        }
+
+
+def export_values(warehouse: Warehouse, wanted: Wanted, out: Path | None = None) -> ExportedValues:
+    """Stream the wanted values into `out` (default: `exports/values.csv`), CSV or Parquet by the ending.
+
+    The bytes are those of `export_table`, the same on every engine; whole or not at all. `UsageError` as there, and
+    where the table is not built yet or an area is unknown.
+    """
+    path = checked_target(out or DEFAULT_OUT)
+    known = find(warehouse, wanted)
+    return ExportedValues(wanted, write_query(warehouse, known.query, path), known)

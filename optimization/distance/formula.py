@@ -1,0 +1,116 @@
+"""The formula over whole columns: by numpy in blocks, or by machine code on every core. No files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from optimization.distance import machine
+from optimization.distance.columns import as_column, as_float64
+from optimization.files import BadInput, cores
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+KERNELS = ("auto", "numpy", "compiled")
+# Machine code that is kept from an earlier run is always the faster way, whatever the size. Where there is none, making
+# it takes about as long as the numpy way needs for this much (`python benchmarks/speed.py crossover` measures it).
+COMPILE_FROM_BYTES = 50_000_000
+COMPILE_FROM_ROWS = 1_000_000
+THREADS_FROM_ROWS = 200_000  # starting and joining a thread takes some 0.1 ms
+PIECE = 1 << 16  # rows that a thread takes at a time: the results do not depend on the number of threads
+NUMPY_PIECE = 1 << 14  # rows whose intermediate columns stay in the cache
+
+
+def function_to_apply(lat: Any, lon: Any) -> Any:
+    """The formula as it was given: the reference that everything here is tested against."""
+    import numpy as np
+
+    a = np.sin(lat/2)**2 + np.cos(lat) * np.cos(lon) * np.sin(lon/2)**2  # fmt: skip
+    return a  # noqa: RET504 - as it was given
+
+
+def distance(latitude: Any, longitude: Any, kernel: str = "auto") -> np.ndarray:
+    """`function_to_apply` for each pair of two columns, as a new float64 array.
+
+    Takes any one-dimensional array-likes of equal length: numpy arrays of any number type and stride, pandas, Arrow and
+    polars columns, lists. Angles in radians. Missing values, NaN and infinities give NaN. The error is at most 4 units
+    of 2⁻⁵² of the sum of the magnitudes of the two terms; the last digits depend on the kernel.
+
+    `kernel`: "numpy", "compiled" (machine code, made by numba once and then kept), or "auto": compiled where the code
+    is there already or 10⁶ rows pay for making it. BadInput (a ValueError) for text or unequal lengths.
+
+    >>> distance([0.5, 1.0], [0.25, None])
+    array([0.07442561,        nan])
+    """
+    import numpy as np
+
+    a, b = as_column(latitude, "latitude"), as_column(longitude, "longitude")
+    rows = len(a)
+    if len(b) != rows:
+        raise BadInput(f"latitude has {rows} values and longitude {len(b)}: they must have equal length")
+    out = np.empty(rows)
+    if chosen_kernel(kernel, rows >= COMPILE_FROM_ROWS) == "compiled":
+        evaluate(a, b, out)
+        return out
+    with np.errstate(invalid="ignore"):
+        for start in range(0, rows, NUMPY_PIECE):
+            piece = slice(start, start + NUMPY_PIECE)
+            out[piece] = function_to_apply(as_float64(a[piece]), as_float64(b[piece]))
+    return out
+
+
+def add_distance(df: pd.DataFrame, latitude: str = "latitude", longitude: str = "longitude") -> pd.DataFrame:
+    """A new DataFrame with the column `distance`; the input stays as it is. BadInput for a missing or text column.
+
+    A column `distance` that is there already is replaced in the result, as `df["distance"] = …` would.
+    """
+    if not hasattr(df, "assign"):
+        raise BadInput(f"add_distance takes a pandas DataFrame, not {type(df).__name__}: use distance() for columns")
+    for name in (latitude, longitude):
+        if list(df.columns).count(name) != 1:
+            shown = ", ".join(map(str, df.columns[:20]))
+            raise BadInput(f"the DataFrame needs exactly one column {name}; it has: {shown}")
+    return df.assign(distance=distance(df[latitude], df[longitude]))
+
+
+def numpy_distance(latitude: Any, longitude: Any) -> Any:
+    """`distance` by numpy alone."""
+    return distance(latitude, longitude, kernel="numpy")
+
+
+def chosen_kernel(kernel: str, pays_for_compiling: bool) -> str:
+    """ "numpy" or "compiled" for "auto"; what was asked for otherwise."""
+    if kernel not in KERNELS:
+        raise BadInput(f"no kernel {kernel!r}: choose {', '.join(KERNELS)}")
+    if kernel != "auto":
+        return kernel
+    if machine.available() or (pays_for_compiling and machine.can_compile()):
+        return "compiled"
+    return "numpy"
+
+
+def evaluate(a: Any, b: Any, out: np.ndarray, threads: int | None = None) -> None:
+    """The compiled formula into `out`, piece by piece; by default on a thread a core where that pays."""
+    code, rows = machine.load(), len(out)
+    starts = iter(range(0, rows, PIECE))
+
+    def work() -> None:
+        for start in starts:
+            piece = slice(start, start + PIECE)
+            part, part_a, part_b = out[piece], as_float64(a[piece]), as_float64(b[piece])
+            code.evaluate(part_a.ctypes.data, part_b.ctypes.data, part.ctypes.data, len(part))
+
+    if threads is None:
+        threads = cores() if rows >= THREADS_FROM_ROWS else 1
+    if threads == 1:
+        work()
+        return
+    import threading
+
+    helpers = [threading.Thread(target=work) for _ in range(threads - 1)]
+    for helper in helpers:
+        helper.start()
+    work()
+    for helper in helpers:
+        helper.join()

@@ -1,0 +1,78 @@
+"""What numba's Python lacks: bits of a float, 128-bit products, a copy of bytes; and how everything is compiled."""
+
+# ruff: noqa: ARG001 - numba hands every intrinsic its whole context, and few need all of it
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numba
+from numba import extending, types
+
+# What numba compiles is no longer Python with Python's types: neither are its decorators for the type checker.
+ir: Any = importlib.import_module("llvmlite.ir")
+carray: Any = numba.carray  # type: ignore[attr-defined]
+njit: Callable[..., Callable[[Any], Any]] = numba.njit
+intrinsic: Callable[[Any], Any] = extending.intrinsic
+CPointer: Any = types.CPointer
+
+# `contract` only: reassociation would let LLVM fold the three parts of π/2 into one.
+inlined = njit(fastmath={"contract"}, error_model="numpy", forceinline=True)
+
+
+@intrinsic
+def bits_of(typing_context: Any, x: Any) -> Any:
+    """The bits of a float64 as an int64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return types.int64(types.float64), generate
+
+
+@intrinsic
+def float_of(typing_context: Any, x: Any) -> Any:
+    """The float64 that has these bits."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.int64), generate
+
+
+@intrinsic
+def copy(typing_context: Any, out: Any, at: Any, text: Any, start: Any, size: Any) -> Any:
+    """out[at : at + size] = text[start : start + size]."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        out, at, text, start, size = arguments
+        word = ir.IntType(64)
+        kinds = [out.type, text.type, word]
+        move = builder.module.declare_intrinsic("llvm.memcpy", kinds)
+        builder.call(move, [builder.gep(out, [at]), builder.gep(text, [start]), size, ir.Constant(ir.IntType(1), 0)])
+        return context.get_dummy_value()
+
+    return types.void(out, types.int64, text, types.int64, types.int64), generate
+
+
+@intrinsic
+def high_product(typing_context: Any, a: Any, b: Any) -> Any:
+    """The upper 64 bits of a product of two uint64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        wide = ir.IntType(128)
+        a, b = (builder.zext(argument, wide) for argument in arguments)
+        return builder.trunc(builder.lshr(builder.mul(a, b), ir.Constant(wide, 64)), ir.IntType(64))
+
+    return types.uint64(types.uint64, types.uint64), generate
+
+
+@intrinsic
+def leading_zeros(typing_context: Any, a: Any) -> Any:
+    """The zero bits above the highest one of a uint64 that is not 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uint64(types.uint64), generate

@@ -1,0 +1,93 @@
+"""What the job says of a dbt that ended badly: "nothing was built" only where that is so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import ROOT, Finished, Shell
+from tests.faults.table import PROCESS
+
+BUILD = """
+import sys
+from extract.errors import EsiosError
+from extract.job import build
+from extract.settings import load_settings
+try:
+    print(build(load_settings()))
+except EsiosError as error:
+    print(error)
+    sys.exit(error.exit_code)
+"""
+ENDLESS = "select count(*) as n from range(1000000000) as a cross join range(1000000000) as b"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A dbt project of two models that takes seconds to build."""
+    folder = tmp_path / "a project"
+    (folder / "models").mkdir(parents=True)
+    (folder / "dbt_project.yml").write_text(
+        "name: small\nprofile: esios\nversion: '1.0'\nflags: {send_anonymous_usage_stats: false}\n", "utf-8"
+    )
+    (folder / "models" / "a.sql").write_text("select 1 as n", "utf-8")
+    (folder / "models" / "b.sql").write_text("select n from {{ ref('a') }}", "utf-8")
+    return folder
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """A shell on an empty warehouse."""
+    return Shell(tmp_path)
+
+
+def started(shell: Shell, project: Path, **more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", BUILD],
+        env=shell.environment | {"ESIOS_DBT_PROJECT_DIR": str(project)} | more,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(job: subprocess.Popen[str]) -> Finished:
+    out, err = job.communicate(timeout=200)
+    return Finished(job.returncode, out, err)
+
+
+@pytest.mark.parametrize("target", ["made here", "../beside", ""])
+def test_results_are_found_where_dbt_writes_them(shell: Shell, project: Path, target: str) -> None:
+    done = ended(started(shell, project, DBT_TARGET_PATH=target))
+    assert (done.code, done.out) == (0, "[]\n"), done.err
+    assert (project / (target or "target") / "run_results.json").is_file()
+
+
+def test_a_dbt_that_could_not_begin_has_built_nothing(shell: Shell, project: Path) -> None:
+    (project / "models" / "b.sql").write_text("select n from {{ ref('nowhere') }}", "utf-8")
+    PROCESS["dbt cannot begin"].check(ended(started(shell, project)))
+
+
+def test_of_a_dbt_that_was_killed_half_way_it_is_not_said_that_nothing_was_built(shell: Shell, project: Path) -> None:
+    (project / "models" / "b.sql").write_text(f"{ENDLESS} where a.range > (select n from {{{{ ref('a') }}}})", "utf-8")
+    (project / "models" / "models.yml").write_text("models:\n  - name: b\n    config: {materialized: table}\n", "utf-8")
+    job = started(shell, project)
+    second = shell.folder / "target" / "run" / "small" / "models" / "b.sql"
+    give_up = time.monotonic() + 100
+    while not second.exists():
+        assert time.monotonic() < give_up
+        assert job.poll() is None
+        time.sleep(0.1)
+    for child in Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text("utf-8").split():
+        os.kill(int(child), signal.SIGKILL)
+    done = ended(job)
+    PROCESS["dbt killed"].check(done)
+    assert str(shell.folder / "target" / "run_results.json") in done.out
+    assert "nothing was built" not in done.out + done.err
