@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from optimization.compact.cut import Bytes, lone_returns, places_of, regular_quotes
 from optimization.csv_rules import NEWLINE, QUOTE, RETURN, BrokenRecord, records, without_line_end
 
-PIECE = 1 << 21  # bytes looked at together: they stay in the cache, and new memory is not asked of the system
+PIECE = 1 << 19  # bytes looked at together: they stay in the cache, and new memory is not asked of the system
 _SIGNS = (1, 2, 3, 4, 5, 6, 14, 15, 16)  # bytes that texts hardly ever hold
 JUDGED = 2_000  # records that Python's csv is asked for at a time
 
