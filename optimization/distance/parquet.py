@@ -43,7 +43,7 @@ def append_to_parquet(
 def text_to_parquet(source: str, out: str, column: str, quiet: bool = True, delimiter: str = ",") -> None:
     """The CSV text `source`, whose field `column` holds float64, as Parquet: every other column is text.
 
-    A field with nothing in it is null, a quoted empty one is an empty text. The text gets a last line end if it has none.
+    A field with nothing in it is null, a quoted empty one is an empty text. A last line end is put where none is.
     """
     pa, pq, csv = (optional(name, "optimization") for name in ("pyarrow", "pyarrow.parquet", "pyarrow.csv"))
     layout = read_layout(source, column, column, delimiter)

@@ -24,6 +24,7 @@ from optimization.speed import add_distance_to_file, distance
 from tests.hostile_csv import Hostile, hostile
 from tests.optimization.memory_files import same_field
 
+# HOSTILE=3000 pytest … looks longer.
 Result = TypeVar("Result")
 ANY = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
