@@ -32,7 +32,7 @@ SIMULATOR = "esios-simulator"
 SIMULATED = "simulated"
 MAX_REDIRECTS = 5
 CHUNK_BYTES = 1 << 16
-# Valid JSON of another shape does not mend itself the way an overloaded server does.
+# Valid JSON of another shape does not fix itself the way an overloaded server does.
 SHAPE_TRIES = 3
 
 
@@ -227,7 +227,7 @@ class EsiosClient:
                     if self._stopped.is_set():
                         raise Interrupted
                     if self._clock() - began > settings.read_timeout_s * 5:
-                        raise _Transient("the answer trickles in too slowly")
+                        raise _Transient("the response trickles in too slowly")
                     chunks.append(chunk)
         except requests.exceptions.SSLError as error:
             if not any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
@@ -237,13 +237,13 @@ class EsiosClient:
                 "check ESIOS_BASE_URL and the clock; behind a company proxy set REQUESTS_CA_BUNDLE to its certificate",
             ) from None
         except (requests.exceptions.ConnectionError, requests.exceptions.Timeout, ReadTimeoutError) as error:
-            raise _Transient(f"no connection or no answer in time ({_cause(error)})") from None
+            raise _Transient(f"no connection or no response in time ({_cause(error)})") from None
         except HTTPError as error:  # urllib3's own: requests wraps only what comes before the body
             raise _Transient(f"the body came cut or broken ({_cause(error)})") from None
         except requests.exceptions.RequestException as error:
             raise ApiClosed(f"the request cannot be made ({_cause(error)})", "check ESIOS_BASE_URL") from None
         except ValueError:  # requests looks at where a redirect leads, even where it does not follow
-            raise _Transient("it redirects to what is no address") from None
+            raise _Transient("it redirects to what is not a valid address") from None
         self._count(label, bytes_received=size)
         return response, b"".join(chunks)
 
@@ -254,19 +254,19 @@ class EsiosClient:
         if status == 403:
             raise _Transient("the firewall in front of ESIOS blocks us (403 in HTML); the key is fine")
         if status in (408, 425, 429) or status >= 500:
-            raise _Transient(f"it answers {status}", wait_s=retry_after_s(response.headers.get("Retry-After")))
+            raise _Transient(f"HTTP {status}", wait_s=retry_after_s(response.headers.get("Retry-After")))
         if 200 < status < 300:
-            raise _Transient(f"it answers {status} in place of 200")
+            raise _Transient(f"HTTP {status} in place of 200")
         if status != 200:
             raise ApiUnavailable(
                 f"ESIOS answered {status} for {urlsplit(url).path}", "check ESIOS_BASE_URL and the indicator"
             )
         document = parse(body)
         if document is None:
-            raise _Transient("it answers 200 with something that is no JSON (a maintenance page, or a cut body)")
+            raise _Transient("HTTP 200, but the body is not JSON (maintenance page or truncated)")
         fault = shape(document)
         if fault:
-            raise _Transient(f"the answer is JSON of another shape: {fault}", tries=SHAPE_TRIES)
+            raise _Transient(f"HTTP 200 with JSON of another shape: {fault}", tries=SHAPE_TRIES)
         self.last_success = self._clock()
         base = urlsplit(self._settings.base_url)
         simulated = response.headers.get("Server", "").startswith(SIMULATOR)
@@ -350,7 +350,7 @@ def _values_shape(document: dict[str, Any], indicator_id: int) -> str | None:
         return f"indicator {indicator.get('id')!r} instead of {indicator_id}"
     values = indicator.get("values")
     if not isinstance(values, list):
-        return "`values` is no list"
+        return "`values` is not a list"
     for position, entry in enumerate(values):
         if not isinstance(entry, dict) or "datetime" not in entry:
             return f"value number {position + 1} has no `datetime`"
@@ -390,6 +390,6 @@ def _cause(error: BaseException) -> str:
 def _fail(error: _Transient, tries: int, host: str, kind: type[ApiUnavailable]) -> NoReturn:
     asked = f", which asked us to wait {error.wait_s:.0f} s" if error.wait_s else ""
     raise kind(
-        f"{host} could not be used after {tries} {'try' if tries == 1 else 'tries'}{asked}: {error}",
+        f"{host}: gave up after {tries} {'attempt' if tries == 1 else 'attempts'}{asked}: {error}",
         "what was landed stays; run the same command again later to fetch the rest",
     ) from None

@@ -111,9 +111,9 @@ def test_a_refused_key_is_final_at_the_first_answer(settings_for: MakeSettings, 
     [
         (faults.status(503), 4, "503"),
         (faults.firewall(), 4, "firewall"),
-        (faults.html(), 4, "no JSON"),
+        (faults.html(), 4, "not JSON"),
         (faults.no_indicator(), 3, "no `indicator`"),
-        (faults.values_not_list(), 3, "`values` is no list"),
+        (faults.values_not_list(), 3, "`values` is not a list"),
         (faults.other_id(461), 3, "indicator 461 instead of 460"),
         (faults.missing_datetime(), 3, "has no `datetime`"),
         (faults.status(404), 1, "404"),
@@ -162,7 +162,7 @@ def test_nobody_at_home_is_told_as_such(settings_for: MakeSettings) -> None:
     with simulator.serve() as server:
         address = server.url
     client = EsiosClient(settings_for(address, ESIOS_MAX_TRIES="2").api)
-    with pytest.raises(ApiUnavailable, match=r"after 2 tries.*Connection refused"):
+    with pytest.raises(ApiUnavailable, match=r"after 2 attempts.*Connection refused"):
         client.indicator(460, ASK)
 
 

@@ -43,14 +43,14 @@ API = {
     "502 now and then": Fault("502 now and then", 0, ("windows answered",), PASSED),
     "503 now and then": Fault("503 now and then", 0, ("windows answered",), PASSED),
     "504 now and then": Fault("504 now and then", 0, ("windows answered",), PASSED),
-    "500 for good": Fault("500 for good", 4, ("after 4 tries", "it answers 500", AGAIN), NEXT_FILLS),
-    "502 for good": Fault("502 for good", 4, ("after 4 tries", "it answers 502", AGAIN), NEXT_FILLS),
-    "503 for good": Fault("503 for good", 4, ("after 4 tries", "it answers 503", AGAIN), NEXT_FILLS),
-    "504 for good": Fault("504 for good", 4, ("after 4 tries", "it answers 504", AGAIN), NEXT_FILLS),
+    "500 for good": Fault("500 for good", 4, ("after 4 attempts", "HTTP 500", AGAIN), NEXT_FILLS),
+    "502 for good": Fault("502 for good", 4, ("after 4 attempts", "HTTP 502", AGAIN), NEXT_FILLS),
+    "503 for good": Fault("503 for good", 4, ("after 4 attempts", "HTTP 503", AGAIN), NEXT_FILLS),
+    "504 for good": Fault("504 for good", 4, ("after 4 attempts", "HTTP 504", AGAIN), NEXT_FILLS),
     "429 in seconds": Fault("429, `Retry-After` in seconds", 0, ("windows answered",), PASSED + ", later as asked"),
     "429 as a date": Fault("429, `Retry-After` as a date", 0, ("windows answered",), PASSED + ", later as asked"),
     "429 for too long": Fault(
-        "429, `Retry-After` beyond our patience", 4, ("asked us to wait 7200 s", "it answers 429", AGAIN), NEXT_FILLS
+        "429, `Retry-After` beyond our patience", 4, ("asked us to wait 7200 s", "HTTP 429", AGAIN), NEXT_FILLS
     ),
     "429 in the past": Fault("429, `Retry-After` as a date that is past", 0, ("windows answered",), PASSED),
     "refused": Fault("Connection refused", 4, ("no connection", "Connection refused", AGAIN), NOTHING),
@@ -58,30 +58,30 @@ API = {
     "certificate": Fault(
         "TLS certificate refused", 4, ("certificate", "was refused", "set REQUESTS_CA_BUNDLE"), NOTHING
     ),
-    "connect time-out": Fault("No connection in time", 4, ("no connection or no answer in time", AGAIN), NOTHING),
-    "read time-out": Fault("No answer in time", 4, ("no connection or no answer in time", AGAIN), NEXT_FILLS),
+    "connect time-out": Fault("No connection in time", 4, ("no connection or no response in time", AGAIN), NOTHING),
+    "read time-out": Fault("No answer in time", 4, ("no connection or no response in time", AGAIN), NEXT_FILLS),
     "trickle": Fault("An answer that drips in", 4, ("trickles in too slowly", AGAIN), NOTHING),
     "dripping head": Fault(
-        "Headers that drip in", 4, ("no connection or no answer in time", AGAIN), NOTHING
+        "Headers that drip in", 4, ("no connection or no response in time", AGAIN), NOTHING
     ),
-    "reset": Fault("Connection reset", 4, ("no connection or no answer in time", AGAIN), NEXT_FILLS),
+    "reset": Fault("Connection reset", 4, ("no connection or no response in time", AGAIN), NEXT_FILLS),
     "cut": Fault("A body cut in half", 4, ("the body came cut or broken", AGAIN), NEXT_FILLS),
     "chunk": Fault("A chunked body cut within a chunk", 4, ("the body came cut or broken", AGAIN), NEXT_FILLS),
     "gzip": Fault("A broken gzip body", 4, ("the body came cut or broken", AGAIN), NEXT_FILLS),
-    "gzip cut": Fault("A gzip body cut in half", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
-    "204": Fault("204 or another 2xx", 4, ("it answers 204 in place of 200", AGAIN), NEXT_FILLS),
-    "html": Fault("200 with HTML", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
-    "nothing": Fault("200 with nothing in it", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
-    "half JSON": Fault("200 with half a JSON", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
-    "NaN": Fault("A bare NaN in the body", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
-    "nested": Fault("JSON nested too deep", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
+    "gzip cut": Fault("A gzip body cut in half", 4, ("HTTP 200, but the body is not JSON", AGAIN), NEXT_FILLS),
+    "204": Fault("204 or another 2xx", 4, ("HTTP 204 in place of 200", AGAIN), NEXT_FILLS),
+    "html": Fault("200 with HTML", 4, ("HTTP 200, but the body is not JSON", AGAIN), NEXT_FILLS),
+    "nothing": Fault("200 with nothing in it", 4, ("HTTP 200, but the body is not JSON", AGAIN), NEXT_FILLS),
+    "half JSON": Fault("200 with half a JSON", 4, ("HTTP 200, but the body is not JSON", AGAIN), NEXT_FILLS),
+    "NaN": Fault("A bare NaN in the body", 4, ("HTTP 200, but the body is not JSON", AGAIN), NEXT_FILLS),
+    "nested": Fault("JSON nested too deep", 4, ("HTTP 200, but the body is not JSON", AGAIN), NEXT_FILLS),
     "key twice": Fault(
-        "A key with two values in one object", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS
+        "A key with two values in one object", 4, ("HTTP 200, but the body is not JSON", AGAIN), NEXT_FILLS
     ),
     "byte order mark": Fault(
-        "A byte order mark before the JSON", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS
+        "A byte order mark before the JSON", 4, ("HTTP 200, but the body is not JSON", AGAIN), NEXT_FILLS
     ),
-    "not UTF-8": Fault("A body that is not UTF-8", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
+    "not UTF-8": Fault("A body that is not UTF-8", 4, ("HTTP 200, but the body is not JSON", AGAIN), NEXT_FILLS),
     "firewall": Fault("403 in HTML: the firewall", 4, ("firewall", "the key is fine", AGAIN), NEXT_FILLS),
     "key": Fault(
         "403 in JSON: the key", 3, ("ESIOS refused the key (403)", "set ESIOS_API_KEY in .env"),
@@ -99,12 +99,14 @@ API = {
         "A redirect from https to http", 4, ("redirects to another host", "the key was not sent there"),
         NEXT_FILLS + "; the other address is never asked",
     ),
-    "nowhere": Fault("A redirect to what is no address", 4, ("redirects to what is no address", AGAIN), NEXT_FILLS),
+    "nowhere": Fault(
+        "A redirect to what is not a valid address", 4, ("redirects to what is not a valid address", AGAIN), NEXT_FILLS
+    ),
     "circle": Fault("A redirect in a circle", 4, ("redirects in a circle", AGAIN), NEXT_FILLS),
     "404": Fault("404", 4, ("ESIOS answered 404", "check ESIOS_BASE_URL and the indicator"), NEXT_FILLS),
-    "no indicator": Fault("JSON without `indicator`", 4, ("after 3 tries", "no `indicator`"), NEXT_FILLS),
-    "a list": Fault("JSON that is a list", 4, ("200 with something that is no JSON", AGAIN), NEXT_FILLS),
-    "values": Fault("`values` is no list", 4, ("after 3 tries", "`values` is no list"), NEXT_FILLS),
+    "no indicator": Fault("JSON without `indicator`", 4, ("after 3 attempts", "no `indicator`"), NEXT_FILLS),
+    "a list": Fault("JSON that is a list", 4, ("HTTP 200, but the body is not JSON", AGAIN), NEXT_FILLS),
+    "values": Fault("`values` is not a list", 4, ("after 3 attempts", "`values` is no list"), NEXT_FILLS),
     "other id": Fault("The answer of another indicator", 4, ("indicator 461 instead of 460",), NEXT_FILLS),
     "no datetime": Fault("A value without `datetime`", 4, ("has no `datetime`",), NEXT_FILLS),
     "huge": Fault("A body of 200 MB", 4, ("larger than 64 MB and was not landed", "ESIOS_WINDOW=month"), NEXT_FILLS),
