@@ -106,7 +106,7 @@ API = {
     "404": Fault("404", 4, ("ESIOS answered 404", "check ESIOS_BASE_URL and the indicator"), NEXT_FILLS),
     "no indicator": Fault("JSON without `indicator`", 4, ("after 3 attempts", "no `indicator`"), NEXT_FILLS),
     "a list": Fault("JSON that is a list", 4, ("HTTP 200, but the body is not JSON", AGAIN), NEXT_FILLS),
-    "values": Fault("`values` is not a list", 4, ("after 3 attempts", "`values` is no list"), NEXT_FILLS),
+    "values": Fault("`values` is not a list", 4, ("after 3 attempts", "`values` is not a list"), NEXT_FILLS),
     "other id": Fault("The answer of another indicator", 4, ("indicator 461 instead of 460",), NEXT_FILLS),
     "no datetime": Fault("A value without `datetime`", 4, ("has no `datetime`",), NEXT_FILLS),
     "huge": Fault("A body of 200 MB", 4, ("larger than 64 MB and was not landed", "ESIOS_WINDOW=month"), NEXT_FILLS),
