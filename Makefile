@@ -34,7 +34,7 @@ run: $(READY) ## The main job: extract 2017-2018, dbt build, CSV, summary (simul
 	@$(SIMULATE) $(BIN)/esios run --start $(START) --end $(END)
 
 .PHONY: extract
-extract: $(READY) ## Land the raw answers; START= and END= are Madrid days
+extract: $(READY) ## Land the raw responses; START= and END= are Madrid days
 	@$(SIMULATE) $(BIN)/esios extract --start $(START) --end $(END)
 
 .PHONY: build
