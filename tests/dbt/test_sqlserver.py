@@ -22,7 +22,6 @@ WHAT_IS_NEW = {
     "stg_esios__areas": "entries.response_id > 0",
     "esios_value_versions": "staged.response_id > 0 and staged.indicator_id in (460)",
     "demand_forecast_esios": "versions.last_response_id > 0 and versions.indicator_id in (460)",
-    "indicator_hours": "staged.response_id > 0 and staged.indicator_id in (460)",
     "daily_quality": "answers.response_id > 0 and answers.indicator_id in (460)",
 }
 
