@@ -63,5 +63,5 @@ def _unreadable(error: EsiosError, now_utc: datetime) -> Report:
 
 
 def read_report(warehouse: Warehouse, now_utc: datetime, days: int | None = None) -> Report:
-    """Ask the warehouse. `days`: judge only so many Madrid days, up to the newest due one of each indicator and area."""
+    """Ask the warehouse. `days`: judge only so many Madrid days, up to the newest due one of each area."""
     return judge(read_state(warehouse), now_utc, days)

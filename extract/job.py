@@ -17,11 +17,14 @@ from extract.dbt_command import note_ignored, prepare_environment
 from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, WarehouseError
 from extract.export import export_table
 from extract.extraction import Request, Summary, extract
-from extract.health.lines import table_text
+from extract.health.lines import published_text, table_text
 from extract.health.state import MART
+from extract.known_values import ExportedValues, export_values
+from extract.registry import DEMAND_FORECAST
 from extract.settings import Settings
 from extract.status import Status, read_status
-from extract.warehouse import connect
+from extract.wanted import Wanted
+from extract.warehouse import Warehouse, connect
 
 
 @dataclass
@@ -31,7 +34,8 @@ class Outcome:
     extracted: Summary | None = None
     dbt_failures: list[str] = field(default_factory=list)
     status: Status = field(default_factory=Status)
-    exported: Path | None = None
+    exported: Path | None = None  # the demand forecast
+    values: ExportedValues | None = None  # any other indicators
     errors: list[EsiosError] = field(default_factory=list)
 
     @property
@@ -41,8 +45,12 @@ class Outcome:
         return (graver or self.errors)[0].exit_code if self.errors else 0
 
 
-def run_job(settings: Settings, request: Request, out: Path, say: Callable[[str], None]) -> Outcome:
-    """Do everything that can be done; raises what stops the job at once (usage, refused key, warehouse)."""
+def run_job(settings: Settings, request: Request, out: Path | None, say: Callable[[str], None]) -> Outcome:
+    """Do everything that can be done; raises what stops the job at once (usage, refused key, warehouse).
+
+    `out`: where the published table goes, or the values where no demand forecast is asked for (defaults: as `esios
+    export`). Values of other indicators besides a demand forecast go beside it, as `values`.
+    """
     outcome = Outcome()
     say("── extract: ESIOS → raw_esios.indicator_responses")
     outcome.extracted = summary = extract(settings, request)
@@ -57,15 +65,27 @@ def run_job(settings: Settings, request: Request, out: Path, say: Callable[[str]
     outcome.dbt_failures = build(settings)
     with connect(settings, read_only=True) as warehouse:
         outcome.status = read_status(warehouse)
-        say(f"── export: {MART} → {out}")
-        export_table(warehouse, MART, out)
-    outcome.exported = out
+        _export(warehouse, request, out, outcome, say)
     # A test that found something says how often; the complaints say what. They are the same faults.
     faults = outcome.status.complaints() or outcome.dbt_failures
     if faults:
         told = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         outcome.errors.append(DataIncomplete(f"{told} in the data, named above", ""))
     return outcome
+
+
+def _export(
+    warehouse: Warehouse, request: Request, out: Path | None, outcome: Outcome, say: Callable[[str], None]
+) -> None:
+    others = tuple(indicator for indicator in request.indicators if indicator.role != DEMAND_FORECAST)
+    has_forecast = len(others) < len(request.indicators)
+    if has_forecast:
+        outcome.exported = export_table(warehouse, MART, out).path
+        say(f"── export: {MART} → {outcome.exported}")
+    if others:
+        path = out.with_name(f"values{out.suffix}") if out and has_forecast else out
+        outcome.values = export_values(warehouse, Wanted(others), path)
+        say(f"── export: {outcome.values.subject()} → {outcome.values.written.path}")
 
 
 def build(settings: Settings, *, quiet: bool = False) -> list[str]:
@@ -132,13 +152,23 @@ def _name(node: dict[str, Any]) -> str:
 
 def summary_text(outcome: Outcome) -> str:
     """The closing lines for people."""
-    status = outcome.status
-    lines = ["── summary", f"source     {status.source}"]
-    if status.table is not None:
-        lines.append(table_text(status.table))
-    lines.append(f"file       {outcome.exported}")
-    faults = [*status.complaints(), *outcome.dbt_failures]
+    state = outcome.status.state
+    lines = ["── summary", f"source     {state.source}"]
+    if outcome.exported is not None:
+        if state.table is not None:
+            lines.append(table_text(state.table))
+        lines.append(f"file       {outcome.exported}")
+    if outcome.values is not None:
+        lines += [f"values     {published_text(row)}" for row in _published(outcome.values, outcome.status)]
+        lines += [f"note       {note}" for note in outcome.values.notes()]
+        lines.append(f"file       {outcome.values.written.path}: {outcome.values.written.rows} values")
+    faults = [*outcome.status.complaints(), *outcome.dbt_failures]
     lines += [f"  {fault}" for fault in faults] or [
         "complete   no hour that is due is missing, no value is bad, every test passed"
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *outcome.status.notes()])
+
+
+def _published(values: ExportedValues, status: Status) -> list[dict[str, Any]]:
+    wanted = {indicator.id for indicator in values.wanted.indicators}
+    return [row for row in status.state.published if row["indicator_id"] in wanted]

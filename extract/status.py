@@ -1,4 +1,4 @@
-"""The status verb: what is landed, since when, which periods are missing, and how the last runs ended. A face of health."""
+"""The status verb: what is landed, since when, what is missing or bad, the last runs. A face of health."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def _run_text(run: Row) -> str:
         span = f"{run['requested_start']:%Y-%m-%d} … {run['requested_end']:%Y-%m-%d}"
         return f"{when} forgotten: {span} (Madrid) is no longer due"
     return (
-        f"{when} {run['status']}: {run['responses_landed']} landed, {run['windows']} windows, {run['requests']} requests"
-        + (f" ({run['error']})" if run["error"] else "")
+        f"{when} {run['status']}: {run['responses_landed']} landed, {run['windows']} windows,"
+        f" {run['requests']} requests" + (f" ({run['error']})" if run["error"] else "")
     )
 
 

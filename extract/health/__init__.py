@@ -1,1 +1,1 @@
-"""How the warehouse fares: state (read once) → verdicts (one set of limits) → wording; metrics and a webhook besides."""
+"""How the warehouse fares: state (read once) → verdicts (one set of limits) → wording; metrics, a webhook."""

@@ -55,6 +55,14 @@ def table_text(table: Mapping[str, Any]) -> str:
     return f"table      {MART}: {table['rows']} rows, {table['first']:{_MINUTE}} … {table['last']:{_MINUTE}} UTC"
 
 
+def published_text(row: Mapping[str, Any]) -> str:
+    """`600 Precio mercado SPOT Diario: 744 values of area 3 (España), 2018-01-01 … 2018-01-31 22:00 UTC, €/MWh`."""
+    named = f" ({row['geo_name']})" if row["geo_name"] else ""
+    span = f"{row['first']:{_MINUTE}} … {row['last']:{_MINUTE}} UTC"
+    count = f"{row['periods']} values of area {row['geo_id']}{named}"
+    return f"{row['indicator_id']} {row['name']}: {count}, {span}, {row['unit']}"
+
+
 def area_text(area: Mapping[str, Any]) -> str:
     """`460 area 8742 (Canarias): 48 entries are landed, not registered`."""
     named = f" ({area['geo_name']})" if area["geo_name"] else ""

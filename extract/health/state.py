@@ -60,7 +60,7 @@ class State:
     days: list[Row] = field(default_factory=list)  # one an indicator: how many days of each verdict
     odd_days: list[OddDay] = field(default_factory=list)
     newest_due: dict[tuple[int, int], date] = field(default_factory=dict)
-    newest_period: dict[int, datetime] = field(default_factory=dict)
+    published: list[Row] = field(default_factory=list)  # one an area: name, unit, values, first and last period
     build: Row | None = None
     forecasts: list[Row] = field(default_factory=list)  # the newest judged day of each
 
@@ -72,7 +72,16 @@ class State:
     @property
     def missing_hours(self) -> float:
         """Hours that are due and missing, of every area."""
-        return sum(gap["hours"] for gap in self.gaps)
+        hours: float = sum(gap["hours"] for gap in self.gaps)
+        return hours
+
+    @property
+    def newest_period(self) -> dict[int, datetime]:
+        """The start of the newest period of each indicator that has a value."""
+        found: dict[int, datetime] = {}
+        for row in self.published:
+            found[row["indicator_id"]] = max(row["last"], found.get(row["indicator_id"], row["last"]))
+        return found
 
     @property
     def last_answer(self) -> dict[int, datetime]:
@@ -107,8 +116,7 @@ def read_state(warehouse: Warehouse) -> State:
             f"select * from {warehouse.sql_name(UNREGISTERED)} order by indicator_id, geo_id"
         )
     if VALUES in state.built:
-        newest = f"select indicator_id, max(period_start_utc) from {warehouse.sql_name(VALUES)} group by indicator_id"
-        state.newest_period = dict(warehouse.rows(newest))
+        state.published = _published(warehouse)
     state.build = _last_build(warehouse) if DBT_RESULTS in state.built else None
     state.forecasts = _forecasts(warehouse) if ACCURACY in state.built else []
     return state
@@ -173,6 +181,15 @@ def _table(warehouse: Warehouse) -> Row:
     )[0]
 
 
+def _published(warehouse: Warehouse) -> list[Row]:
+    """The values of each area of each indicator: how many, from when to when."""
+    return warehouse.records(
+        "select indicator_id, geo_id, max(name) as name, max(geo_name) as geo_name, max(unit) as unit,"
+        " count(*) as periods, min(period_start_utc) as first, max(period_start_utc) as last"
+        f" from {warehouse.sql_name(VALUES)} group by indicator_id, geo_id order by indicator_id, geo_id"
+    )
+
+
 def _gaps(warehouse: Warehouse) -> list[Row]:
     rows = warehouse.records(
         "select indicator_id as id, geo_id, first_period_utc as gap_start_utc, last_period_utc as gap_end_utc, periods,"
@@ -234,7 +251,8 @@ def _read_days(warehouse: Warehouse, state: State) -> None:
     found: dict[tuple[int, int, date], list[tuple[str, int, float | None]]] = {}
     rows = warehouse.rows(
         "select indicator_id, geo_id, madrid_day, code, sum(periods), max(abs(number)), max(number)"
-        f" from {warehouse.sql_name(OF_DAYS)} where madrid_day is not null group by indicator_id, geo_id, madrid_day, code"
+        f" from {warehouse.sql_name(OF_DAYS)} where madrid_day is not null"
+        " group by indicator_id, geo_id, madrid_day, code"
     )
     for indicator, geo, day, code, periods, size, number in rows:
         # Of a change that has a sign, the sign is told.

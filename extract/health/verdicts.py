@@ -1,4 +1,4 @@
-"""State → what is wrong, by one set of limits: the checks of `esios check`, and the three answers of the report. Pure."""
+"""State → what is wrong, by one set of limits: the checks of `esios check`, the report's three answers. Pure."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def late_after_hours(indicator_id: int) -> float | None:
 
 
 def freshness(indicator_id: int, last_answer: datetime | None, now_utc: datetime) -> str:
-    """`fresh`, `late` (beyond the registry's limit) or `stale` (three missed days besides); `unjudged` without a limit."""
+    """`fresh`, `late` (beyond the registry's limit), `stale` (three missed days besides), or `unjudged`: no limit."""
     limit = late_after_hours(indicator_id)
     if limit is None:
         return "unjudged"

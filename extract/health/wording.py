@@ -9,7 +9,7 @@ LANGUAGES = ("en", "es")
 
 @dataclass(frozen=True)
 class Wording:
-    """One code: a template a language, of `{periods}` (how many) and `{number}` (how much, see docs of quality_findings)."""
+    """One code: a template a language, with `{periods}` (how many) and `{number}` (how much, see quality_findings)."""
 
     en: str
     es: str

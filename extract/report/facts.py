@@ -32,9 +32,9 @@ Key = tuple[int, int]
 
 
 def read_facts(warehouse: Warehouse, now_utc: datetime, wanted: Sequence[int] = ()) -> dict[str, Any]:
-    """Everything the page shows. `now_utc` (naive) is when it counts as made; `wanted`: only these indicators' curves."""
+    """Everything the page shows. `now_utc` (naive): when it counts as made; `wanted`: only these indicators' curves."""
     state = read_state(warehouse)
-    shown, left_out = _choose(_landed_series(warehouse) if VALUES in state.built else [], wanted)
+    shown, left_out = _choose(_landed_series(state), wanted)
     series, weeks, revisions = [], [], []
     for one in shown:
         key = {"id": one["id"], "geo_id": one["geo_id"]}
@@ -81,21 +81,18 @@ def _plain(value: Any) -> Any:
     return [_plain(inner) for inner in value] if isinstance(value, list) else plain(value)
 
 
-def _landed_series(warehouse: Warehouse) -> list[dict[str, Any]]:
-    """Each area of each indicator that has values, with how many; the demand forecast first, then as the registry has it."""
-    rows = warehouse.rows(
-        "select indicator_id, geo_id, max(name), max(geo_name), max(unit), count(*)"
-        f" from {warehouse.sql_name(VALUES)} group by indicator_id, geo_id"
-    )
+def _landed_series(state: State) -> list[dict[str, Any]]:
+    """Each area of each indicator that has values: the demand forecast first, then as the registry has it."""
     order = {indicator.id: n for n, indicator in enumerate(registry())}
     areas = {indicator.id: indicator.areas or () for indicator in registry()}
     forecasts = {indicator.id for indicator in registry() if indicator.role == DEMAND_FORECAST}
     found = [
         {
-            **{"id": int(one), "geo_id": int(geo), "name": str(name), "geo_name": geo_name, "unit": unit or ""},
-            **{"is_forecast": int(one) in forecasts, "count": int(count)},
+            **{"id": row["indicator_id"], "geo_id": row["geo_id"], "name": str(row["name"])},
+            **{"geo_name": row["geo_name"], "unit": row["unit"] or "", "count": int(row["periods"])},
+            "is_forecast": row["indicator_id"] in forecasts,
         }
-        for one, geo, name, geo_name, unit, count in rows
+        for row in state.published
     ]
 
     def place(one: dict[str, Any]) -> tuple[Any, ...]:

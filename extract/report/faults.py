@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from extract.health.state import OddDay, Row, State
+from extract.health.state import HOUR, OddDay, Row, State
 from extract.health.stretches import stretches
 from extract.health.wording import QUARANTINED, gravity
 from extract.report.clock import instant_text, madrid_text
@@ -89,5 +89,5 @@ def _day(odd: OddDay) -> dict[str, Any] | None:
     if not findings:
         return None
     start, end = midnight_utc(odd.day), midnight_utc(odd.day + DAY)
-    row = _row("day", odd.indicator_id, odd.geo_id, start, end, 1)
+    row = _row("day", odd.indicator_id, odd.geo_id, start, end - HOUR, 1)
     return row | {"findings": sorted(findings, key=lambda found: gravity(found[0]))}

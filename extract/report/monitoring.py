@@ -33,8 +33,9 @@ DAYS_LISTED = 31
 def read_monitoring(warehouse: Warehouse) -> dict[str, Any] | None:
     """None where the models are not built.
 
-    `forecasts`: one dict each, with every day's `DRAWN` measures as columns, its newest days whole, and the newest
-    month by hour of the day, the errors by whole days ahead. `actuals`: what came true, encoded. Shares (mape, coverage …) are 0 … 1.
+    `forecasts`: one dict each, with every day's `DRAWN` measures as columns, its newest days whole, the newest month by
+    hour of the day, and the errors by whole days ahead. `actuals`: what came true, encoded. Shares (mape, coverage …)
+    are 0 … 1.
     """
     if not warehouse.exists(DAILY):
         return None
@@ -123,6 +124,6 @@ def _actuals(warehouse: Warehouse, ids: list[int]) -> list[dict[str, Any]]:
         )
         if rows:
             starts, ends, values = zip(*rows, strict=True)
-            times = (np.array(times, dtype="datetime64[s]") for times in (starts, ends))
-            found.append({"id": one_id, "periods": encode_periods(*times, np.array(values, dtype=np.float64))})
+            first, last = (np.array(times, dtype="datetime64[s]") for times in (starts, ends))
+            found.append({"id": one_id, "periods": encode_periods(first, last, np.array(values, dtype=np.float64))})
     return found

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from extract.errors import UsageError
-from extract.health.wording import FINDINGS, LANGUAGES, QUARANTINED, meaning, template
 from extract.files import written
+from extract.health.wording import FINDINGS, LANGUAGES, QUARANTINED, meaning, template
 
 _SLOT = re.compile(r"<!--(\w+)-->")
 

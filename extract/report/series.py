@@ -54,9 +54,10 @@ def _said(versions: pd.DataFrame) -> dict[str, list[list[Any]]]:
     revised = versions[versions.duplicated("start", keep=False)]
     newest = revised["start"].drop_duplicates().nlargest(REVISED_SHOWN)
     said: dict[str, list[list[Any]]] = {}
-    for row in revised[revised["start"].isin(newest)].itertuples(index=False):
-        key = str(int(pd.Timestamp(row.start).timestamp()))
-        said.setdefault(key, []).append([instant_text(row.known), plain(row.value)])
+    shown = revised[revised["start"].isin(newest)]
+    seconds = shown["start"].to_numpy().astype("datetime64[s]").astype(np.int64)
+    for start, known, value in zip(seconds, shown["known"], shown["value"], strict=True):
+        said.setdefault(str(start), []).append([instant_text(known), plain(value)])
     return said
 
 

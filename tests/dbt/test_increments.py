@@ -20,8 +20,9 @@ def test_an_increment_starts_where_the_last_one_ended(warehouse: Warehouse) -> N
     answers = compiled(warehouse, "stg_esios__indicator_responses")
     assert "landed.extracted_at_utc > timestamp '2019-01-01 10:00:00.000000'" in answers
     assert "staged.response_id > 1" in compiled(warehouse, "stg_esios__response_entries")
-    for model in ("esios_value_versions", "indicator_hours"):
+    for model in ("esios_value_versions", "due_days"):
         assert "(staged.response_id > 1 and staged.indicator_id in (460))" in compiled(warehouse, model)
+    assert "(versions.last_response_id > 1 and versions.indicator_id in (460))" in compiled(warehouse, "period_checks")
     mart = compiled(warehouse, "demand_forecast_esios")
     assert "(versions.last_response_id > 1 and versions.indicator_id in (460))" in mart
     assert [value for _, value in warehouse.mart()] == [1.0, 2.0, 1.0]
@@ -31,7 +32,7 @@ def test_where_nothing_is_new_nothing_is_read(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(hour, 1.0) for hour in DAY]))
     warehouse.run()
     warehouse.run()
-    for model in ("esios_value_versions", "demand_forecast_esios", "indicator_hours"):
+    for model in ("esios_value_versions", "demand_forecast_esios", "due_days", "period_checks", "week_checks"):
         assert "1 = 0" in compiled(warehouse, model)
 
 

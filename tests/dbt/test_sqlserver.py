@@ -22,8 +22,10 @@ WHAT_IS_NEW = {
     "stg_esios__areas": "entries.response_id > 0",
     "esios_value_versions": "staged.response_id > 0 and staged.indicator_id in (460)",
     "demand_forecast_esios": "versions.last_response_id > 0 and versions.indicator_id in (460)",
-    "indicator_hours": "staged.response_id > 0 and staged.indicator_id in (460)",
-    "daily_quality": "answers.response_id > 0 and answers.indicator_id in (460)",
+    "due_days": "staged.response_id > 0 and staged.indicator_id in (460)",
+    "period_checks": "versions.last_response_id > 0 and versions.indicator_id in (460)",
+    "week_checks": "checks.madrid_day between cast('2017-12-16' as date)",
+    "daily_measures": "checks.madrid_day between cast('2017-12-30' as date)",
 }
 
 

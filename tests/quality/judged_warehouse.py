@@ -73,7 +73,7 @@ def land(
     extra: Iterable[dict[str, object]] = (),
     areas: Iterable[int] | None = None,
 ) -> None:
-    """Land one response for Madrid days; `extra` entries come after the values, which are of the first of the `areas`."""
+    """Land one response for Madrid days; `extra` entries come after the values, those of the first of the `areas`."""
     asked = list(areas or [3 if indicator == 600 else 8741])
     geo = {"geo_id": asked[0]}
     entries = [entry(instant, value, **geo) for instant, value in values.items()]

@@ -19,18 +19,40 @@ create schema if not exists staging_esios;
 create schema if not exists quality_esios;
 create table demand_forecast_esios
     (name varchar, id integer, datetime timestamp, demand_forecast double, update_timestamp timestamp);
-create table quality_esios.demand_forecast_gaps
-    (id integer, gap_start_utc timestamp, gap_end_utc timestamp, hours bigint);
-create table quality_esios.demand_forecast_suspect_values
-    (id integer, datetime timestamp, value double, reason varchar);
-create table quality_esios.demand_forecast_withdrawn_hours (id integer, datetime timestamp, demand_forecast double,
-    last_good_extracted_at_utc timestamp, withdrawn_at_utc timestamp);
+create table esios_value_versions (indicator_id integer, geo_id integer, period_start_utc timestamp,
+    period_end_utc timestamp, version integer, value double, known_from_utc timestamp);
+create table names (indicator_id integer, geo_id integer, name varchar, geo_name varchar, unit varchar);
+create view esios_values as select indicator_id, name, geo_id, geo_name, period_start_utc, period_end_utc, value, unit
+    from esios_value_versions join names using (indicator_id, geo_id)
+    qualify row_number() over (partition by indicator_id, geo_id, period_start_utc order by version desc) = 1;
+create table quality_esios.quality_findings (indicator_id integer, geo_id integer, first_period_utc timestamp,
+    last_period_utc timestamp, periods integer, code varchar, severity varchar, number double);
+create table quality_esios.period_findings (indicator_id integer, geo_id integer, madrid_day date, periods integer,
+    code varchar, number double);
+create table quality_esios.period_checks (indicator_id integer, geo_id integer, period_start_utc timestamp,
+    period_end_utc timestamp, value double, out_of_range double, spike double, step double, withdrawn_at_utc timestamp,
+    has_finding integer);
+create table lost (indicator_id integer, geo_id integer, period_start_utc timestamp);
+create table verdicts (indicator_id integer, geo_id integer, madrid_day date, verdict varchar);
+create view quality_esios.daily_quality as
+    with counted as (
+        select indicator_id, geo_id, 1 as there, 0 as missing,
+            ((period_start_utc at time zone 'UTC') at time zone 'Europe/Madrid')::date as madrid_day from esios_values
+        union all
+        select indicator_id, geo_id, 0, 1,
+            ((period_start_utc at time zone 'UTC') at time zone 'Europe/Madrid')::date from lost
+        union all select indicator_id, geo_id, 0, 0, madrid_day from verdicts
+    ), days as (
+        select indicator_id, geo_id, madrid_day, sum(there) as values_there, sum(missing) as missing_periods
+        from counted group by all
+    )
+    select days.*, values_there + missing_periods as periods_due, coalesce(verdict, 'good') as verdict
+    from days left join verdicts using (indicator_id, geo_id, madrid_day);
 create table staging_esios.stg_esios__rejected_values (response_id bigint, indicator_id integer, geo_id integer,
-    period_start_utc timestamp, datetime_text varchar, value_text varchar, code varchar, run_id varchar,
-    extracted_at_utc timestamp);
-create table staging_esios.stg_esios__indicator_values (response_id bigint, indicator_id integer,
-    indicator_name varchar, period_start_utc timestamp, value double, values_updated_at_utc timestamp,
-    extracted_at_utc timestamp);
+    geo_name varchar, period_start_utc timestamp, datetime_text varchar, value_text varchar, code varchar,
+    run_id varchar, extracted_at_utc timestamp, is_superseded integer);
+create table staging_esios.stg_esios__unregistered_areas (indicator_id integer, geo_id integer, geo_name varchar,
+    entries bigint);
 create table quality_esios.dbt_results (invocation_id varchar, command varchar, run_started_at_utc timestamp,
     node_id varchar, resource_type varchar, name varchar, status varchar, failures integer, execution_seconds double,
     message varchar);
@@ -40,8 +62,10 @@ create table monitoring_esios.forecast_accuracy_daily (forecast varchar, actual_
     skill double, skill_28_days double, input_psi double, alert_level varchar, alerts varchar);
 create table monitoring_esios.forecast_accuracy_by_hour (forecast varchar, actual_indicator_id integer,
     month_start date, clock_hour integer, mae double, bias double);
-create table quality_esios.indicator_hours (indicator_id integer, period_start_utc timestamp, value double);
-create table quality_esios.daily_quality (indicator_id integer, madrid_day date, verdict varchar, reasons varchar);
+create table monitoring_esios.forecast_actuals (forecast varchar, actual_indicator_id integer,
+    period_start_utc timestamp, period_end_utc timestamp, value double);
+create table monitoring_esios.forecast_error_by_lead (forecast varchar, actual_indicator_id integer, lead_days integer,
+    predictions_there integer, mae double, rmse double, bias double);
 """
 
 
@@ -74,81 +98,100 @@ class MadeWarehouse:
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         return self.execute(sql, *values).fetchall()
 
-    def publish(self, first: str, hours: int, name: str = NAME, indicator: int = 460) -> None:
-        """Consecutive hours from `first` (UTC) in the table and in one staged answer."""
-        end = f"timestamp '{first}' + interval ({hours}) hour"
-        span = f"(select unnest(range(timestamp '{first}', {end}, interval 1 hour)) as hour)"
+    def publish(
+        self, first: str, periods: int, name: str = NAME, indicator: int = 460, geo: int = 8741, seconds: int = 3600
+    ) -> None:
+        """Consecutive periods from `first` (UTC), hours unless told otherwise; those of 460 are in the table too."""
+        end = f"timestamp '{first}' + interval ({periods * seconds}) second"
+        span = f"(select unnest(range(timestamp '{first}', {end}, interval ({seconds}) second)) as hour)"
+        if indicator == 460:
+            self.execute(
+                f"insert into demand_forecast_esios select ?, ?, hour, {HOUR_PATTERN}, hour - interval 5 hour"
+                f" from {span}",
+                name,
+                indicator,
+            )
         self.execute(
-            f"insert into demand_forecast_esios select ?, ?, hour, {HOUR_PATTERN}, hour - interval 5 hour from {span}",
-            name,
+            f"insert into esios_value_versions select ?, ?, hour, hour + interval ({seconds}) second, 1,"
+            f" {HOUR_PATTERN}, timestamp '2000-01-01' from {span}",
             indicator,
+            geo,
         )
-        self.execute(
-            "insert into staging_esios.stg_esios__indicator_values"
-            f" select 1, ?, ?, hour, {HOUR_PATTERN}, hour, timestamp '2000-01-01' from {span}",
-            indicator,
-            name,
-        )
+        unit = "€/MWh" if indicator == 600 else "MW"
+        self.execute("delete from names where indicator_id = ? and geo_id = ?", indicator, geo)
+        self.execute("insert into names values (?, ?, ?, ?, ?)", indicator, geo, name, f"Area {geo}", unit)
 
     def lose(self, first: str, hours: int, indicator: int = 460) -> None:
-        """Take hours out of the table, and list the gap."""
+        """Take hours out, and list the gap."""
+        span = (indicator, first, first)
+        of_span = f">= cast(? as timestamp) and {{}} < cast(? as timestamp) + interval ({hours}) hour"
+        for table, column in (("demand_forecast_esios", "datetime"), ("esios_value_versions", "period_start_utc")):
+            key = "id" if column == "datetime" else "indicator_id"
+            self.execute(f"delete from {table} where {key} = ? and {column} {of_span.format(column)}", *span)
+        end = f"cast(? as timestamp) + interval ({hours - 1}) hour"
         self.execute(
-            "delete from demand_forecast_esios where id = ? and datetime >= ?"
-            f" and datetime < cast(? as timestamp) + interval ({hours}) hour",
-            indicator,
-            first,
-            first,
+            f"insert into lost select ?, 8741, unnest(range(cast(? as timestamp), {end} + interval 1 second,"
+            " interval 1 hour))",
+            *span,
         )
         self.execute(
-            "insert into quality_esios.demand_forecast_gaps"
-            f" values (?, ?, cast(? as timestamp) + interval ({hours - 1}) hour, ?)",
-            indicator,
-            first,
-            first,
+            f"insert into quality_esios.quality_findings values (?, 8741, ?, {end}, ?, 'missing', 'bad', ?)",
+            *span,
             hours,
+            float(hours),
         )
 
-    def revise(self, hour: str, value: float, received: str, response: int, indicator: int = 460) -> None:
-        """A later answer with another value: staged and published."""
+    def revise(self, hour: str, value: float, received: str, indicator: int = 460) -> None:
+        """A later response with another value: a version more, published."""
         self.execute(
-            "insert into staging_esios.stg_esios__indicator_values values (?, ?, 'x', ?, ?, null, ?)",
-            response,
-            indicator,
-            hour,
+            "insert into esios_value_versions select indicator_id, geo_id, period_start_utc, period_end_utc,"
+            " version + 1, ?, ? from esios_value_versions where indicator_id = ? and period_start_utc = ?"
+            " order by version desc limit 1",
             value,
             received,
+            indicator,
+            hour,
         )
         self.execute(
             "update demand_forecast_esios set demand_forecast = ? where id = ? and datetime = ?", value, indicator, hour
         )
 
-    def suspect(self, hour: str, value: float, reason: str, indicator: int = 460) -> None:
+    def suspect(self, hour: str, value: float, code: str, indicator: int = 460) -> None:
         """A published hour that is not plausible."""
         self.execute(
             "update demand_forecast_esios set demand_forecast = ? where id = ? and datetime = ?", value, indicator, hour
         )
         self.execute(
-            "insert into quality_esios.demand_forecast_suspect_values values (?, ?, ?, ?)",
+            "update esios_value_versions set value = ? where indicator_id = ? and period_start_utc = ?",
+            value,
             indicator,
             hour,
-            value,
-            reason,
+        )
+        self.execute(
+            "insert into quality_esios.period_checks select ?, 8741, ?, cast(? as timestamp) + interval 1 hour, ?,"
+            " case when ? = 'out_of_range' then 1 end, case when ? = 'spike' then 1 end,"
+            " case when ? = 'step' then 1 end, null, 1",
+            *(indicator, hour, hour, value, code, code, code),
         )
 
     def quarantine(self, hour: str | None, text: str, value: str | None, code: str, indicator: int = 460) -> None:
-        """An entry of a response that is quarantined."""
+        """An entry of a response that is in quarantine."""
         self.execute(
-            "insert into staging_esios.stg_esios__rejected_values values (1, ?, 8741, ?, ?, ?, ?, 'run-1', now())",
-            indicator,
-            hour,
-            text,
-            value,
-            code,
+            "insert into staging_esios.stg_esios__rejected_values"
+            " values (1, ?, 8741, null, ?, ?, ?, ?, 'run-1', now(), 0)",
+            *(indicator, hour, text, value, code),
         )
 
-    def judge(self, day: str, verdict: str, reasons: str | None, indicator: int = 460) -> None:
-        """A judged Madrid day."""
-        self.execute("insert into quality_esios.daily_quality values (?, ?, ?, ?)", indicator, day, verdict, reasons)
+    def judge(
+        self, day: str, verdict: str, findings: tuple[tuple[str, int, float], ...] = (), indicator: int = 460
+    ) -> None:
+        """A judged Madrid day, with (code, periods, number) of each kind of finding."""
+        self.execute("insert into verdicts values (?, 8741, ?, ?)", indicator, day, verdict)
+        for code, periods, number in findings:
+            self.execute(
+                "insert into quality_esios.period_findings values (?, 8741, ?, ?, ?, ?)",
+                *(indicator, day, periods, code, number),
+            )
 
     def score(self, day: str, mae: float | None, level: str = "ok", alerts: str | None = None) -> None:
         """A Madrid day of the forecast `demand_forecast` against 1293, and the actual values of its hours."""
@@ -169,7 +212,8 @@ class MadeWarehouse:
             day,
         )
         self.execute(
-            "insert into quality_esios.indicator_hours select 1293, datetime, demand_forecast + 100.25"
+            "insert into monitoring_esios.forecast_actuals"
+            " select 'demand_forecast', 1293, datetime, datetime + interval 1 hour, demand_forecast + 100.25"
             " from demand_forecast_esios where datetime >= cast(? as date) and datetime < cast(? as date) + 1",
             day,
             day,

@@ -75,7 +75,7 @@ def test_the_report_says_what_status_says(folder: Path) -> None:
     assert facts["state"]["complete"] == {"verdict": "no", "missing_hours": 2, "gaps": 1}
     assert told["state"] == {"fresh": "held", "complete": "no", "good": "yes"}
     gap = facts["faults"]["rows"][0]
-    assert (gap["kind"], gap["first_utc"], gap["hours"]) == ("missing", "2018-03-26T10:00:00Z", 2)
+    assert (gap["kind"], gap["first_utc"], gap["periods"]) == ("missing", "2018-03-26T10:00:00Z", 2)
     assert gap["first_madrid"] == "2018-03-26 12:00 +02:00"
     assert [run["run_id"] for run in facts["runs"]] == [run["run_id"] for run in status["runs"]]
 
@@ -85,7 +85,7 @@ def test_the_calendar_agrees_with_the_daily_quality(folder: Path) -> None:
     facts = facts_of(folder / "calendar.html")
     with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as connection:
         daily = connection.execute(
-            "select dayofyear(madrid_day), hours_there, missing_hours from quality_esios.daily_quality"
+            "select dayofyear(madrid_day), values_there, missing_periods from quality_esios.daily_quality"
             " where indicator_id = 460 order by madrid_day"
         ).fetchall()
         judged = connection.execute("select count(*) from quality_esios.daily_quality").fetchone()
@@ -110,7 +110,7 @@ def test_the_forecast_and_its_actual_are_those_of_the_monitoring_models(folder: 
     ]
     assert len(told) >= 15
     assert told == daily
-    assert sum(count for _, count in monitoring["actuals"][0]["hours"]["runs"]) == 15 * 24 - 1
+    assert sum(count for _, count, _ in monitoring["actuals"][0]["periods"]["runs"]) == 15 * 24 - 1
 
 
 def test_without_a_warehouse_it_says_how_to_make_one(tmp_path: Path) -> None:

@@ -35,13 +35,13 @@ def facts(made: MadeWarehouse) -> Callable[..., dict[str, Any]]:
     return read
 
 
-def decoded(hours: dict[str, Any]) -> dict[datetime, float]:
-    """The hours of the page's JSON as the page reads them: instant (UTC) → value."""
-    raw = base64.b64decode(hours["values"])
+def decoded(periods: dict[str, Any]) -> dict[datetime, float]:
+    """The periods of the page's JSON as the page reads them: instant (UTC) → value."""
+    raw = base64.b64decode(periods["values"])
     values = iter(struct.unpack(f"<{len(raw) // 8}d", raw))
     return {
-        datetime(1970, 1, 1) + timedelta(hours=first + n): next(values)
-        for first, count in hours["runs"]
+        datetime(1970, 1, 1) + timedelta(seconds=first + n * seconds): next(values)
+        for first, count, seconds in periods["runs"]
         for n in range(count)
     }
 
@@ -55,8 +55,8 @@ def test_every_hour_and_value_of_the_table_is_in_the_page_to_the_last_bit(
     series = facts()["series"][0]
     table = dict(made.rows("select datetime, demand_forecast from demand_forecast_esios"))
     assert len(table) == 2128
-    assert decoded(series["hours"]) == table
-    assert len(series["hours"]["runs"]) == 3
+    assert decoded(series["periods"]) == table
+    assert len(series["periods"]["runs"]) == 3
     assert (series["id"], series["name"], series["unit"], series["rows"]) == (460, NAME, "MW", 2128)
     assert series["first"] == "2017-12-31T23:00:00Z"
     assert series["last"] == "2018-03-31T21:00:00Z"
@@ -77,7 +77,7 @@ def test_the_calendar_counts_hours_by_madrid_day_also_when_the_clocks_change(
     day = datetime(2018, 5, 5).timetuple().tm_yday - 1
     assert (year["there"][day], year["missing"][day]) == (22, 2)
     assert (year["there"][day + 1], year["missing"][day + 1]) == (20, 4)
-    assert year["day_hours"] == {"2018-03-25": 23, "2018-10-28": 25}
+    assert year["there"][datetime(2018, 3, 25).timetuple().tm_yday - 1] == 23
     assert year["there"][datetime(2018, 10, 28).timetuple().tm_yday - 1] == 25
 
 
@@ -115,10 +115,9 @@ def test_a_revision_is_a_later_answer_with_another_value(
 ) -> None:
     made.publish("2018-01-01 00:00", 48)
     before = made.rows("select demand_forecast from demand_forecast_esios where datetime = '2018-01-01 05:00'")[0][0]
-    made.revise("2018-01-01 05:00", 30000.0, "2018-01-02 06:00", 2)
-    made.revise("2018-01-01 05:00", 30000.0, "2018-01-02 18:00", 3)
-    made.revise("2018-01-01 05:00", 29000.0, "2018-01-03 06:00", 4)
-    made.revise("2018-01-01 23:00", 31000.0, "2018-01-03 06:00", 4)
+    made.revise("2018-01-01 05:00", 30000.0, "2018-01-02 06:00")
+    made.revise("2018-01-01 05:00", 29000.0, "2018-01-03 06:00")
+    made.revise("2018-01-01 23:00", 31000.0, "2018-01-03 06:00")
     revised = facts()["revisions"][0]
     assert (revised["hours"], revised["changes"]) == (2, 3)
     assert [day["day"] for day in revised["days"]] == ["2018-01-01", "2018-01-02"]
@@ -129,6 +128,14 @@ def test_a_revision_is_a_later_answer_with_another_value(
         (before, 30000.0, "2018-01-02T06:00:00Z"),
         (30000.0, 29000.0, "2018-01-03T06:00:00Z"),
     }
+    said = facts()["series"][0]["said"]
+    assert said[str(int(datetime(2018, 1, 1, 5, tzinfo=UTC).timestamp()))] == [
+        ["2000-01-01T00:00:00Z", before],
+        ["2018-01-02T06:00:00Z", 30000.0],
+        ["2018-01-03T06:00:00Z", 29000.0],
+    ]
+    assert len(said) == 2
+    assert facts()["series"][0]["known"] == [[48, "2000-01-01T00:00:00Z"]]
     assert revised["largest_change"] == max(abs(row["after"] - row["before"]) for row in revised["largest"])
 
 
@@ -137,19 +144,19 @@ def test_faults_are_named_with_their_hours_in_utc_and_madrid(
 ) -> None:
     made.publish("2018-01-01 00:00", 200)
     made.lose("2018-01-03 22:00", 3)
-    made.suspect("2018-01-02 10:00", 9000.0, "out of range")
-    made.suspect("2018-01-02 11:00", 9500.5, "out of range")
-    made.suspect("2018-01-02 12:00", 43000.0, "step too large")
+    made.suspect("2018-01-02 10:00", 9000.0, "out_of_range")
+    made.suspect("2018-01-02 11:00", 9500.5, "out_of_range")
+    made.suspect("2018-01-02 12:00", 43000.0, "step")
     made.quarantine(None, "yesterday", None, "time_unreadable")
-    made.judge("2018-01-05", "suspect", "values out of range: 3; values unlike last week: 2")
-    made.judge("2018-01-03", "bad", "1 of 24 hours missing")
+    made.judge("2018-01-05", "suspect", (("out_of_range", 3, 500.0), ("unlike_last_week", 2, 13.5)))
+    made.judge("2018-01-03", "bad", (("missing", 1, 1.0),))
     faults = facts()["faults"]
     assert faults["count"] == 5
     assert [
-        (row["kind"], row["first_utc"], row["last_utc"], row["hours"], row["lowest"], row["highest"])
+        (row["kind"], row["first_utc"], row["last_utc"], row["periods"], row["lowest"], row["highest"])
         for row in faults["rows"]
     ] == [
-        ("day", "2018-01-04T23:00:00Z", "2018-01-05T22:00:00Z", 24, None, None),
+        ("day", "2018-01-04T23:00:00Z", "2018-01-05T22:00:00Z", 1, None, None),
         ("missing", "2018-01-03T22:00:00Z", "2018-01-04T00:00:00Z", 3, None, None),
         ("suspect", "2018-01-02T12:00:00Z", "2018-01-02T12:00:00Z", 1, 43000.0, 43000.0),
         ("suspect", "2018-01-02T10:00:00Z", "2018-01-02T11:00:00Z", 2, 9000.0, 9500.5),
@@ -157,27 +164,9 @@ def test_faults_are_named_with_their_hours_in_utc_and_madrid(
     ]
     missing = faults["rows"][1]
     assert (missing["first_madrid"], missing["last_madrid"]) == ("2018-01-03 23:00 +01:00", "2018-01-04 01:00 +01:00")
-    assert faults["rows"][0]["reasons"] == ["values unlike last week: 2"]
+    assert faults["rows"][0]["findings"] == [["unlike_last_week", 2, 13.5]]
     assert faults["rows"][4]["text"] == "yesterday = null"
-    assert faults["rows"][4]["reasons"] == ["the time cannot be read"]
-
-
-def test_days_in_a_row_of_which_nothing_is_there_are_one_fault(
-    made: MadeWarehouse, facts: Callable[..., dict[str, Any]]
-) -> None:
-    made.publish("2018-01-01 00:00", 200)
-    for day, hours in (("2018-10-26", 24), ("2018-10-27", 24), ("2018-10-28", 25), ("2018-10-29", 24)):
-        made.judge(day, "bad", f"{hours} of {hours} hours missing", indicator=1775)
-    made.judge("2018-10-30", "bad", "3 of 24 hours missing", indicator=1775)
-    made.judge("2018-10-29", "bad", "24 of 24 hours missing", indicator=1293)
-    faults = facts()["faults"]
-    assert faults["count"] == 3
-    assert [(row["id"], row["first_madrid"], row["last_madrid"], row["hours"]) for row in faults["rows"]] == [
-        (1775, "2018-10-30 00:00 +01:00", "2018-10-30 23:00 +01:00", 24),
-        (1293, "2018-10-29 00:00 +01:00", "2018-10-29 23:00 +01:00", 24),
-        (1775, "2018-10-26 00:00 +02:00", "2018-10-29 23:00 +01:00", 97),
-    ]
-    assert faults["rows"][2]["reasons"] == ["97 of 97 hours missing"]
+    assert faults["rows"][4]["findings"] == [["time_unreadable", 1, None]]
 
 
 def test_the_repeated_autumn_hour_has_two_offsets(made: MadeWarehouse, facts: Callable[..., dict[str, Any]]) -> None:
@@ -232,12 +221,12 @@ def test_a_warehouse_without_faults_is_complete_and_good(
     made: MadeWarehouse, facts: Callable[..., dict[str, Any]]
 ) -> None:
     made.publish("2018-01-01 00:00", 24)
-    made.judge("2018-01-01", "good", None)
+    made.judge("2018-01-01", "good")
     found = facts()
     assert found["state"]["complete"] == {"verdict": "yes", "missing_hours": 0, "gaps": 0}
     assert found["state"]["good"]["verdict"] == "yes"
     assert found["faults"] == {"count": 0, "rows": []}
-    assert found["judged_days"] == 1
+    assert found["judged_days"] == 2  # 24 hours from midnight UTC are of two Madrid days
 
 
 def test_missing_hours_make_it_incomplete_but_not_bad(
@@ -245,7 +234,7 @@ def test_missing_hours_make_it_incomplete_but_not_bad(
 ) -> None:
     made.publish("2018-01-01 00:00", 24)
     made.lose("2018-01-01 05:00", 2)
-    made.judge("2018-01-01", "bad", "2 of 24 hours missing")
+    made.judge("2018-01-01", "bad", (("missing", 2, 2.0),))
     state = facts()["state"]
     assert state["complete"] == {"verdict": "no", "missing_hours": 2, "gaps": 1}
     assert state["good"]["verdict"] == "yes"
@@ -253,9 +242,9 @@ def test_missing_hours_make_it_incomplete_but_not_bad(
 
 def test_a_bad_day_and_a_suspect_day_are_told_apart(made: MadeWarehouse, facts: Callable[..., dict[str, Any]]) -> None:
     made.publish("2018-01-01 00:00", 72)
-    made.judge("2018-01-01", "suspect", "values unlike last week: 1")
+    made.judge("2018-01-01", "suspect", (("unlike_last_week", 1, 13.0),))
     assert facts()["state"]["good"]["verdict"] == "attention"
-    made.judge("2018-01-02", "bad", "values four times too high: 24")
+    made.judge("2018-01-02", "bad", (("sum_of_four", 24, 90000.0),))
     good = facts()["state"]["good"]
     assert (good["verdict"], good["bad_days"], good["suspect_days"]) == ("no", 1, 1)
 
@@ -301,8 +290,12 @@ def test_a_forecast_is_told_as_the_monitoring_models_judge_it(
     )
     assert forecast["month"] == "2018-02"
     assert [row["mae"] for row in forecast["by_hour"]] == [200.0 + hour for hour in range(24)]
-    table = dict(made.rows("select period_start_utc, value from quality_esios.indicator_hours"))
-    assert decoded(monitoring["actuals"][0]["hours"]) == table
+    by_lead = "('demand_forecast', 1293, 1, 24, 210, 250, -5)"
+    made.execute(f"insert into monitoring_esios.forecast_error_by_lead values {by_lead}")
+    [lead] = facts()["monitoring"]["forecasts"][0]["by_lead"]
+    assert lead == {"lead_days": 1, "predictions": 24, "mae": 210.0, "rmse": 250.0, "bias": -5.0}
+    table = dict(made.rows("select period_start_utc, value from monitoring_esios.forecast_actuals"))
+    assert decoded(monitoring["actuals"][0]["periods"]) == table
 
 
 def test_monitoring_that_is_not_built_is_none(made: MadeWarehouse, facts: Callable[..., dict[str, Any]]) -> None:
@@ -341,3 +334,49 @@ def test_runs_come_newest_first_and_are_cut(made: MadeWarehouse, facts: Callable
     assert len(runs) == 20
     assert (runs[0]["started_at_utc"], runs[0]["error"]) == ("2018-01-25T06:00:00Z", "it is late")
     assert runs[-1]["started_at_utc"] == "2018-01-06T06:00:00Z"
+
+
+def test_each_area_and_cadence_is_a_curve_of_its_own_the_forecast_first(
+    made: MadeWarehouse, facts: Callable[..., dict[str, Any]]
+) -> None:
+    made.publish("2025-09-30 20:00", 2, "Precio", indicator=600, geo=3)
+    made.publish("2025-09-30 22:00", 96, "Precio", indicator=600, geo=3, seconds=900)
+    made.publish("2025-09-30 22:00", 96, "Precio", indicator=600, geo=1, seconds=900)
+    made.publish("2025-09-30 22:00", 24)
+    found = facts()
+    assert [(one["id"], one["geo_id"], one["unit"], one["rows"]) for one in found["series"]] == [
+        (460, 8741, "MW", 24),
+        (600, 3, "€/MWh", 98),
+        (600, 1, "€/MWh", 96),
+    ]
+    [hours, quarters] = found["series"][1]["periods"]["runs"]
+    assert (hours[1:], quarters[1:]) == ([2, 3600], [96, 900])
+    table = dict(
+        made.rows("select period_start_utc, value from esios_values where indicator_id = 600 and geo_id = 3 order by 1")
+    )
+    assert decoded(found["series"][1]["periods"]) == table
+    there = {(one["id"], one["geo_id"]): sum(one["years"][0]["there"]) for one in found["calendar"]}
+    assert there == {(460, 8741): 24, (600, 3): 98, (600, 1): 96}
+
+
+def test_only_the_indicators_asked_for_and_what_has_no_room_is_named(
+    made: MadeWarehouse, facts: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for indicator in (460, 1293, 600):
+        made.publish("2018-01-01 00:00", 24, indicator=indicator, geo=3 if indicator == 600 else 8741)
+    with connect(made.settings, read_only=True) as warehouse:
+        found = read_facts(warehouse, at(NOW), [600])
+    assert ([one["id"] for one in found["series"]], found["left_out"]) == ([600], [])
+    monkeypatch.setattr("extract.report.facts.VALUES_SHOWN", 30)
+    found = facts()
+    assert ([one["id"] for one in found["series"]], found["left_out"]) == ([460], [1293, 600])
+
+
+def test_a_series_without_a_limit_is_not_judged_late(
+    made: MadeWarehouse, facts: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("extract.health.verdicts.late_after_hours", lambda _: None)
+    made.publish("2018-01-01 00:00", 24)
+    made.note_run("2018-01-01 00:00", None)
+    made.check("2018-01-02 12:00")
+    assert facts()["state"]["fresh"]["verdict"] == "yes"

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from pypdf import PdfReader
 
-from extract.quarantined import SENTENCES
+from extract.health.wording import FINDINGS, QUARANTINED
 from extract.report import write_report
 from tests.report.browser import CHROMIUM, FLAGS, Opened, open_report
 from tests.report.made_warehouse import MadeWarehouse, at
@@ -28,6 +28,7 @@ CHARTS = (
     "revisions-chart",
     "monitoring-chart",
     "monitoring-hours-chart",
+    "lead-chart",
 )
 TWO_YEARS = 17520
 
@@ -47,10 +48,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> MadeWarehouse:
     made.publish("2016-12-31 23:00", TWO_YEARS, name=HOSTILE)
     made.lose("2018-12-31 08:00", 15)
     made.lose("2018-12-13 23:00", 24)
-    made.suspect("2018-12-20 03:00", 9000.0, "out of range")
+    made.suspect("2018-12-20 03:00", 9000.0, "out_of_range")
     made.quarantine("2018-12-21 05:00", HOSTILE, HOSTILE, HOSTILE)
-    made.revise("2018-12-22 05:00", 30123.4, "2018-12-23 06:00", 2)
-    made.judge("2018-12-24", "suspect", "values unlike last week: 3")
+    made.revise("2018-12-22 05:00", 30123.4, "2018-12-23 06:00")
+    made.judge("2018-12-24", "suspect", (("unlike_last_week", 3, 13.5),))
+    for lead in range(1, 8):
+        made.execute(
+            "insert into monitoring_esios.forecast_error_by_lead values ('demand_forecast', 1293, ?, 600, ?, ?, -20)",
+            *(lead, 200.0 + 20 * lead, 250.0 + 20 * lead),
+        )
+    made.publish("2018-12-30 23:00", 96, "Precio", indicator=600, geo=3, seconds=900)
     for day in range(1, 31):
         made.score(f"2018-12-{day:02d}", 200.0 + day)
     made.score("2018-12-31", 1555.5, "alert", f"MAPE 9.1 %, alert above 8.0 %; {HOSTILE}")
@@ -141,15 +148,15 @@ def test_the_numbers_on_the_page_are_the_warehouses(english: Opened, made: MadeW
     assert f"{rows:,} hours" in lead
     assert f"Lowest {lowest:,g}," in lead
     assert f"highest {highest:,} MW" in lead
-    missing = made.rows("select sum(hours), count(*) from quality_esios.demand_forecast_gaps")[0]
+    missing = made.rows("select cast(sum(number) as int), count(*) from quality_esios.quality_findings")[0]
     assert opened.text("#tile-complete p:nth-of-type(2)").startswith(f"{missing[0]} hours missing in {missing[1]} gaps")
     assert f"{rows:,} of {rows + missing[0]:,} hours are there (99.78%)" in opened.text("#completeness-lead")
     faults = opened.table("#faults-table")
-    assert ["✕ missing", "460", "2018-12-31 08:00", "2018-12-31 22:00", "2018-12-31 09:00 +01:00"] in [
-        row[:5] for row in faults
+    assert ["✕ missing", "460", "8741", "2018-12-31 08:00", "2018-12-31 22:00", "2018-12-31 09:00 +01:00"] in [
+        row[:6] for row in faults
     ]
-    assert [row[6] for row in faults if row[0] == "✕ missing"] == ["15", "24"]
-    assert [row[7] for row in faults if row[0] == "◆ suspect"] == ["9,000 MW · out of range"]
+    assert [row[7] for row in faults if row[0] == "✕ missing"] == ["15", "24"]
+    assert [row[8] for row in faults if row[0] == "◆ suspect"] == ["9,000 MW · out of range"]
 
 
 def test_one_day_is_told_hour_by_hour(show: Callable[..., Opened], made: MadeWarehouse) -> None:
@@ -179,7 +186,7 @@ def test_the_forecast_is_set_against_what_happened(english: Opened, made: MadeWa
     actual = next(trace for trace in english.chart("demand-chart")["traces"] if trace["name"] == "Actual demand")
     drawn = dict(zip(actual["x"], actual["y"], strict=True))
     rows = made.rows(
-        "select epoch_ms(period_start_utc), value from quality_esios.indicator_hours"
+        "select epoch_ms(period_start_utc), value from monitoring_esios.forecast_actuals"
         " where period_start_utc >= '2018-12-05' and period_start_utc < '2018-12-10'"
     )
     assert len(rows) == 120
@@ -211,7 +218,7 @@ def test_the_language_changes_words_numbers_and_lang(show: Callable[..., Opened]
     assert opened.text("#state-title") == "Estado: 2 de 3 respuestas requieren atención"
     assert "17.481 horas" in opened.text("#demand-lead")
     assert "99,78" in opened.text("#completeness-lead")
-    assert opened.table("#faults-table")[0][7] == "ningún valor en ninguna respuesta"
+    assert opened.table("#faults-table")[0][8] == "ningún valor en ninguna respuesta"
     assert "valores distintos de los de la semana anterior: 3" in opened.text("#faults-table")
     assert opened.table("#monitoring-table")[0][9].startswith("MAPE 9,1 %, alerta por encima de 8,0 % · ")
     names = [trace["name"] for trace in opened.chart("demand-chart")["traces"]]
@@ -228,30 +235,78 @@ def test_every_text_is_in_both_languages_with_the_same_places() -> None:
         assert {part.partition("}")[0] for part in texts["es"][key].split("{")[1:]} == places, key
 
 
-def reasons_in_the_models() -> list[str]:
-    """Every reason that a model can give, as the page looks it up: numbers as `#`."""
-    models = Path(__file__).resolve().parents[2] / "dbt_project"
+def alerts_in_the_models() -> list[str]:
+    """Every alert that the monitoring models can give, as the page looks it up: numbers as `#`."""
+    models = Path(__file__).resolve().parents[2] / "dbt_project" / "models" / "monitoring"
+    text = (models / "forecast_accuracy_daily.sql").read_text("utf-8")
     found = set()
-    for name in ("models/quality/daily_quality.sql", "models/monitoring/forecast_accuracy_daily.sql"):
-        text = (models / name).read_text("utf-8")
-        for call in re.findall(r"then concat\((.+)\)(?: end)?(?: as is_\w+,?)?$", text, re.MULTILINE):
-            joined = re.sub(r"\{\{ percent_text.*?\}\}", "'#.#'", call)
-            joined = re.sub(r"\{\{.*?\}\}", "'#'", joined)
-            pieces = [piece.strip() for piece in re.split(r",(?=(?:[^']*'[^']*')*[^']*$)", joined)]
-            found.add("".join(piece[1:-1] if piece.startswith("'") else "#" for piece in pieces))
-        found.update(re.findall(r"then '([a-z]+ [a-z ]+)' end", text))
-    text = (models / "models/quality/demand_forecast_suspect_values.sql").read_text("utf-8")
-    found.update(re.findall(r"(?:then|else) '([a-z ]+)'", text))
-    return sorted(found | set(SENTENCES.values()))
+    for call in re.findall(r"then concat\((.+)\)(?: end)?(?: as is_\w+,?)?$", text, re.MULTILINE):
+        joined = re.sub(r"\{\{ percent_text.*?\}\}", "'#.#'", call)
+        pieces = [piece.strip() for piece in re.split(r",(?=(?:[^']*'[^']*')*[^']*$)", joined)]
+        found.add("".join(piece[1:-1] if piece.startswith("'") else "#" for piece in pieces))
+    return sorted(found | set(re.findall(r"then '([a-z]+ [a-z ]+)' end", text)))
 
 
-def test_every_reason_of_the_models_is_translated() -> None:
+def test_every_alert_of_the_models_is_translated() -> None:
     texts = json.loads((Path(write_report.__code__.co_filename).parent / "texts.json").read_text("utf-8"))
-    reasons = reasons_in_the_models()
-    assert len(reasons) > 20
-    assert "values out of range: #" in reasons
-    assert "MAPE #.# %, alert above #.# %" in reasons
-    assert [reason for reason in reasons if f"reason.{reason}" not in texts["es"]] == []
+    alerts = alerts_in_the_models()
+    assert len(alerts) > 5
+    assert "MAPE #.# %, alert above #.# %" in alerts
+    assert [alert for alert in alerts if f"reason.{alert}" not in texts["es"]] == []
+
+
+def test_every_code_has_words_on_the_page_in_both_languages(english: Opened) -> None:
+    texts = english.page.evaluate("JSON.parse(document.getElementById('report-texts').textContent)")
+    for language in ("en", "es"):
+        assert {key[8:] for key in texts[language] if key.startswith("finding.")} == {*FINDINGS, *QUARANTINED}
+        assert {key[6:] for key in texts[language] if key.startswith("entry.")} == set(QUARANTINED)
+
+
+def test_a_period_that_is_clicked_shows_what_was_said_of_it_and_when(
+    show: Callable[..., Opened], made: MadeWarehouse
+) -> None:
+    opened = show()
+    opened.page.fill("#day-input", "2018-12-22")
+    opened.page.locator("#day-hours summary").click()
+    at_five = opened.page.evaluate("Date.parse('2018-12-22T05:00:00Z')")
+    opened.page.locator(f"[data-period='{at_five}']").click()
+    first, second = opened.table("#said-table")
+    [(before,)] = made.rows(
+        "select value from esios_value_versions where period_start_utc = '2018-12-22 05:00' and version = 1"
+    )
+    assert (first[0], float(first[2].replace(",", ""))) == ("2000-01-01 00:00:00", before)
+    assert second[:3] == ["2018-12-23 06:00:00", "−25", "30,123.4"]
+    assert "2 values were said" in opened.text("#said-lead")
+    opened.page.locator(f"[data-period='{at_five + 3_600_000}']").click()
+    assert len(opened.table("#said-table")) == 1
+    # The curve itself can be clicked, too.
+    click = "at => document.getElementById('demand-chart').emit('plotly_click', {points: [{x: at}]})"
+    opened.page.evaluate(click, at_five)
+    assert len(opened.table("#said-table")) == 2
+    assert opened.complaints == []
+
+
+def test_quarter_hours_of_another_indicator_are_chosen_in_the_page(show: Callable[..., Opened]) -> None:
+    opened = show()
+    options = opened.page.locator("#series option").all_text_contents()
+    assert options[1] == "600 Precio – Area 3"
+    opened.page.select_option("#series", "1")
+    opened.wait_until_drawn()
+    curve = next(trace for trace in opened.chart("demand-chart")["traces"] if trace["name"] == "Value")
+    assert [after - before for before, after in zip(curve["x"], curve["x"][1:], strict=False)] == [900_000] * 95
+    opened.page.fill("#day-input", "2018-12-31")
+    day = opened.table("#day-table")
+    assert len(day) == 96
+    assert [row[1] for row in day[:2]] == ["00:00 +01:00", "00:15 +01:00"]
+    assert "missing" not in [row[3] for row in day]
+    assert opened.complaints == []
+    assert opened.serious_findings() == []
+
+
+def test_errors_by_lead_time_are_the_models(english: Opened) -> None:
+    rows = english.table("#lead-table")
+    assert [row[0] for row in rows] == ["1", "2", "3", "4", "5", "6", "7"]
+    assert rows[0] == ["1", "600", "220", "270", "−20"]
 
 
 def test_axe_finds_nothing_serious_in_both_languages_by_day_and_by_night(show: Callable[..., Opened]) -> None:

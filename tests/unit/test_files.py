@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from extract.findings import Report
-from extract.metrics import write_metrics
 
 from extract.check import read_report
 from extract.errors import UsageError
 from extract.export import export_table
 from extract.files import output_path, written
+from extract.health.metrics import write_metrics
+from extract.health.report import Report
 from extract.report.page import write
 from extract.warehouse.duckdb import DuckDB
 

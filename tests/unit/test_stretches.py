@@ -82,7 +82,8 @@ def test_the_status_names_stretches_and_single_periods_with_their_area() -> None
     assert status.complaints() == [
         "missing: 460 2018-10-28 00:00 … 2018-10-28 14:00 UTC (15 hours), area 8741",
         "missing: 600 2018-10-28 00:00 … 2018-10-28 00:30 UTC (3 periods, 0.75 hours), area 3",
-        "suspect: 460 2018-10-28 00:00 … 2018-10-28 01:00 UTC (2 hours) are 61000 to 90000 MW (out of range), area 8741",
+        "suspect: 460 2018-10-28 00:00 … 2018-10-28 01:00 UTC (2 hours) are 61000 to 90000 MW (out of range),"
+        " area 8741",
         "suspect: 460 2018-10-28 02:00 UTC is 61000 MW (step too large), area 8741",
         "suspect: 460 2018-10-28 05:00 UTC is 61000 MW (out of range), area 8741",
         "suspect: 541 2018-10-28 06:00 UTC is 61000 MW (out of range), area 8741",

@@ -19,8 +19,8 @@ areas_with_values as (
     from responses_of_all_areas as asked
     inner join {{ ref('esios_value_versions') }} as known
         on asked.indicator_id = known.indicator_id
-            and known.period_start_utc >= asked.window_start_utc
-            and known.period_start_utc < asked.window_end_utc
+            and asked.window_start_utc <= known.period_start_utc
+            and asked.window_end_utc > known.period_start_utc
 ),
 
 areas_of_empty_windows as (
@@ -34,7 +34,7 @@ areas_of_empty_windows as (
     where not exists (
             select 1
             from areas_with_values
-            where areas_with_values.response_id = asked.response_id
+            where asked.response_id = areas_with_values.response_id
         )
 )
 

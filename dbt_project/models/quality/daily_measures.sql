@@ -16,8 +16,18 @@
     {%- set changes = changed_days(highest(this, 'judgement'), highest(this, 'due_judgement')) -%}
     {%- set days = days_near(changes, 2) -%}
 {%- endif -%}
-with periods_near as (
-    select *
+with
+{% if is_incremental() %}
+changed_days as (
+    select distinct
+        changes.indicator_id,
+        changes.madrid_day
+    from ({{ changes }}) as changes
+),
+
+{% endif %}
+periods_near as (
+    select checks.*
     from {{ ref('period_checks') }} as checks
     {% if is_incremental() %}
     where {{ within_days('checks', 'madrid_day', days, 'date') }}
@@ -32,9 +42,9 @@ days_near as (
     from periods_near
     union
     select
-        indicator_id,
-        geo_id,
-        madrid_day
+        asked.indicator_id,
+        asked.geo_id,
+        asked.madrid_day
     from {{ ref('due_days') }} as asked
     {% if is_incremental() %}
     where {{ within_days('asked', 'madrid_day', days, 'date') }}
@@ -48,12 +58,12 @@ days_to_judge as (
         days_near.madrid_day,
         asked.due_from_utc,
         asked.due_until_utc,
-        coalesce(asked.periods_due, 0) as periods_due,
         {{ day_start_utc('days_near.madrid_day') }} as day_start_utc,
-        {{ day_start_utc(add_days('days_near.madrid_day', 1)) }} as day_end_utc
+        {{ day_start_utc(add_days('days_near.madrid_day', 1)) }} as day_end_utc,
+        coalesce(asked.periods_due, 0) as periods_due
     from days_near
     {% if is_incremental() %}
-    inner join (select distinct changes.indicator_id, changes.madrid_day from ({{ changes }}) as changes) as changed
+    inner join changed_days as changed
         on days_near.indicator_id = changed.indicator_id
             and days_near.madrid_day = changed.madrid_day
     {% endif %}
@@ -141,6 +151,7 @@ measured_days as (
         weeks.week_change,
         weeks.shifted,
         weeks.inconsistent_values,
+        registered.late_after_hours,
         {{ hours_between('days.day_start_utc', 'days.day_end_utc') }} as hours_in_day,
         coalesce(found.due_periods_there, 0) as due_periods_there,
         coalesce(found.periods_there, 0) as periods_there,
@@ -150,8 +161,7 @@ measured_days as (
             when found.first_landed_at_utc <= {{ add_hours('days.day_end_utc', '24 * registered.revision_horizon_days') }}
                 and days.madrid_day >= first_landings.first_landing_day
                 then {{ hours_between('found.first_published_at_utc', 'found.first_landed_at_utc') }}
-        end as publication_to_landing_hours,
-        registered.late_after_hours
+        end as publication_to_landing_hours
     from days_to_judge as days
     inner join {{ ref('esios_indicators') }} as registered
         on days.indicator_id = registered.id
@@ -170,13 +180,13 @@ measured_days as (
 
 select
     *,
+    cast({{ highest(ref('period_checks'), 'judgement') }} as {{ type_counter() }}) as judgement,
+    cast({{ highest(ref('due_days'), 'judgement') }} as {{ type_counter() }}) as due_judgement,
+    {{ now_utc() }} as judged_at_utc,
     periods_due - due_periods_there as missing_periods,
     case when publication_to_landing_hours > late_after_hours then publication_to_landing_hours end as late,
     case
         when periods_due > due_periods_there or shifted is not null or publication_to_landing_hours > late_after_hours then 1
         else 0
-    end as has_finding,
-    cast({{ highest(ref('period_checks'), 'judgement') }} as {{ type_counter() }}) as judgement,
-    cast({{ highest(ref('due_days'), 'judgement') }} as {{ type_counter() }}) as due_judgement,
-    {{ now_utc() }} as judged_at_utc
+    end as has_finding
 from measured_days

@@ -2,12 +2,12 @@ select
     checks.indicator_id as id,
     checks.period_start_utc as datetime,
     checks.value,
-    case when checks.out_of_range is not null then 'out of range' else 'step too large' end as reason,
     checks.geo_id,
     cast(
         case when checks.out_of_range is not null then 'out_of_range' when checks.spike is not null then 'spike' else 'step' end
         as {{ type_code(30) }}
-    ) as code
+    ) as code,
+    case when checks.out_of_range is not null then 'out of range' else 'step too large' end as reason
 from {{ ref('period_checks') }} as checks
 inner join {{ ref('esios_indicators') }} as registered
     on checks.indicator_id = registered.id

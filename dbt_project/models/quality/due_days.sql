@@ -57,9 +57,9 @@ last_questions as (
 asked_windows as (
     select
         asked.*,
-        {{ due_until('asked', 'registered') }} as due_until_utc,
         {{ day_of(to_madrid('asked.window_start_utc')) }} as first_day,
-        {{ add_days(day_of(to_madrid(add_seconds('asked.window_end_utc', -1))), 1) }} as end_day
+        {{ add_days(day_of(to_madrid(add_seconds('asked.window_end_utc', -1))), 1) }} as end_day,
+        {{ due_until('asked', 'registered') }} as due_until_utc
     from last_questions as asked
     inner join {{ ref('esios_indicators') }} as registered
         on asked.indicator_id = registered.id
@@ -101,7 +101,7 @@ clipped_windows as (
 {% if is_incremental() %}
 known_days as (
     select
-        *,
+        known.*,
         case when {{ is_forgotten('known', 'last_checked_at_utc') }} then 1 else 0 end as is_forgotten
     from {{ this }} as known
     where {{ within_days('known', 'madrid_day', days, 'date') }}

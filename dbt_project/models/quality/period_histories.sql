@@ -20,6 +20,8 @@ select
     indicator_id,
     geo_id,
     period_start_utc,
+    cast(count(*) - 1 as {{ type_whole() }}) as revisions,
+    cast(sum(responses) as {{ type_whole() }}) as responses,
     max(period_end_utc) as period_end_utc,
     max(case when known_until_utc is null then value end) as value,
     max(case when known_until_utc is null then confirmed_response_id end) as confirmed_response_id,
@@ -27,8 +29,6 @@ select
     min(known_from_utc) as first_landed_at_utc,
     max(case when version = 1 then response_id end) as first_response_id,
     max(case when version > 1 then known_from_utc end) as last_revised_at_utc,
-    cast(count(*) - 1 as {{ type_whole() }}) as revisions,
-    max(abs(value - value_before)) as largest_revision,
-    cast(sum(responses) as {{ type_whole() }}) as responses
+    max(abs(value - value_before)) as largest_revision
 from versions_in_order
 group by indicator_id, geo_id, period_start_utc

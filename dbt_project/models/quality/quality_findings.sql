@@ -16,17 +16,30 @@ numbered_findings as (
             rows between unbounded preceding and current row
         ) as stretch
     from findings_in_order
+),
+
+stretches as (
+    select
+        indicator_id,
+        geo_id,
+        code,
+        severity,
+        min(period_start_utc) as first_period_utc,
+        max(last_period_utc) as last_period_utc,
+        sum(periods) as periods,
+        {#- Hours that are missing are added up; of anything else the largest is told. #}
+        case when code = 'missing' then sum(number) else max(number) end as number
+    from numbered_findings
+    group by indicator_id, geo_id, code, severity, stretch
 )
 
 select
     indicator_id,
     geo_id,
-    min(period_start_utc) as first_period_utc,
-    max(last_period_utc) as last_period_utc,
-    cast(sum(periods) as {{ type_whole() }}) as periods,
+    first_period_utc,
+    last_period_utc,
+    cast(periods as {{ type_whole() }}) as periods,
     code,
     severity,
-    {#- Hours that are missing are added up; of anything else the largest is told. #}
-    case when code = 'missing' then sum(number) else max(number) end as number
-from numbered_findings
-group by indicator_id, geo_id, code, severity, stretch
+    number
+from stretches

@@ -19,9 +19,9 @@
 {%- set of_day = 'partition by indicator_id, geo_id, madrid_day' -%}
 with periods_near as (
     select
-        *,
-        sum(case when out_of_range is not null then {{ hours_between('period_start_utc', 'period_end_utc') }} else 0 end)
-            over ({{ of_day }}) as hours_out_of_range
+        checks.*,
+        sum(case when checks.out_of_range is not null then {{ hours_between('checks.period_start_utc', 'checks.period_end_utc') }} else 0 end)
+            over (partition by checks.indicator_id, checks.geo_id, checks.madrid_day) as hours_out_of_range
     from {{ ref('period_checks') }} as checks
     {% if is_incremental() %}
     where {{ within_days('checks', 'madrid_day', days, 'date') }}
@@ -125,10 +125,10 @@ spreads as (
 compared_periods as (
     select
         spreads.*,
+        registered.weekly_z_max,
         spreads.deviation / nullif(
             case when spreads.spread > registered.weekly_scale_min then spreads.spread else registered.weekly_scale_min end, 0
         ) as z,
-        registered.weekly_z_max,
         case when abs(spreads.week_change) > registered.weekly_change_max then spreads.week_change end as shifted,
         {#- Only where weeks are comparable: a price may well be four times last week's. #}
         case
@@ -194,6 +194,6 @@ select
     cast(sum_of_four as {{ type_number() }}) as sum_of_four,
     cast(shifted as {{ type_number() }}) as shifted,
     cast(week_change as {{ type_number() }}) as week_change,
-    case when coalesce(unlike_last_week, sum_of_four, shifted) is null then 0 else 1 end as has_finding,
-    cast({{ highest(ref('period_checks'), 'judgement') }} as {{ type_counter() }}) as judgement
+    cast({{ highest(ref('period_checks'), 'judgement') }} as {{ type_counter() }}) as judgement,
+    case when coalesce(unlike_last_week, sum_of_four, shifted) is null then 0 else 1 end as has_finding
 from judged_periods

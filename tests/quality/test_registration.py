@@ -1,0 +1,130 @@
+"""Areas and cadences: each is judged for itself, and what the registry no longer lists leaves nothing behind."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import judged_warehouse as made
+import test_daily_quality as daily
+from landed_warehouse import Warehouse, entry
+
+URL = "https://api.esios.ree.es/indicators/{}?{}"
+
+
+def land(
+    warehouse: Warehouse, indicator: int, first: str, last: str, entries: list[dict[str, Any]], areas: str
+) -> None:
+    """Land one response that was asked for these areas."""
+    asked = "&".join(f"geo_ids%5B%5D={area}" for area in areas.split(","))
+    body = made.body(entries, indicator=indicator)
+    warehouse.land(
+        body,
+        window=made.window(first, last),
+        extracted=f"{last} 20:00",
+        indicator=indicator,
+        url=URL.format(indicator, asked),
+    )
+
+
+def prices(first: str, count: int, minutes: int, areas: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Prices from an instant in UTC on, a little different each period, for each area."""
+    start, step = made.hour(first), timedelta(minutes=minutes)
+    return [
+        entry(start + n * step, 40.0 + n % 17 + area, geo_id=area, geo_name=f"Area {area}")
+        for n in range(count)
+        for area in areas
+    ]
+
+
+def registered_as(warehouse: Warehouse, **keys: Any) -> Any:
+    """The parsed project with the entry of 600 changed."""
+    manifest = warehouse.manifest.deepcopy()
+    model = manifest.nodes["model.esios_elt.esios_indicators"]
+    for config in (model.config.meta, model.meta):
+        for one in config.get("indicators", []):
+            if one["id"] == 600:
+                one.update(keys)
+    return manifest
+
+
+def days(warehouse: Warehouse) -> list[tuple[Any, ...]]:
+    return warehouse.rows(
+        "select geo_id, madrid_day::varchar, periods_due, periods_there, verdict from quality_esios.daily_quality"
+        " where indicator_id = 600 order by 1, 2"
+    )
+
+
+def test_hours_and_quarter_hours_of_each_area_are_due_and_judged_for_themselves(tmp_path: Path) -> None:
+    warehouse = made.empty(tmp_path)
+    # Two days by the hour, 2025-10-01 by the quarter; one area lacks two quarters, another has no value at all.
+    hours = prices("2025-09-28 22", 48, 60, (3, 1))
+    quarters = prices("2025-09-30 22", 96, 15, (3, 1))
+    lost = {made.hour("2025-10-01 10"), made.hour("2025-10-01 10") + timedelta(minutes=15)}
+    kept = [one for one in quarters if one["geo_id"] == 3 or datetime.fromisoformat(one["datetime"]) not in lost]
+    land(warehouse, 600, "2025-09-29", "2025-09-30", hours, "1,2,3")
+    land(warehouse, 600, "2025-10-01", "2025-10-01", kept, "1,2,3")
+    warehouse.run(*daily.MODELS)
+    assert days(warehouse) == [
+        (1, "2025-09-29", 24, 24, "good"),
+        (1, "2025-09-30", 24, 24, "good"),
+        (1, "2025-10-01", 96, 94, "bad"),
+        (2, "2025-09-29", 24, 0, "bad"),
+        (2, "2025-09-30", 24, 0, "bad"),
+        (2, "2025-10-01", 96, 0, "bad"),
+        (3, "2025-09-29", 24, 24, "good"),
+        (3, "2025-09-30", 24, 24, "good"),
+        (3, "2025-10-01", 96, 96, "good"),
+    ]
+    missing = """select geo_id, first_period_utc, last_period_utc, periods, number from quality_esios.quality_findings
+    where code = 'missing' order by geo_id"""
+    assert warehouse.rows(missing) == [
+        (1, datetime(2025, 10, 1, 10), datetime(2025, 10, 1, 10, 15), 2, 0.5),
+        (2, datetime(2025, 9, 28, 22), datetime(2025, 10, 1, 21, 45), 144, 72.0),
+    ]
+    daily.assert_as_rebuilt(warehouse)
+
+
+def test_an_area_is_due_only_where_it_was_asked_for_and_one_that_goes_leaves_nothing(tmp_path: Path) -> None:
+    warehouse = made.empty(tmp_path)
+    land(warehouse, 600, "2025-09-01", "2025-09-01", prices("2025-08-31 22", 24, 60, (3,)), "3")
+    land(warehouse, 600, "2025-09-02", "2025-09-02", prices("2025-09-01 22", 24, 60, (3, 1, 2)), "1,2,3")
+    warehouse.run(*daily.MODELS)
+    assert [row[:3] for row in days(warehouse)] == [
+        (1, "2025-09-02", 24),
+        (2, "2025-09-02", 24),
+        (3, "2025-09-01", 24),
+        (3, "2025-09-02", 24),
+    ]
+    warehouse.manifest = registered_as(warehouse, areas=[3])
+    warehouse.run(*daily.MODELS)
+    assert [row[:3] for row in days(warehouse)] == [(3, "2025-09-01", 24), (3, "2025-09-02", 24)]
+    daily.assert_as_rebuilt(warehouse)
+
+
+def test_days_and_months_are_due_once_they_are_over(tmp_path: Path) -> None:
+    warehouse = made.empty(tmp_path)
+    for cadence, first, last, starts, due in (
+        ("day", "2025-03-28", "2025-04-02", ["2025-03-27 23", "2025-03-28 23", "2025-03-30 22", "2025-03-31 22"], 6),
+        ("month", "2025-01-01", "2025-04-30", ["2024-12-31 23", "2025-02-28 23"], 3),
+    ):
+        copy = made.empty(tmp_path / cadence) if (tmp_path / cadence).mkdir() is None else warehouse
+        copy.manifest = registered_as(copy, cadence=cadence, areas=[3])
+        entries = [entry(made.hour(start), 50.0, geo_id=3) for start in starts]
+        url = URL.format(600, "geo_ids%5B%5D=3")
+        # The month of April is not over when it is asked for; each of the days is.
+        copy.land(
+            made.body(entries, indicator=600), made.window(first, last), "2025-04-12 10:00", indicator=600, url=url
+        )
+        copy.run(*daily.MODELS)
+        counted = copy.rows(
+            "select sum(periods_due), sum(periods_there), sum(missing_periods) from quality_esios.daily_quality"
+        )
+        assert counted == [(due, len(starts), due - len(starts))], cadence
+        lost = copy.rows(
+            "select first_period_utc from quality_esios.quality_findings where code = 'missing' order by 1"
+        )
+        expected = {"day": ["2025-03-29 23:00", "2025-04-01 22:00"], "month": ["2025-01-31 23:00"]}[cadence]
+        assert [f"{start:%Y-%m-%d %H:%M}" for (start,) in lost] == expected
+        daily.assert_as_rebuilt(copy)
