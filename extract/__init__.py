@@ -27,9 +27,12 @@ def demand_forecast(
     or `known_before` it is what the responses said that had been extracted by then, as `values` gives it.
     `UsageError` where there is no warehouse or no table yet.
     """
-    from extract.known_values import demand_forecast as read
+    from extract.known_values import demand_forecast_frame
+    from extract.registry import default_indicators
+    from extract.wanted import Wanted
 
-    return read(start, end, as_of=as_of, known_before=known_before)
+    ids = [indicator.id for indicator in default_indicators()]
+    return demand_forecast_frame(Wanted.of(ids, start, end, as_of=as_of, known_before=known_before))
 
 
 def values(
@@ -60,12 +63,11 @@ def values(
     Periods not known yet at the cutoff are left out; `frame.attrs["not_known_yet"]` counts them and the warning
     `extract.known_values.NotKnownYet` says so. `UsageError` for anything that is wrongly asked.
     """
-    from extract.known_values import values as read
+    from extract.known_values import values_frame
+    from extract.wanted import Wanted
 
-    return read(
-        indicators,
-        start,
-        end,
+    wanted = Wanted.of(
+        *(indicators, start, end),
         areas=areas,
         as_of=as_of,
         known_before=known_before,
@@ -74,3 +76,4 @@ def values(
         wide=wide,
         tz=tz,
     )
+    return values_frame(wanted)

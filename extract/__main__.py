@@ -15,11 +15,10 @@ from typing import Any
 
 import click
 
-from extract.errors import EsiosError, UsageError
+from extract.errors import EXIT_INTERRUPTED, EsiosError, UsageError
 from extract.settings import load_settings
 from extract.streams import exit_code_after_output, make_tolerant, takes_every_character
-
-EXIT_INTERRUPTED = 130
+from extract.verbs import Verbs
 
 
 class _Day(click.ParamType[date]):
@@ -101,12 +100,12 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 def cli() -> None:
-    """ESIOS (REE) demand forecasts: from the API to a tested table.
+    """ESIOS (REE), the data of the Spanish power market: from the API to tested tables and files.
 
-    Exit codes: 0 done, 1 data missing or bad, 2 usage or configuration, 3 key refused, 4 API unreachable, 5 warehouse
-    failed. Settings come from the environment or .env; see .env.example.
+    `esios VERB --help` has the options and examples of a verb. Settings come from the environment or from .env
+    (.env.example lists them all). Progress goes to stderr, results to stdout; --json gives results for programs.
     """
 
 
@@ -142,11 +141,17 @@ def _request(indicators: tuple[str, ...], every: bool, start: date | None, end: 
     return Request(wanted, start, end, refresh, clip=every)
 
 
-@cli.command()
+@cli.command(
+    section="get", examples=["esios extract", "esios extract --indicator 600 --start 2025-10-01 --end 2025-10-31"]
+)
 @_with_span
 @_command
 def extract(as_json: bool, **span: Any) -> int:
-    """Land what is new: API → raw_esios.indicator_responses. Without dates: go on where the last run ended."""
+    """Land what is new: each response of the API as it came, in raw_esios.indicator_responses.
+
+    Without dates it goes on where the last run ended; an empty warehouse begins with the series' first day. Days are
+    Madrid days, both included.
+    """
     from extract.extraction import extract as extract_request
 
     summary = extract_request(load_settings(), _request(**span))
@@ -173,12 +178,19 @@ def _extract_document(summary: Any) -> dict[str, Any]:
     }
 
 
-@cli.command()
+@cli.command(
+    section="get",
+    examples=["esios run --start 2017-01-01 --end 2018-12-31", "esios run --indicator 600 --start 2025-10-01"],
+)
 @_with_span
 @click.option("--out", type=click.Path(path_type=Path), help="Where the CSV (or Parquet) goes [default: as export].")
 @_command
 def run(as_json: bool, out: Path | None, **span: Any) -> int:
-    """The main job, whole: extract, dbt build, export, summary."""
+    """Run the main job: extract, build and test the tables, export, print a summary.
+
+    Without dates it goes on where the last run ended. Missing data does not stop it: what is there is published, what
+    is not is named, and the exit code is 1.
+    """
     from extract.job import run_job, summary_text
 
     outcome = run_job(load_settings(), _request(**span), out, lambda line: click.echo(line, err=True))
@@ -194,11 +206,14 @@ def run(as_json: bool, out: Path | None, **span: Any) -> int:
     return outcome.exit_code
 
 
-@cli.command()
+@cli.command(section="register", examples=['esios find "demanda real"'])
 @click.argument("text", type=NAME)
 @_command
 def find(as_json: bool, text: str) -> None:
-    """The catalogue by (Spanish) name, accents and case ignored, an exact name first: id<TAB>name."""
+    """List the indicators of the catalogue whose (Spanish) name holds a text: id<TAB>name.
+
+    Accents and case do not matter; an exact name comes first.
+    """
     from extract.catalogue.find import find as find_in
     from extract.catalogue.lookup import Lookup
 
@@ -211,11 +226,14 @@ def find(as_json: bool, text: str) -> None:
                 click.echo(f"{entry.id}\t{entry.title}")
 
 
-@cli.command()
+@cli.command(section="register", examples=["esios describe 600"])
 @click.argument("indicator", metavar="ID_OR_NAME")
 @_command
 def describe(as_json: bool, indicator: str) -> None:
-    """One indicator, registered or not: unit, areas, cadence, first year with values, description, what is landed."""
+    """Show what is known of one indicator, registered or not.
+
+    Unit, areas, cadence, first year with values, description, and what is landed; at most six requests.
+    """
     from extract.catalogue.describe import describe as describe_one
     from extract.catalogue.lookup import Lookup
 
@@ -228,7 +246,7 @@ def describe(as_json: bool, indicator: str) -> None:
         click.echo(described.text())
 
 
-@cli.command()
+@cli.command(section="register", examples=["esios add 1739 --dry-run", "esios add 10211 --areas 8741 --kind price"])
 @click.argument("indicators", metavar="ID_OR_NAME…", nargs=-1, required=True)
 @click.option("--areas", metavar="ID,ID|all", help="The areas to extract [default: those that have values].")
 @click.option("--kind", help="Of the registry, such as price [default: what the values are called].")
@@ -238,7 +256,11 @@ def describe(as_json: bool, indicator: str) -> None:
 def add(
     as_json: bool, indicators: tuple[str, ...], areas: str | None, kind: str | None, role: str | None, dry_run: bool
 ) -> None:
-    """Register indicators of the catalogue, so that they can be extracted."""
+    """Register indicators of the catalogue, so that they can be extracted.
+
+    Each entry is written from the catalogue and at most five requests for values; the registry's comments and order
+    stay.
+    """
     from extract.catalogue.add import Options, read_areas
     from extract.catalogue.add import add as add_all
     from extract.catalogue.lookup import Lookup
@@ -256,10 +278,10 @@ def add(
         click.echo("add: nothing was written" if dry_run else f"add: written; `esios extract {ids}` lands the values")
 
 
-@cli.command()
+@cli.command(section="register", examples=["esios indicators"])
 @_command
 def indicators(as_json: bool) -> None:
-    """The registered indicators: id, role, unit, cadence, areas, landed span, newest value, name."""
+    """List the registered indicators with their landed span and newest value."""
     from extract.catalogue.indicators import registered, table
 
     listed = registered(load_settings(), _say)
@@ -269,10 +291,16 @@ def indicators(as_json: bool) -> None:
         click.echo(table(listed))
 
 
-@cli.command()
+@cli.command(section="get", examples=["esios load predictions.csv --table raw_esios.predictions --mode upsert"])
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--table", required=True, help="An existing table: table or schema.table.")
-@click.option("--mode", type=click.Choice(["append", "upsert"]), default="append", show_default=True)
+@click.option(
+    "--mode",
+    type=click.Choice(["append", "upsert"]),
+    default="append",
+    show_default=True,
+    help="Add rows, or replace those with the same key.",
+)
 @click.option("--key", help="Upsert: the columns that identify a row, as in id,datetime [default: the table's key].")
 @_command
 def load(as_json: bool, file: Path, table: str, mode: str, key: str | None) -> None:
@@ -289,7 +317,14 @@ def load(as_json: bool, file: Path, table: str, mode: str, key: str | None) -> N
         click.echo(f"load: {done.inserted} rows inserted, {done.updated} updated in {done.table}")
 
 
-@cli.command()
+@cli.command(
+    section="use",
+    examples=[
+        "esios export --out demand.parquet",
+        "esios export --indicator 460 --start 2018-01-01 --end 2018-01-07",
+        "esios export --indicator 460 600 --known-before D-1T12:00 --wide --tz Europe/Madrid",
+    ],
+)
 @click.option("--table", help="A table or view, whole [default: demand_forecast_esios].")
 @click.option("--out", type=click.Path(path_type=Path), help="CSV or Parquet, by the ending [default: in exports/].")
 @click.option(
@@ -322,12 +357,11 @@ def export(
     more: tuple[str, ...],
     **limits: Any,
 ) -> int:
-    """Write a table, or the values of indicators as known now or at a cutoff, to a file, whole or not at all.
+    """Write a table, or the values of indicators as known now or then, to a CSV or Parquet file.
 
-    Further ids may follow the options: `--indicator 600 460`. Exit code 1 if nothing is landed of an indicator.
+    The file is written whole or not at all. Further ids may follow the options: `--indicator 600 460`. Exit code 1 if
+    nothing is landed of an indicator.
     """
-    from extract.errors import UsageError
-
     given = {name: value for name, value in limits.items() if value not in (None, False)}
     if indicators and table:
         raise UsageError("--table and --indicator are both given", "leave one of them out")
@@ -370,14 +404,17 @@ def _export_values(as_json: bool, indicators: tuple[str, ...], out: Path | None,
     return done.exit_code
 
 
-@cli.command()
+@cli.command(section="get", examples=["esios forget --indicator 460 --start 2018-01-01 --end 2018-01-31"])
 @click.option("--indicator", "indicator", type=NAME, required=True, metavar="ID_OR_NAME", help="The indicator.")
 @click.option("--start", type=DAY, required=True, help="First Madrid day, yyyy-mm-dd.")
 @click.option("--end", type=DAY, required=True, help="Last Madrid day, included.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation: for programs.")
 @_command
 def forget(as_json: bool, indicator: str, start: date, end: date, yes: bool) -> None:
-    """Take back what is due of a span that was asked for by mistake; landed responses stay."""
+    """Take back what is due of a span that was asked for by mistake.
+
+    Landed responses stay. `dbt build` then judges the days anew.
+    """
     from extract.forget import forget as forget_span
     from extract.forget import plan
     from extract.registry import find_indicators
@@ -408,10 +445,13 @@ def _confirm(question: str) -> None:
         raise UsageError("not confirmed, so nothing was changed", "answer y, or add --yes")
 
 
-@cli.command()
+@cli.command(section="watch", examples=["esios status", "esios status --json"])
 @_command
 def status(as_json: bool) -> int:
-    """What is landed, since when, gaps, last runs. Exit code 1 if an hour is missing or a value is bad."""
+    """Show what is landed, what is missing or bad, and the last runs.
+
+    Exit code 1 if an hour is missing or a value is bad.
+    """
     from extract.status import read_status
     from extract.warehouse import connect
 
@@ -424,14 +464,17 @@ def status(as_json: bool) -> int:
     return 1 if found.complaints() else 0
 
 
-@cli.command()
+@cli.command(section="use", examples=["esios report", "esios report --indicator 460 --out state.html"])
 @click.option("--out", type=click.Path(path_type=Path), help="Where the page goes [default: exports/report.html].")
 @click.option(
     "--indicator", "indicators", multiple=True, metavar="ID_OR_NAME", help="Only these curves [default: all landed]."
 )
 @_command
 def report(as_json: bool, out: Path | None, indicators: tuple[str, ...]) -> None:
-    """State, curves, revisions and faults of what is landed as one self-contained HTML page, English and Spanish."""
+    """Write one HTML page with the state, the curves, the revisions and the faults of what is landed.
+
+    The page needs no network and is in English and Spanish.
+    """
     from extract.registry import find_indicators
     from extract.report import write_report
 
@@ -443,15 +486,18 @@ def report(as_json: bool, out: Path | None, indicators: tuple[str, ...]) -> None
         click.echo(f"report: {written.path} ({state})")
 
 
-@cli.command()
+@cli.command(section="watch", examples=["esios check --days 14 --metrics /var/lib/node_exporter/esios.prom"])
 @click.option("--days", type=click.IntRange(min=1), metavar="N", help="Judge only the last N due days [default: all].")
 @click.option(
     "--metrics", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Prometheus metrics too."
 )
-@click.option("--notify", "notify_url", metavar="URL", help="Tell this webhook of a change of state.")
+@click.option("--notify", "notify_url", metavar="URL", help="Post each change of state to this webhook.")
 @_command
 def check(as_json: bool, days: int | None, metrics: Path | None, notify_url: str | None) -> int:
-    """Fresh, complete, good, last run? For cron and systemd. Exit code 1 if anything is wrong."""
+    """Check that everything is fresh, complete and good, for cron and monitoring.
+
+    Exit code 1 if anything is wrong. A webhook hears of a change of state only, not of each check.
+    """
     from extract.check import run_check
     from extract.settings import configuration
 
@@ -469,7 +515,7 @@ def check(as_json: bool, days: int | None, metrics: Path | None, notify_url: str
     return report.exit_code
 
 
-@cli.command()
+@cli.command(section="watch", examples=["esios watch --indicator 460 --indicator 600", "esios watch --once --json"])
 @click.option(
     "--indicator",
     "indicators",
@@ -478,18 +524,25 @@ def check(as_json: bool, days: int | None, metrics: Path | None, notify_url: str
     metavar="ID_OR_NAME",
     help="Repeat for several [default: 460].",
 )
-@click.option("--once", is_flag=True, help="One look, then exit with its code: for cron, systemd timers and CronJobs.")
+@click.option("--once", is_flag=True, help="One round, then exit with its code: for cron, systemd timers and CronJobs.")
 @click.option(
     "--every",
     type=_Span(min=0, min_open=True, max=A_MONTH_OF_MINUTES),
     metavar="MINUTES",
-    help="Instead of by the clock.",
+    help="Look every so many minutes [default: by the registry's watch_at].",
 )
-@click.option("--jitter", type=_Span(min=0, max=A_DAY_OF_SECONDS), default=120.0, show_default=True, metavar="SECONDS")
+@click.option(
+    "--jitter",
+    type=_Span(min=0, max=A_DAY_OF_SECONDS),
+    default=120.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait up to so long before each round, so that not everybody asks at once.",
+)
 @click.option(
     "--metrics", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Prometheus metrics too."
 )
-@click.option("--notify", "notify_url", metavar="URL", help="Tell this webhook of a change of state.")
+@click.option("--notify", "notify_url", metavar="URL", help="Post each change of state to this webhook.")
 @_command
 def watch(
     as_json: bool,
@@ -500,7 +553,10 @@ def watch(
     metrics: Path | None,
     notify_url: str | None,
 ) -> int:
-    """Extract, build and check at the hours ESIOS publishes, until stopped. One log line a step; --json: JSON lines."""
+    """Extract, build and check at the hours at which ESIOS publishes, until stopped.
+
+    It writes one log line a step, with --json one JSON document a line.
+    """
     from datetime import timedelta
 
     from extract.health.notify import checked_url

@@ -1,10 +1,18 @@
-"""Each error a user can meet, with its exit code and its remedy. No imports from the rest of the package.
-
-The exit codes are the public interface of every command: 0 done, 1 data missing or bad, 2 usage or configuration,
-3 key refused, 4 API unreachable or talking nonsense, 5 warehouse failed.
-"""
+"""Each error a user can meet, with its exit code and its remedy. No imports from the rest of the package."""
 
 EXIT_DATA_INCOMPLETE = 1
+EXIT_INTERRUPTED = 130
+
+# The public interface of every command. `esios --help` and docs/commands.md show this table.
+EXIT_CODES = {
+    0: "done",
+    EXIT_DATA_INCOMPLETE: "finished, but data is missing or bad; each fault is named",
+    2: "wrong usage, configuration or input; nothing was changed",
+    3: "the API refused the key",
+    4: "the API could not be reached or answered nonsense after retries; what was landed stays",
+    5: "the warehouse failed; the open transaction was rolled back",
+    EXIT_INTERRUPTED: "interrupted (Ctrl-C, SIGTERM); run the same command again to resume",
+}
 
 
 class EsiosError(Exception):

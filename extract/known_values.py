@@ -5,18 +5,14 @@ Not `values.py`: a submodule of that name would take the place of the function `
 
 from __future__ import annotations
 
-import datetime as dt
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
-from extract.cutoffs import Rule
 from extract.errors import EXIT_DATA_INCOMPLETE
 from extract.export import Exported, checked_target, demand_forecast_query, query_frame, write_query
-from extract.registry import Indicator, default_indicators
+from extract.registry import Indicator
 from extract.settings import ROOT, Settings, load_settings
 from extract.version_query import DEMAND, PERIOD_START, Known, find
 from extract.wanted import Wanted
@@ -37,33 +33,8 @@ class NoValues(UserWarning):
     """Nothing is landed of an indicator that was asked for."""
 
 
-def values(
-    indicators: int | str | Iterable[int | str],
-    start: dt.date | str | None = None,
-    end: dt.date | str | None = None,
-    *,
-    areas: int | str | Iterable[int] | None = None,
-    as_of: str | dt.datetime | None = None,
-    known_before: str | Rule | None = None,
-    versions: str = "latest",
-    trust_sealing: bool = False,
-    wide: bool = False,
-    tz: str | ZoneInfo | None = None,
-    settings: Settings | None = None,
-) -> pd.DataFrame:
-    """The values of registered indicators as a DataFrame; `extract.values` says what each argument means."""
-    wanted = Wanted.of(
-        indicators,
-        start,
-        end,
-        areas=areas,
-        as_of=as_of,
-        known_before=known_before,
-        versions=versions,
-        trust_sealing=trust_sealing,
-        wide=wide,
-        tz=tz,
-    )
+def values_frame(wanted: Wanted, settings: Settings | None = None) -> pd.DataFrame:
+    """The wanted values as a DataFrame; see `extract.values`."""
     with connect(settings or load_settings(), read_only=True) as warehouse:
         known = find(warehouse, wanted)
         frame = query_frame(warehouse, known.query)
@@ -73,17 +44,10 @@ def values(
     return _with_notes(frame, wanted, known)
 
 
-def demand_forecast(
-    start: dt.date | str | None = None,
-    end: dt.date | str | None = None,
-    *,
-    as_of: str | dt.datetime | None = None,
-    known_before: str | Rule | None = None,
-    settings: Settings | None = None,
-) -> pd.DataFrame:
-    """The table `demand_forecast_esios` as a DataFrame; `extract.demand_forecast` says what each argument means."""
-    ids = [indicator.id for indicator in default_indicators()]
-    wanted = Wanted.of(ids, start, end, as_of=as_of, known_before=known_before)
+def demand_forecast_frame(wanted: Wanted, settings: Settings | None = None) -> pd.DataFrame:
+    """The wanted forecasts in the columns of `demand_forecast_esios`, without a cutoff from that table itself; see
+    `extract.demand_forecast`.
+    """
     with connect(settings or load_settings(), read_only=True) as warehouse:
         if wanted.cutoff is None:
             return _within(query_frame(warehouse, demand_forecast_query(warehouse)), wanted)

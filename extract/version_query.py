@@ -107,10 +107,11 @@ def find(warehouse: Warehouse, wanted: Wanted, shape: Shape = LONG) -> Known:
 
     Reads counts, no values. `UsageError` where the table is not built yet, or an area is of none of the indicators.
     """
-    if not warehouse.exists(VERSIONS):
-        raise UsageError(
-            f"there is no table {warehouse.resolve(VERSIONS)} yet", "make it with `dbt build` after an extract"
-        )
+    for table in (VERSIONS, VALUES, *([COUNTED] if wanted.cutoff else [])):
+        if not warehouse.exists(table):
+            raise UsageError(
+                f"there is no table {warehouse.resolve(table)} yet", "make it with `dbt build` after an extract"
+            )
     select = _Select(warehouse, wanted)
     found = select.series
     filled = {one.indicator_id for one in found if one.periods}

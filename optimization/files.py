@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import os
 import sys
 import time
@@ -26,8 +27,13 @@ class BadInput(ValueError):
 
 def guarded(work: Callable[[], int | None], debug: bool = False) -> int:
     """Run `work` and turn what went wrong into one line on stderr and an exit code; `debug` shows the traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal in another alphabet shows ? for what it lacks
     try:
-        return work() or DONE
+        code = work() or DONE
+        if sys.stdout is not None:  # closed by the caller
+            sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("interrupted: nothing was written", file=sys.stderr)
         return INTERRUPTED

@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     for out in (options.picture, options.report, options.schema):
         if out and not Path(out).resolve().parent.is_dir():
             raise BadInput(f"the folder of {out} does not exist: mkdir -p {Path(out).parent}")
-    known = bool(options.schema) and Path(options.schema).exists()
+    known = bool(options.schema) and Path(options.schema).is_file()  # a pipe is written to
     steps = [step for words in options.allow for step in words.split(",")]
     loaded = load_file(
         options.source,

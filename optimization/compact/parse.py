@@ -79,9 +79,11 @@ def _without_headers(chunk: Chunk, source: Source, table: pa.Table) -> pa.Table:
 
 def _read(chunk: Chunk, names: list[str], source: Source, columns: list[str]) -> pa.Table:
     ragged: list[Any] = []
-    # pyarrow leaves a byte order mark out, at the start of every buffer: one that stands there is data.
-    buffers = [BOM, chunk.data] if chunk.data.startswith(BOM) else [chunk.data]
-    data = b"".join(buffers) if len(buffers) > 1 else chunk.data
+    data = chunk.data
+    if data.startswith(BOM):  # pyarrow leaves a mark out at the start of every buffer: one that stands there is data
+        data = BOM + data
+    if not data.endswith((b"\n", b"\r")):  # at an end without line end pyarrow takes an empty last field for ""
+        data = data + b"\n"
 
     def note(row: Any) -> str:
         ragged.append(row)

@@ -206,7 +206,8 @@ def settle(
             for chunk, texts in in_order(work, _watched(source, progress)):
                 source.take_back(chunk)
                 for name, encoded in zip(again, texts, strict=True):
-                    read[name].append(encoded)
+                    if encoded.length:  # of a chunk that held nothing but the header again, nothing is left
+                        read[name].append(encoded)
         for name in again:
             plans[name] = Plan(
                 name, "text", "" if any(chunk.missing == "" for chunk in read[name]) else None, why=plans[name].why

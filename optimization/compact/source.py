@@ -34,6 +34,7 @@ from optimization.files import BadInput
 CHUNK_BYTES = 16 << 20
 RECORD_BYTES = 1 << 30
 HEAD_BYTES = 1 << 18
+SNIFFED_BYTES = 1 << 16  # what the delimiter is found out from
 LONGEST_HEADER = 64 * HEAD_BYTES
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _BOMS = (
@@ -95,7 +96,8 @@ class Source:
         if self.size == 0:
             raise BadInput(f"{self.path} is empty: a header with the names of the columns is needed")
         head = self._head()
-        text = head[: max(head.rfind(b"\n"), head.rfind(b"\r")) + 1] or head
+        text = head[:SNIFFED_BYTES]
+        text = text[: max(text.rfind(b"\n"), text.rfind(b"\r")) + 1] or head
         self.delimiter = delimiter or sniff_delimiter(self.path, text)
         self._read_header(head, header)
         wide = min(len(self.header_bytes) * 1024, 64 << 20) if len(self.header) > 1000 else 0

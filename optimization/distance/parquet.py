@@ -43,7 +43,7 @@ def append_to_parquet(
 def text_to_parquet(source: str, out: str, column: str, quiet: bool = True, delimiter: str = ",") -> None:
     """The CSV text `source`, whose field `column` holds float64, as Parquet: every other column is text.
 
-    A field with nothing in it is null, a quoted empty one is an empty text.
+    A field with nothing in it is null, a quoted empty one is an empty text. A last line end is put where none is.
     """
     pa, pq, csv = (optional(name, "optimization") for name in ("pyarrow", "pyarrow.parquet", "pyarrow.csv"))
     layout = read_layout(source, column, column, delimiter)
@@ -51,6 +51,10 @@ def text_to_parquet(source: str, out: str, column: str, quiet: bool = True, deli
     if twice:
         raise BadInput(f"Parquet has no two columns of one name: rename {', '.join(twice)}, or write CSV")
     types = {name: pa.float64() if name == column else pa.string() for name in layout.names}
+    with Path(source).open("rb+") as text:  # at an end without line end pyarrow takes an empty last field for ""
+        text.seek(-1, 2)
+        if text.read(1) != b"\n":
+            text.write(b"\n")
     with written_aside(out) as aside, Progress(Path(source).stat().st_size, "to Parquet", quiet=quiet) as progress:
         try:
             with (

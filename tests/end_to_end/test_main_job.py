@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.end_to_end.conftest import Finished, Shell
+from tests.end_to_end.conftest import ROOT, Finished, Shell
+from tests.end_to_end.readme import Shown, shown
 
 HEADER = ["name", "id", "datetime", "demand_forecast", "update_timestamp"]
 NAME = "Previsión diaria de la demanda eléctrica peninsular"
@@ -132,3 +133,52 @@ def test_the_recorded_years_come_through_with_their_sixteen_gaps(shell: Shell) -
     assert len(rows) == 17_504
     assert rows[0][2:4] == ["2017-01-01 00:00:00", "23616.0"]
     assert sum(float(row[3]) for row in rows) == recorded
+
+
+def test_make_run_is_that_job() -> None:
+    recipe = (ROOT / "Makefile").read_text("utf-8").partition("\nrun: ")[2].splitlines()[1]
+    assert recipe.strip() == "@$(SIMULATE) $(BIN)/esios run --start $(START) --end $(END)"
+
+
+def test_the_readme_shows_what_make_run_prints(done: tuple[Shell, Finished]) -> None:
+    _, finished = done
+    told = shown()["make run"]
+    assert len(told.lines) > 10
+    assert told.differs_from(finished.err + finished.out) == ""
+    for line in told.lines[-4:]:
+        assert line in finished.out or line.startswith("file "), "these are the figures of every run"
+
+
+def test_the_readme_shows_the_first_rows_of_the_file(done: tuple[Shell, Finished]) -> None:
+    shell, _ = done
+    command = shown()["head -4 exports/demand_forecast_esios.csv"]
+    assert list(command.lines) == (shell.folder / "out.csv").read_text("utf-8").splitlines()[:4]
+
+
+def test_the_readme_shows_what_a_cutoff_leaves_out(done: tuple[Shell, Finished]) -> None:
+    shell, _ = done
+    (command,) = [one for one in shown() if one.startswith("esios export --indicator")]
+    finished = shell.esios(*command.split()[1:], "--out", str(shell.folder / "values.csv"))
+    assert finished.code == 0, finished.err
+    assert shown()[command].differs_from(finished.out + finished.err) == ""
+    assert shown()[command].lines[-1] in finished.err
+
+
+def test_every_command_that_the_readme_shows_the_output_of_is_one_of_these() -> None:
+    assert set(shown()) == {
+        "make run",
+        "make test",  # this suite
+        "head -4 exports/demand_forecast_esios.csv",
+        "esios export --indicator 460 --known-before D-1T12:00",
+    }
+
+
+def test_a_changed_output_is_not_what_the_readme_shows() -> None:
+    told = Shown("x", ("a 1", "…", "c 3", "d 4"))
+    assert told.differs_from("a 10\nb 2\nc  30.5\nd 4\n") == ""
+    assert told.differs_from("a 1\nc 3\nd 4") == ""
+    assert told.differs_from("a 1\nb 2\nd 4\n") == "c 3"
+    assert told.differs_from("a 1\nc 3\nb 2\nd 4\n") == "d 4"
+    assert told.differs_from("b 1\na 1\nc 3\nd 4") == "a 1"
+    assert told.differs_from("a 1\nc 3\nd 4\ne 5") == "e 0"
+    assert told.differs_from("") == "a 1"

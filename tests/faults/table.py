@@ -1,6 +1,6 @@
 """The table of faults: what goes wrong, what the user sees, what remains. The tests assert its rows, docs/ shows it.
 
-`python -m tests.faults.table` writes docs/faults.md and the README's table anew.
+`python -m tests.faults.table` writes docs/faults.md anew.
 """
 
 from __future__ import annotations
@@ -519,7 +519,7 @@ PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
 # What is told once the catalogue was fetched.
 CATALOGUE_INPUT = ("find", "describe unknown", "add registered", "add areas", "add kind")
 
-# The README's table: faults that end alike are one row. Each fault is in one of them (test_table.py).
+# The page's first table: faults that end alike are one row. Each fault is in one of them (test_table.py).
 SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("500, 502, 503, 504 or 429 now and then", "nothing but a count of retries", "everything is landed",
      "500 now and then, 502 now and then, 503 now and then, 504 now and then, 429 in seconds, 429 as a date,"
@@ -565,7 +565,7 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("a warehouse cut off while it was made", "nothing", "it is made anew", "half-made"),
     ("the disk is full during an export", "2: make room, or another place", "the old file, whole", "full in export"),
     ("variables missing or wrong, dates out of order or in the future, unknown targets, indicators, tables, names with"
-     " quotes and `;--`", "2, which, where, and how to mend it", "everything; nothing was asked", ", ".join(
+     " quotes and `;--`", "2, which, where, and how to fix it", "everything; nothing was asked", ", ".join(
          key for key in INPUT if key not in (*CATALOGUE_INPUT, "dbt variables"))),
     ("streams that are closed, without a reader, or in an encoding that lacks characters; cron's environment",
      "nothing", "the work, done to its end", "closed, reader gone, locale, cron"),
@@ -578,32 +578,31 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("an indicator to describe or add that the catalogue lacks, that is registered, or has no such area or kind",
      "2, which, and what there is", "everything", ", ".join(key for key in CATALOGUE_INPUT if key != "find")),
 )  # fmt: skip
-README = PAGE.parents[1] / "README.md"
-BEGIN, END = "<!-- faults: python -m tests.faults.table -->", "<!-- end of faults -->"
 
 
 def keys_of(row: tuple[str, str, str, str]) -> list[str]:
-    """The faults that a row of the README stands for."""
+    """The faults that a row of the short table stands for."""
     return [key.strip() for key in row[3].split(",")]
 
 
-def readme_table() -> str:
-    """The README's table."""
+def short_table() -> list[str]:
+    """The short table, a line each."""
     lines = ["| fault | the user sees | what remains |", "|---|---|---|"]
-    lines += [f"| {what} | {seen} | {remains} |" for what, seen, remains, _ in SHORT]
-    return "\n".join([BEGIN, *lines, END])
-
-
-def with_table(readme: str) -> str:
-    """The README with its table made anew."""
-    before, _, rest = readme.partition(BEGIN)
-    return before + readme_table() + rest.partition(END)[2]
+    return lines + [f"| {what} | {seen} | {remains} |" for what, seen, remains, _ in SHORT]
 
 
 def page() -> str:
     """docs/faults.md."""
     lines = [
         "# What goes wrong, what you see, what remains",
+        "",
+        "Nothing that was landed is lost, whatever happens: each window is committed on its own, the table is replaced "
+        "hour by hour in one transaction, files are written aside and renamed, and the same command, run again, "
+        "completes the rest. A number is the exit code.",
+        "",
+        *short_table(),
+        "",
+        "## Each of them",
         "",
         "Each row is run by `make test` (`tests/faults/`) with the real command against a server that misbehaves or a "
         "process that is killed: the exit code, the message, what is left, and that the next plain run completes to "
@@ -632,4 +631,3 @@ def page() -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), "utf-8")
-    README.write_text(with_table(README.read_text("utf-8")), "utf-8")

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 import extract
 from extract.cutoffs import AsOf, DayRule, LeadTime, parse_rule
 from extract.errors import UsageError
-from extract.known_values import NotKnownYet, NoValues, demand_forecast, export_values, values
+from extract.known_values import NotKnownYet, NoValues, demand_forecast_frame, export_values, values_frame
+from extract.settings import Settings
 from extract.wanted import Wanted
 from extract.warehouse.duckdb import DuckDB
 
@@ -34,6 +35,16 @@ def said(
     value: float, extracted: dt.datetime, period: dt.datetime = DAY, series: tuple[int, int] = (460, 8741)
 ) -> Said:
     return Said(*series, period, value, extracted, extracted - HOUR)
+
+
+def values(*arguments: Any, settings: Settings, **limits: Any) -> pd.DataFrame:
+    """`extract.values` on a warehouse of the test's own."""
+    return values_frame(Wanted.of(*arguments, **limits), settings)
+
+
+def demand_forecast(*days: str, settings: Settings, **limits: Any) -> pd.DataFrame:
+    """`extract.demand_forecast` likewise."""
+    return demand_forecast_frame(Wanted.of([460], *days, **limits), settings)
 
 
 def instant(stamp: Any) -> dt.datetime | None:
@@ -66,7 +77,7 @@ def open_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDB]:
         yield warehouse
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), versions=st.sampled_from(["latest", "first", "all"]), trust_sealing=st.booleans())
 def test_no_value_comes_out_that_was_extracted_after_its_cutoff_and_none_is_missing(
     open_file: DuckDB, data: st.DataObject, versions: str, trust_sealing: bool
@@ -89,7 +100,7 @@ def test_no_value_comes_out_that_was_extracted_after_its_cutoff_and_none_is_miss
         assert all(row.known_from <= wanted.cutoff.cutoff(row.period) for row in rows)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories())
 def test_as_of_now_is_esios_values(open_file: DuckDB, history: list[Said]) -> None:
     from extract.export import query_frame
@@ -106,7 +117,7 @@ def test_as_of_now_is_esios_values(open_file: DuckDB, history: list[Said]) -> No
     assert now.not_known_yet == 0
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_what_was_known_then_stays_what_was_known_then(open_file: DuckDB, data: st.DataObject) -> None:
     """Asked at once or years later: the same rows, publication times included."""
@@ -417,5 +428,12 @@ def test_nothing_is_written_where_something_is_wrong(filled: Fill, tmp_path: Pat
 def test_a_warehouse_without_the_table_says_what_to_do(tmp_path: Path) -> None:
     with DuckDB(tmp_path / "empty.duckdb") as warehouse, pytest.raises(UsageError, match=r"no table .*dbt build"):
         export_values(warehouse, Wanted.of([460]), tmp_path / "v.csv")
+    built = {"esios_value_versions", "esios_values"}
+    with DuckDB(tmp_path / "half.duckdb") as warehouse:
+        for table in built:
+            warehouse.execute(f"create table {table} (indicator_id integer)")
+        with pytest.raises(UsageError, match=r"no table staging_esios.stg_esios__counted_values yet: .*dbt build"):
+            export_values(warehouse, Wanted.of([460], as_of="2018-01-01"), tmp_path / "v.csv")
+    assert not (tmp_path / "v.csv").exists()
     assert AsOf.parse("2018-01-01") == Wanted.of([460], as_of="2018-01-01").cutoff
     assert Wanted.of([460], known_before="PT1H").cutoff == parse_rule("PT1H")

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extract.export import Query, query_frame
-from extract.known_values import NotKnownYet, demand_forecast, values
+from extract.known_values import NotKnownYet
 from extract.settings import Settings, load_settings
 from extract.version_query import LONG, find
 from extract.wanted import Wanted
@@ -27,7 +27,7 @@ from extract.warehouse.duckdb import DuckDB
 from tests.dbt.landed_warehouse import FILE, MADRID, PROFILES, PROJECT, Warehouse, body, entry
 
 from .histories import HOUR, Said, cutoffs, expected
-from .test_known_values import rows_of
+from .test_known_values import demand_forecast, rows_of, values
 
 INDICATORS = (460, 600, 1775)
 AREAS = {460: (8741,), 600: (3, 1, 2), 1775: (8741,)}
@@ -141,7 +141,7 @@ def test_the_history_has_all_that_a_history_can_have(history: list[Said], opened
     assert {row[0] for row in opened.rows(lengths)} == {HOUR, HOUR / 4}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), versions=st.sampled_from(["latest", "latest", "first", "all"]), trust=st.booleans())
 def test_at_any_cutoff_the_build_says_what_the_payloads_said(
     opened: DuckDB, history: list[Said], data: st.DataObject, versions: str, trust: bool

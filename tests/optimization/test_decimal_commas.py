@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -109,3 +110,26 @@ def test_the_command_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
     assert main([str(semicolons(tmp_path, NUMBERS["thousands parted"])), "--quiet"]) == 0
     assert "numbers with a decimal comma, written #.##0,00" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("encoding", ["windows-1252", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_spanish_export_is_read_as_pandas_reads_its_texts(tmp_path: Path, encoding: str, level: str) -> None:
+    lines = ["Fecha;Hora;Precio (€/MWh, media);Energía;Provincia;Nota"]
+    for n in range(400):
+        energy = f"{n * 7919:,}".replace(",", ".") + f",{n % 100:02d}"
+        province = ("Álava", "Ávila", "León")[n % 3]
+        note = ("", '""', '"con ; y "" dentro"', "sin")[n % 4]
+        lines.append(f"{n % 28 + 1:02d}/01/2023;{n % 24};{n % 37},{n % 10}{n % 9 + 1};{energy};{province};{note}")
+    path = tmp_path / "in.csv"
+    path.write_bytes(("\r\n".join(lines) + "\r\n").encode(encoding))
+    loaded = load_file(path, level)
+    assert (loaded.delimiter, loaded.encoding) == (";", encoding)
+    expected = pd.read_csv(path, sep=";", dtype=str, na_filter=False, encoding=encoding)
+    for name in expected:
+        assert [text or "" for text in texts(loaded.result, name).to_pylist()] == expected[name].tolist()
+    kinds = {name: plan.form or plan.kind for name, plan in loaded.plans.items()}
+    assert kinds == {
+        "Fecha": "DD/MM/YYYY", "Hora": "int", "Precio (€/MWh, media)": "0,00", "Energía": "#.##0,00",
+        "Provincia": "text", "Nota": "text",
+    }  # fmt: skip

@@ -24,6 +24,7 @@ from optimization.speed import add_distance_to_file, distance
 from tests.hostile_csv import Hostile, hostile
 from tests.optimization.memory_files import same_field
 
+# HOSTILE=3000 pytest … looks longer.
 Result = TypeVar("Result")
 ANY = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -56,6 +57,8 @@ def outcome(work: Callable[[], Result]) -> tuple[Result | None, str]:
 @example(Hostile("value\r\r\n1\r\r\n2\r\r\n", ","), "usable", 64, True)
 @example(Hostile("id,b\r\r\n1,2\r\r\n", ","), "usable", 64, True)
 @example(Hostile("a,b\n\ufeffx,1\n", ","), "packed", 64, True)
+@example(Hostile('id,name,a\n,"",', ","), "usable", 64, True)
+@example(Hostile('id,"say ""b"""\n, x \nid,"say ""b"""\n,-0.0\n', ","), "packed", 16, True)
 def test_memory_loads_the_cells_that_csv_reads_or_names_the_line(
     tmp_path: Path, one: Hostile, level: str, chunk: int, told: bool
 ) -> None:

@@ -106,3 +106,34 @@ def test_every_option_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     for option in ("--level", "--encoding", "--schema", "--out", "--engine", "--allow", "--no-verify", "--picture"):
         assert option in told
     assert "exit codes" in told
+
+
+@pytest.mark.parametrize("script", ["memory", "speed"])
+@pytest.mark.parametrize("streams", ["", ">&-", "2>&-", ">&- 2>&- <&-", "| head -0", ">/dev/null"])
+@pytest.mark.parametrize("encoding", ["iso8859-15", "ascii", "utf-8"])
+def test_whatever_the_streams_are_the_work_is_done_and_the_code_is_the_works(
+    tmp_path: Path, script: str, streams: str, encoding: str
+) -> None:
+    (tmp_path / "in put.csv").write_text("latitude,longitude,ñ\n1,2,€\n")
+    out = tmp_path / ("out.csv" if script == "speed" else "out.parquet")
+    command = f"{sys.executable} optimization/{script}.py '{tmp_path}/in put.csv' --out {out} {streams}"
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": encoding, "LC_ALL": "C"}
+    done = subprocess.run(
+        ["/bin/bash", "-o", "pipefail", "-c", command], cwd=ROOT, env=environment, capture_output=True, check=False,
+        timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stderr == b""
+    assert out.stat().st_size > 0
+
+
+def test_a_full_disk_behind_stdout_is_an_error_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("a,b\n1,2\n")
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "optimization/memory.py", str(tmp_path / "in.csv")]
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=120
+        )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "error: input or output: no space left on device"
+    assert "Traceback" not in done.stderr

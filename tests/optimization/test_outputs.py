@@ -33,6 +33,7 @@ def source(tmp_path: Path) -> Path:
 def expected(command: Command, source: Path, folder: Path) -> bytes:
     """What the command writes to a plain file."""
     plain = folder / "plain.csv"
+    plain.unlink(missing_ok=True)
     assert command(source, plain) == 0
     return plain.read_bytes()
 
@@ -59,7 +60,7 @@ def test_a_link_to_nothing_yet_makes_the_file_that_it_names(source: Path, tmp_pa
     assert (tmp_path / "made.csv").read_bytes() == expected(COMMANDS[name], source, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["speed.py", "memory.py --report"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_a_pipe_and_a_device_are_written_to_and_stay_what_they_are(source: Path, tmp_path: Path, name: str) -> None:
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)

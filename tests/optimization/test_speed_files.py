@@ -298,3 +298,12 @@ def test_compare_prints_the_ladder_and_draws_it(tmp_path: Path) -> None:
 def test_compare_refuses_too_few_rows(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(source), "--compare"]) == 2
     assert "needs 1,000 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_missing_distance_after_quotes_at_the_very_end_is_null_in_parquet(tmp_path: Path, end: str) -> None:
+    (tmp_path / "in.csv").write_text('latitude,longitude,note\n1,2,x\n,1,""' + end)
+    add_distance_to_file(str(tmp_path / "in.csv"), str(tmp_path / "out.parquet"), "numpy")
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table["distance"].is_null().to_pylist() == [False, True]
+    assert table["note"].to_pylist() == ["x", ""]

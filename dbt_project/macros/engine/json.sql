@@ -12,10 +12,10 @@
 {% macro sqlserver__json_text(payload, path) %}json_value({{ payload }}, '{{ path }}') collate database_default{% endmacro %}
 
 {% macro explode_values(payloads) %}{{ return(adapter.dispatch('explode_values')(payloads)) }}{% endmacro %}
-{#- One row an entry of $.indicator.values, entries that say the very same once. In: response_id, indicator_id, payload.
+{#- One row an entry of $.indicator.values. In: response_id, indicator_id, payload.
     A value of more than 64 characters keeps one more, by which parse_number knows that it was cut. -#}
 {% macro duckdb__explode_values(payloads) %}
-    select distinct
+    select
         response_id,
         indicator_id,
         left(entry.datetime, 64) as datetime_text,
@@ -34,7 +34,7 @@
     ) as opened
 {% endmacro %}
 {% macro sqlserver__explode_values(payloads) %}
-    select distinct
+    select
         {{ payloads }}.response_id,
         {{ payloads }}.indicator_id,
         entry.datetime_text collate database_default as datetime_text,

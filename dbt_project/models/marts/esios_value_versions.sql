@@ -12,6 +12,7 @@
 {#- Work in proportion to what is new: the periods that new responses touch, and of those every response, so that one
     committed late finds its place among the others. -#}
 {%- set behind = versions_behind(this) if is_incremental() else none -%}
+{%- set in_order = 'partition by indicator_id, geo_id, period_start_utc order by extracted_at_utc' -%}
 with touched_periods as (
     {{ touched_periods(behind) }}
 ),
@@ -20,60 +21,78 @@ values_that_count as (
     {{ counted_values('touched_periods') }}
 ),
 
-values_in_order as (
-    select
-        *,
-        lag(value) over (
-            partition by indicator_id, geo_id, period_start_utc
-            order by extracted_at_utc
-        ) as value_before,
-        lead(value) over (
-            partition by indicator_id, geo_id, period_start_utc
-            order by extracted_at_utc
-        ) as value_after
-    from values_that_count
-),
-
-values_by_version as (
-    select
-        *,
-        case when value = value_before then null else response_id end as first_response_id,
-        case when value = value_after then null else response_id end as confirmed_response_id,
-        sum(case when value = value_before then 0 else 1 end) over (
-            partition by indicator_id, geo_id, period_start_utc
-            order by extracted_at_utc
-            rows between unbounded preceding and current row
-        ) as version
-    from values_in_order
-),
-
-versions as (
+{#- Most periods were said once, in a backfill: they have one version, and nothing is to be put in order. #}
+only_versions as (
     select
         indicator_id,
         geo_id,
         period_start_utc,
-        version,
-        max(period_end_utc) as period_end_utc,
-        max(value) as value,
-        min(extracted_at_utc) as known_from_utc,
-        max(first_response_id) as response_id,
-        max(confirmed_response_id) as confirmed_response_id,
-        count(*) as responses,
-        max(last_response_id) as last_response_id
-    from values_by_version
-    group by indicator_id, geo_id, period_start_utc, version
+        period_end_utc,
+        value,
+        1 as version,
+        1 as responses,
+        response_id,
+        response_id as confirmed_response_id,
+        last_response_id,
+        extracted_at_utc as known_from_utc,
+        cast(null as {{ type_instant() }}) as known_until_utc
+    from values_that_count
+    where times_said = 1
 ),
 
-versions_in_order as (
+values_in_order as (
+    select
+        indicator_id,
+        geo_id,
+        period_start_utc,
+        period_end_utc,
+        value,
+        response_id,
+        last_response_id,
+        extracted_at_utc,
+        row_number() over ({{ in_order }}) as place,
+        lag(value) over ({{ in_order }}) as value_before,
+        lag(response_id) over ({{ in_order }}) as response_id_before,
+        count(*) over ({{ in_order }} rows between unbounded preceding and unbounded following) as places,
+        last_value(response_id) over ({{ in_order }} rows between unbounded preceding and unbounded following) as newest_response_id
+    from values_that_count
+    where times_said > 1
+),
+
+{#- A version lasts until a response brings another value: the one before that is the last to confirm it. #}
+ordered_versions as (
+    select
+        indicator_id,
+        geo_id,
+        period_start_utc,
+        period_end_utc,
+        value,
+        row_number() over ({{ in_order }}) as version,
+        lead(place, 1, places + 1) over ({{ in_order }}) - place as responses,
+        response_id,
+        lead(response_id_before, 1, newest_response_id) over ({{ in_order }}) as confirmed_response_id,
+        last_response_id,
+        extracted_at_utc as known_from_utc,
+        lead(extracted_at_utc) over ({{ in_order }}) as known_until_utc
+    from values_in_order
+    where place = 1
+        or value <> value_before
+),
+
+versions as (
+    select *
+    from only_versions
+    union all
+    select *
+    from ordered_versions
+),
+
+versions_in_madrid as (
     select
         versions.*,
         registered.sealed_days_before,
         registered.sealed_clock_seconds,
-        {{ day_of(to_madrid('versions.period_start_utc')) }} as madrid_day,
-        lead(versions.known_from_utc) over (
-            partition by versions.indicator_id, versions.geo_id, versions.period_start_utc
-            order by versions.version
-        ) as known_until_utc
+        {{ day_of(to_madrid('versions.period_start_utc')) }} as madrid_day
     from versions
     inner join {{ ref('esios_indicators') }} as registered
         on versions.indicator_id = registered.id
@@ -87,7 +106,7 @@ sealed_versions as (
                 then {{ madrid_clock(add_days('madrid_day', '-sealed_days_before'), 'sealed_clock_seconds') }}
         end as sealed_at_utc,
         {{ hours_between('known_from_utc', 'period_start_utc') }} as lead_hours
-    from versions_in_order
+    from versions_in_madrid
 )
 
 select

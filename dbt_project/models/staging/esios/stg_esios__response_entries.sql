@@ -9,6 +9,9 @@
     pre_hook="{{ drop_table_of_before('stg_esios__response_values') }}"
 ) }}
 
+{#- One order for all entries: whatever comes again stands side by side. -#}
+{%- set in_order = 'partition by response_id, has_clear_time order by geo_id, period_start_utc' -%}
+{%- set rivals = 'partition by response_id, period_start_utc, case when instant_lacks_area = 0 then geo_id end' -%}
 with new_responses as (
     select
         staged.response_id,
@@ -66,45 +69,117 @@ read_entries as (
     from typed_entries
 ),
 
-entries_with_areas as (
-    {#- An entry without area may be any area's. #}
+timed_entries as (
     select
         *,
-        max(case when code is null and geo_id is null then 1 else 0 end) over (
-            partition by response_id, period_start_utc
-        ) as instant_lacks_area,
-        max(case when geo_id is null then 1 else 0 end) over (partition by response_id) as response_lacks_area
+        case when code in ('time_unreadable', 'offset_contradicts') then 0 else 1 end as has_clear_time
     from read_entries
 ),
 
 entries_in_order as (
     select
         *,
-        {#- An instant that cannot be trusted follows nothing. #}
+        max(case when geo_id is null then 1 else 0 end) over (
+            {{ in_order }} rows between unbounded preceding and unbounded following
+        ) as response_lacks_area,
+        lag(geo_id) over ({{ in_order }}) as geo_id_before,
+        lag(period_start_utc) over ({{ in_order }}) as start_before_utc,
+        lead(geo_id) over ({{ in_order }}) as geo_id_after,
+        lead(period_start_utc) over ({{ in_order }}) as start_after_utc
+    from timed_entries
+),
+
+sifted_entries as (
+    {#- To be compared with others: where an area is lacking, which may be any; where a time cannot be trusted; and where the
+        same instant and area come again. #}
+    select
+        *,
+        case
+            when response_lacks_area = 1 or has_clear_time = 0 then 1
+            when geo_id = geo_id_before and period_start_utc = start_before_utc then 1
+            when geo_id = geo_id_after and period_start_utc = start_after_utc then 1
+            else 0
+        end as is_doubtful
+    from entries_in_order
+),
+
+doubtful_entries as (
+    {#- What says the very same is one. #}
+    select
+        response_id,
+        indicator_id,
+        geo_id,
+        geo_name,
+        datetime_text,
+        value_text,
+        period_start_utc,
+        value,
+        code,
+        has_clear_time,
+        response_lacks_area,
+        {#- Of what comes again, only the last is followed by another instant. #}
+        max(case when geo_id = geo_id_after and period_start_utc < start_after_utc then start_after_utc end) as start_after_utc
+    from sifted_entries
+    where is_doubtful = 1
+    group by
+        response_id, indicator_id, geo_id, geo_name, datetime_text, value_text, period_start_utc, value, code,
+        has_clear_time, response_lacks_area
+),
+
+doubtful_instants as (
+    select
+        *,
+        max(case when code is null and geo_id is null then 1 else 0 end) over (
+            partition by response_id, period_start_utc
+        ) as instant_lacks_area,
         lead(period_start_utc) over (
-            partition by
-                response_id,
-                case when code in ('time_unreadable', 'offset_contradicts') then 1 else 0 end,
-                case when response_lacks_area = 0 then geo_id end
+            partition by response_id, has_clear_time
             order by period_start_utc
-        ) as next_entry_utc
-    from entries_with_areas
+        ) as any_start_after_utc
+    from doubtful_entries
 ),
 
 compared_entries as (
     select
         *,
-        min(case when code is null then value end) over (
-            partition by response_id, period_start_utc, case when instant_lacks_area = 0 then geo_id end
-        ) as least_value,
-        max(case when code is null then value end) over (
-            partition by response_id, period_start_utc, case when instant_lacks_area = 0 then geo_id end
-        ) as greatest_value,
-        {#- Of several entries at one instant only the last is followed by another instant. #}
-        min(case when next_entry_utc > period_start_utc then next_entry_utc end) over (
-            partition by response_id, period_start_utc, case when instant_lacks_area = 0 then geo_id end
-        ) as next_start_utc
-    from entries_in_order
+        min(case when code is null then value end) over ({{ rivals }}) as least_value,
+        max(case when code is null then value end) over ({{ rivals }}) as greatest_value,
+        min(
+            case
+                when response_lacks_area = 0 then start_after_utc
+                when any_start_after_utc > period_start_utc then any_start_after_utc
+            end
+        ) over (partition by response_id, period_start_utc, has_clear_time, case when response_lacks_area = 0 then geo_id end) as next_start_utc
+    from doubtful_instants
+),
+
+all_entries as (
+    select
+        response_id,
+        indicator_id,
+        geo_id,
+        geo_name,
+        datetime_text,
+        value_text,
+        period_start_utc,
+        value,
+        code,
+        case when geo_id = geo_id_after then start_after_utc end as next_start_utc
+    from sifted_entries
+    where is_doubtful = 0
+    union all
+    select
+        response_id,
+        indicator_id,
+        geo_id,
+        geo_name,
+        datetime_text,
+        value_text,
+        period_start_utc,
+        value,
+        case when code is null and least_value <> greatest_value then 'two_values' else code end as code,
+        case when has_clear_time = 1 then next_start_utc end as next_start_utc
+    from compared_entries
 )
 
 select
@@ -118,5 +193,5 @@ select
     next_start_utc,
     cast({{ seconds_past_hour('period_start_utc') }} as {{ type_seconds() }}) as seconds_past_hour,
     value,
-    cast(case when code is null and least_value <> greatest_value then 'two_values' else code end as {{ type_code(30) }}) as code
-from compared_entries
+    cast(code as {{ type_code(30) }}) as code
+from all_entries
