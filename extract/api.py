@@ -51,12 +51,16 @@ class _Transient(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """One good response: the body as received (decompressed), its parsed form, and where it came from."""
+    """One good response: the body as received (decompressed), and where it came from."""
 
     url: str
     body: bytes
-    document: dict[str, Any]
     source: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The body parsed; not kept, because it takes ten times the body's memory."""
+        return parse(self.body) or {}
 
 
 @dataclass
@@ -116,6 +120,8 @@ class EsiosClient:
         self._sleep = sleep or self._stopped.wait
         self._bucket = TokenBucket(settings.burst, settings.requests_per_second, clock)
         self._counting = threading.Lock()
+        # One at a time: threads parse no faster together, and a parsed body takes ten times its size.
+        self._parsing = threading.Lock()
         self.traffic: defaultdict[int, Traffic] = defaultdict(Traffic)
         self.last_success = float("-inf")
         self._session = requests.Session()
@@ -261,16 +267,19 @@ class EsiosClient:
             raise ApiUnavailable(
                 f"ESIOS answered {status} for {urlsplit(url).path}", "check ESIOS_BASE_URL and the indicator"
             )
-        document = parse(body)
-        if document is None:
+        with self._parsing:
+            document = parse(body)
+            fault = shape(document) if document is not None else None
+            is_json = document is not None
+            del document
+        if not is_json:
             raise _Transient("HTTP 200, but the body is not JSON (maintenance page or truncated)")
-        fault = shape(document)
         if fault:
             raise _Transient(f"HTTP 200 with JSON of another shape: {fault}", tries=SHAPE_TRIES)
         self.last_success = self._clock()
         base = urlsplit(self._settings.base_url)
         simulated = response.headers.get("Server", "").startswith(SIMULATOR)
-        return Answer(url, body, document, SIMULATED if simulated else source_of(base.geturl()))
+        return Answer(url, body, SIMULATED if simulated else source_of(base.geturl()))
 
     def _wait(self, seconds: float) -> None:
         if seconds > 0:

@@ -53,6 +53,14 @@
     where judgement > {{ due_judged }}
 {% endmacro %}
 
+{% macro newest_judgement(table) %}
+    {#- Scalar subquery: how far the table has come when the statement runs. -#}
+    (
+        select coalesce(max(newest.judgement), 0)
+        from {{ table }} as newest
+    )
+{%- endmacro %}
+
 {% macro judgement_log() %}
     {{ return(api.Relation.create(
         database=target.database, schema=this.schema, identifier='indicators_judged', type='table'

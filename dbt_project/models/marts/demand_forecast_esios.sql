@@ -18,7 +18,9 @@ select
     cast(versions.indicator_id as {{ type_whole() }}) as id,
     cast(versions.period_start_utc as {{ type_instant() }}) as datetime,
     cast(versions.value as {{ type_number() }}) as demand_forecast,
-    cast({{ to_second('coalesce(responses.values_updated_at_utc, responses.extracted_at_utc)') }} as {{ type_instant() }}) as update_timestamp
+    cast(
+        {{ to_second('coalesce(responses.values_updated_at_utc, responses.extracted_at_utc)') }} as {{ type_instant() }}
+    ) as update_timestamp
 from {{ ref('esios_value_versions') }} as versions
 inner join {{ ref('esios_indicators') }} as registered
     on versions.indicator_id = registered.id
@@ -28,6 +30,4 @@ left join {{ ref('stg_esios__indicator_names') }} as names
     on versions.indicator_id = names.indicator_id
 where registered.role = 'demand_forecast'
     and versions.known_until_utc is null
-    {% if due is not none %}
-    and {{ newer_than(due, 'versions', 'last_response_id') }}
-    {% endif %}
+    and {{ newer_than(due, 'versions', 'last_response_id') if due is not none else '1 = 1' }}

@@ -21,8 +21,8 @@ values_that_count as (
     {{ counted_values('touched_periods') }}
 ),
 
-{#- Most periods were said once, in a backfill: they have one version, and nothing is to be put in order. #}
 only_versions as (
+    {#- Most periods were said once, in a backfill: they have one version, and nothing is to be put in order. #}
     select
         indicator_id,
         geo_id,
@@ -59,8 +59,8 @@ values_in_order as (
     where times_said > 1
 ),
 
-{#- A version lasts until a response brings another value: the one before that is the last to confirm it. #}
 ordered_versions as (
+    {#- A version lasts until a response brings another value: the one before that is the last to confirm it. #}
     select
         indicator_id,
         geo_id,

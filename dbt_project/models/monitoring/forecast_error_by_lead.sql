@@ -1,7 +1,7 @@
 {#- What was known a whole number of days before each period began; a backfill was known of no period ahead. -#}
 with days_ahead as (
     select numbers.lead_days
-    from (values {% for number in range(15) %}({{ number }}){{ ', ' if not loop.last }}{% endfor %}) as numbers (lead_days)
+    from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14)) as numbers (lead_days)
 ),
 
 said_by_lead as (

@@ -180,13 +180,13 @@ measured_days as (
 
 select
     *,
-    cast({{ highest(ref('period_checks'), 'judgement') }} as {{ type_counter() }}) as judgement,
-    cast({{ highest(ref('due_days'), 'judgement') }} as {{ type_counter() }}) as due_judgement,
     {{ now_utc() }} as judged_at_utc,
     periods_due - due_periods_there as missing_periods,
     case when publication_to_landing_hours > late_after_hours then publication_to_landing_hours end as late,
     case
         when periods_due > due_periods_there or shifted is not null or publication_to_landing_hours > late_after_hours then 1
         else 0
-    end as has_finding
+    end as has_finding,
+    cast({{ newest_judgement(ref('due_days')) }} as {{ type_counter() }}) as due_judgement,
+    cast({{ newest_judgement(ref('period_checks')) }} as {{ type_counter() }}) as judgement
 from measured_days

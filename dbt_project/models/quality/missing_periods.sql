@@ -1,3 +1,4 @@
+{%- set seconds = 'each_number.number * coalesce(incomplete_days.cadence_seconds, 0)' -%}
 with incomplete_days as (
     select
         days.indicator_id,
@@ -22,7 +23,7 @@ due_periods as (
         incomplete_days.indicator_id,
         incomplete_days.geo_id,
         incomplete_days.madrid_day,
-        {{ add_seconds('incomplete_days.due_from_utc', 'each_number.number * coalesce(incomplete_days.cadence_seconds, 0)') }} as period_start_utc,
+        {{ add_seconds('incomplete_days.due_from_utc', seconds) }} as period_start_utc,
         case
             when incomplete_days.cadence_seconds is null then incomplete_days.due_until_utc
             else {{ add_seconds('incomplete_days.due_from_utc', '(each_number.number + 1) * incomplete_days.cadence_seconds') }}

@@ -193,7 +193,7 @@ select
     cast(revised as {{ type_number() }}) as revised,
     withdrawn_at_utc,
     cast(last_response_id as {{ type_counter() }}) as last_response_id,
-    cast({{ highest(ref('due_days'), 'judgement') }} as {{ type_counter() }}) as due_judgement,
     cast({{ judgement }} as {{ type_counter() }}) as judgement,
-    case when coalesce(out_of_range, spike, step, flat, revised) is null and withdrawn_at_utc is null then 0 else 1 end as has_finding
+    case when coalesce(out_of_range, spike, step, flat, revised) is null and withdrawn_at_utc is null then 0 else 1 end as has_finding,
+    cast({{ newest_judgement(ref('due_days')) }} as {{ type_counter() }}) as due_judgement
 from numbered_periods

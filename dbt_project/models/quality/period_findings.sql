@@ -98,7 +98,9 @@ with findings as (
             and coalesce(quarantined.geo_id, days.geo_id) = days.geo_id
             and {{ day_of(to_madrid('quarantined.period_start_utc')) }} = days.madrid_day
     where quarantined.is_superseded = 0
-    group by quarantined.indicator_id, coalesce(quarantined.geo_id, days.geo_id), days.madrid_day, quarantined.period_start_utc, quarantined.code
+    group by
+        quarantined.indicator_id, coalesce(quarantined.geo_id, days.geo_id), days.madrid_day, quarantined.period_start_utc,
+        quarantined.code
 )
 
 select

@@ -20,7 +20,7 @@
 with periods_near as (
     select
         checks.*,
-        sum(case when checks.out_of_range is not null then {{ hours_between('checks.period_start_utc', 'checks.period_end_utc') }} else 0 end)
+        sum(case when checks.out_of_range is not null then {{ hours_between('checks.period_start_utc', 'checks.period_end_utc') }} end)
             over (partition by checks.indicator_id, checks.geo_id, checks.madrid_day) as hours_out_of_range
     from {{ ref('period_checks') }} as checks
     {% if is_incremental() %}
@@ -59,7 +59,7 @@ yardsticks as (
     from periods_near
     where out_of_range is null
         and spike is null
-        and hours_out_of_range < 3
+        and coalesce(hours_out_of_range, 0) < 3
     group by indicator_id, geo_id, datetime_local
 ),
 
@@ -74,7 +74,7 @@ differences as (
         here.value,
         yardsticks.value as value_a_week_ago,
         here.value - yardsticks.value as difference,
-        case when yardsticks.value > 0 and here.value between 3.6 * yardsticks.value and 4.4 * yardsticks.value then 1 else 0 end as is_four_times
+        case when yardsticks.value > 0 and here.value / nullif(yardsticks.value, 0) between 3.6 and 4.4 then 1 else 0 end as is_four_times
     from periods_near as here
     inner join days_to_compare
         on here.indicator_id = days_to_compare.indicator_id
@@ -163,9 +163,9 @@ judged_periods as (
         here.value_a_week_ago,
         case when odd.is_shifted is null and here.z > here.weekly_z_max then here.z end as unlike_last_week,
         case when odd.is_shifted is null then here.z end as z,
-        {%- for measure in ['sum_of_four', 'shifted', 'week_change'] %}
-        case when coalesce(odd.is_shifted, 0) = 0 then here.{{ measure }} end as {{ measure }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        case when coalesce(odd.is_shifted, 0) = 0 then here.sum_of_four end as sum_of_four,
+        case when coalesce(odd.is_shifted, 0) = 0 then here.shifted end as shifted,
+        case when coalesce(odd.is_shifted, 0) = 0 then here.week_change end as week_change
     from periods_near as periods
     {% if is_incremental() %}
     inner join days_to_judge
@@ -194,6 +194,6 @@ select
     cast(sum_of_four as {{ type_number() }}) as sum_of_four,
     cast(shifted as {{ type_number() }}) as shifted,
     cast(week_change as {{ type_number() }}) as week_change,
-    cast({{ highest(ref('period_checks'), 'judgement') }} as {{ type_counter() }}) as judgement,
-    case when coalesce(unlike_last_week, sum_of_four, shifted) is null then 0 else 1 end as has_finding
+    case when coalesce(unlike_last_week, sum_of_four, shifted) is null then 0 else 1 end as has_finding,
+    cast({{ newest_judgement(ref('period_checks')) }} as {{ type_counter() }}) as judgement
 from judged_periods
