@@ -38,6 +38,9 @@
     {%- if not execute or var('assume_incremental') is not none -%}
         {{ return([[460, 0, 0]]) }}
     {%- endif -%}
+    {%- if load_relation(log_of_versions) is none -%}
+        {{ return([]) }}
+    {%- endif -%}
     {%- set query %}
         select
             registered.id,

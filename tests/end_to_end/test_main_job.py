@@ -123,8 +123,8 @@ def test_the_recorded_years_come_through_with_their_sixteen_gaps(shell: Shell) -
     assert finished.code == 1
     missing = [line.strip() for line in finished.out.splitlines() if "missing:" in line]
     assert missing == [
-        "missing: 460 2016-12-31 23:00 … 2016-12-31 23:00 UTC (1 hour)",
-        "missing: 460 2018-12-31 08:00 … 2018-12-31 22:00 UTC (15 hours)",
+        "missing: 460 2016-12-31 23:00 … 2016-12-31 23:00 UTC (1 hour), area 8741",
+        "missing: 460 2018-12-31 08:00 … 2018-12-31 22:00 UTC (15 hours), area 8741",
     ]
     assert "suspect" not in finished.out
     rows = read_csv(shell)[1:]
