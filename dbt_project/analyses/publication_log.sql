@@ -1,1 +1,1 @@
-{{ write_publication_log() }}
+{{ rows_of_publication_log([[460, 0, 0]]) }}

@@ -38,9 +38,6 @@
     {%- if not execute or var('assume_incremental') is not none -%}
         {{ return([[460, 0, 0]]) }}
     {%- endif -%}
-    {%- if load_relation(log_of_versions) is none -%}
-        {{ return([]) }}
-    {%- endif -%}
     {%- set query %}
         select
             registered.id,
@@ -92,9 +89,14 @@
     {{ return(run_query(query).rows[0][0] | int > 0) }}
 {% endmacro %}
 
-{% macro write_publication_log() %}
+{% macro write_publication_log(mart) %}
     {#- Post-hook: what was due has been published. -#}
-    {%- for indicator, watermark, newest in forecasts_to_publish(this) %}
+    {{ rows_of_publication_log(forecasts_to_publish(mart)) }}
+{% endmacro %}
+
+{% macro rows_of_publication_log(published) %}
+    {#- `published`: what forecasts_to_publish gave. Asks nothing, so that it can be rendered and linted on its own. -#}
+    {%- for indicator, watermark, newest in published %}
     {{ 'insert into ' ~ publication_log() ~ ' (indicator_id, response_id, published_at_utc) values' if loop.first }}
     ({{ indicator }}, {{ newest }}, {{ now_utc() }}){{ ',' if not loop.last }}
     {%- endfor %}

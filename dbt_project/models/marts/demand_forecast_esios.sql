@@ -5,7 +5,7 @@
     on_schema_change='append_new_columns',
     full_refresh=false,
     pre_hook=['{{ create_publication_log() }}', "{{ keep_in_order_of(publication_log(), ['indicator_id', 'response_id']) }}"],
-    post_hook=["{{ keep_in_order_of(this, ['id', 'datetime']) }}", '{{ write_publication_log() }}']
+    post_hook=["{{ keep_in_order_of(this, ['id', 'datetime']) }}", '{{ write_publication_log(this) }}']
 ) }}
 
 {#- Work in proportion to what is new: the periods of which a response behind the watermark says something. -#}
