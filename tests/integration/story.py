@@ -146,8 +146,9 @@ def break_the_mart(home: Home) -> int:
     """A build whose mart fails after its rows were written: in the hook, inside the transaction."""
     model = home.folder / "project" / "models" / "marts" / "demand_forecast_esios.sql"
     whole = model.read_text("utf-8")
+    assert "write_publication_log(this)" in whole
     model.write_text(
-        whole.replace("'{{ write_publication_log() }}'", "'select no_such_column from {{ this }}'"), "utf-8"
+        whole.replace("'{{ write_publication_log(this) }}'", "'select no_such_column from {{ this }}'"), "utf-8"
     )
     try:
         return home.build().code
