@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def say(goal: str, figure: str, met: bool | None = None) -> None:
     print(f"  {goal:<74}{figure:>18}  {mark}", flush=True)
 
 
-def in_turns(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+def in_turns(ways: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
     """Seconds of each way in each round, measured in turns; the first round, which warms up, is left out."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds + 1):
@@ -68,7 +68,7 @@ def in_turns(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[
     return times
 
 
-def medians(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+def medians(ways: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
     """Median seconds of each way, measured in turns."""
     return {name: statistics.median(values) for name, values in in_turns(ways, rounds).items()}
 
@@ -199,7 +199,6 @@ def data(folder: Path, rows: int) -> Path:
 def bench_cold(folder: Path, rounds: int) -> None:
     """The whole command, a new process each time, by kernel."""
     print(f"cold command, median of {rounds}: auto is at most 1.1 × the better kernel")
-    machine.load()  # kept from an earlier run, as after any first use
     for rows in (10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000):
         source = data(folder, rows)
         command = (SCRIPT, source, "--quiet", "--out", folder / "out.csv", "--kernel")
@@ -300,6 +299,7 @@ def main() -> None:
     unknown = set(options.parts) - set(PARTS)
     if unknown:
         parser.error(f"no part {', '.join(sorted(unknown))}")
+    machine.load()  # made and kept by now, as after any first use
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

@@ -53,11 +53,14 @@ def distance(latitude: Any, longitude: Any, kernel: str = "auto") -> np.ndarray:
     compiled = chosen_kernel(kernel, rows >= COMPILE_FROM_ROWS) == "compiled"
     if compiled and rows <= FEW:
         return _of_few(a, b, rows)
-    out = np.empty(rows)
     if compiled:
+        out = np.empty(rows)
         evaluate(a, b, out)
         return out
     with np.errstate(invalid="ignore"):
+        if rows <= NUMPY_PIECE:
+            return np.asarray(function_to_apply(as_float64(a[:]), as_float64(b[:])))
+        out = np.empty(rows)
         for start in range(0, rows, NUMPY_PIECE):
             piece = slice(start, start + NUMPY_PIECE)
             out[piece] = function_to_apply(as_float64(a[piece]), as_float64(b[piece]))
