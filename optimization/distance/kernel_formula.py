@@ -58,7 +58,7 @@ def near_block(latitude: Any, longitude: Any, out: Any) -> Any:
 
 @inlined
 def evaluate_block(latitude: Any, longitude: Any, out: Any) -> None:
-    """The formula for each row of three slices: handed as indices into the whole, they keep LLVM from vectorising."""
+    """The formula for each row. Takes slices: with a first and a last row of the whole, LLVM does not vectorise."""
     if near_block(latitude, longitude, out):
         for i in range(len(out)):
             a, b = latitude[i], longitude[i]

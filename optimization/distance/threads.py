@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
 BLOCK = 1 << 12  # rows that machine code takes at a time: they stay in the first level cache
-
 PIECE = 1 << 14  # rows that a thread takes at a time: the results do not depend on it
 # Below, waking a helper takes longer than what it takes off: `python benchmarks/speed.py threads` measures it.
 THREADS_FROM_ROWS = 150_000
@@ -51,12 +50,19 @@ def share(work: Callable[[int], None], threads: int, wait: bool = True) -> None:
 
     Nobody waits for a helper that has not begun, nor, without `wait`, for one that has: work(0) sees to that itself.
     """
+    given = [work]  # emptied in the end: a helper that wakes later must not keep the columns of this call
+
+    def help_out(me: int) -> None:
+        for still_given in tuple(given):
+            still_given(me)
+
     helpers: list[Future[None]] = []
     with contextlib.suppress(RuntimeError):  # at the exit of the interpreter no thread begins: it is all done here
-        helpers = [_helpers().submit(work, me) for me in range(1, threads)]
+        helpers = [_helpers().submit(help_out, me) for me in range(1, threads)]
     try:
         work(0)
     finally:
+        given.clear()
         for helper in helpers:
             if not helper.cancel() and wait:
                 helper.result()

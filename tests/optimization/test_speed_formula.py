@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
 import tracemalloc
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
+from threading import Barrier, Event
 
 import numpy as np
 import pandas as pd
@@ -24,8 +27,8 @@ from mpmath.libmp import from_float, mpf_add, mpf_cos_sin, mpf_mul, mpf_shift, m
 
 from optimization import speed
 from optimization.distance import machine
-from optimization.distance.threads import BLOCK
-from optimization.files import BadInput
+from optimization.distance.threads import BLOCK, share
+from optimization.files import BadInput, cores
 from optimization.speed import add_distance, distance, function_to_apply
 
 ROOT = Path(__file__).parents[2]
@@ -236,6 +239,29 @@ def test_many_callers_at_once_each_get_their_own_rows() -> None:
         for turn in range(10):
             for got, right in zip(pool.map(lambda pair: distance(*pair, "compiled"), columns), expected, strict=True):
                 np.testing.assert_allclose(got, right, rtol=0, atol=2e-15, err_msg=f"turn {turn}")
+
+
+@pytest.mark.skipif(cores() < 2, reason="needs a helper, and so a second core")
+def test_a_helper_that_wakes_after_the_call_finds_nothing_to_do_and_keeps_nothing_alive() -> None:
+    all_begun, may_go_on = Barrier(cores()), Event()
+    done_by: list[int] = []
+
+    def keep_the_helpers_busy(me: int) -> None:
+        all_begun.wait(60)
+        if me:
+            may_go_on.wait(60)
+
+    def call() -> weakref.ref[np.ndarray]:
+        latitude = np.linspace(-1, 1, 300_000)
+        share(lambda me: done_by.extend([me] * (len(latitude) == 300_000)), cores(), wait=False)
+        return weakref.ref(latitude)
+
+    share(keep_the_helpers_busy, cores(), wait=False)
+    kept = call()
+    gc.collect()
+    alive = kept() is not None
+    may_go_on.set()
+    assert (done_by, alive) == ([0], False)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
