@@ -171,7 +171,7 @@ def bench_threads(folder: Path, rounds: int) -> None:
     """Threads as distance() chooses them against one thread, by size."""
     del folder
     print("threads against one thread (1.05 at most)")
-    for rows in (100_000, 150_000, 200_000, 300_000, 500_000, 10**6, 2 * 10**6, 5 * 10**6, 10**7):
+    for rows in (100_000, 200_000, 250_000, 300_000, 500_000, 10**6, 2 * 10**6, 5 * 10**6, 10**7):
         lat, lon = columns(rows)
         ways = {"one": partial(compare.on_one_core, lat, lon), "all": partial(speed.distance, lat, lon)}
         seconds = medians(ways, max(rounds, min(101, 5 * 10**7 // rows)))
