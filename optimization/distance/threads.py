@@ -78,7 +78,7 @@ def _helpers() -> ThreadPoolExecutor:
 
 
 def _give_way() -> None:
-    """A helper that Linux wakes on the core of the caller shall wait, not push the caller aside to work in its place."""
+    """A helper that Linux wakes on the core of the caller shall wait, not push it aside and work in its place."""
     with contextlib.suppress(AttributeError, OSError):  # another system, or one that forbids it
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
