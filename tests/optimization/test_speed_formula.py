@@ -230,15 +230,18 @@ def test_a_helper_does_the_rows_that_nobody_has_begun_and_no_others() -> None:
     assert (out[20 * BLOCK :] == distance(*pair, "compiled")[20 * BLOCK :]).all()
 
 
-def test_many_callers_at_once_each_get_their_own_rows() -> None:
-    columns = [
-        (random().uniform(-90, 90, rows), random().uniform(-180, 180, rows)) for rows in range(200_000, 260_000, 9_999)
-    ]
+def test_many_callers_at_once_each_get_their_own_rows_and_nothing_is_written_afterwards() -> None:
+    sizes = range(260_000, 320_000, 9_999)
+    columns = [(random().uniform(-90, 90, rows), random().uniform(-180, 180, rows)) for rows in sizes]
     expected = [distance(*pair, "numpy") for pair in columns]
+    returned = []
     with ThreadPoolExecutor(8) as pool:
         for turn in range(10):
             for got, right in zip(pool.map(lambda pair: distance(*pair, "compiled"), columns), expected, strict=True):
                 np.testing.assert_allclose(got, right, rtol=0, atol=2e-15, err_msg=f"turn {turn}")
+                got[:] = 3.0
+                returned.append(got)
+    assert all((got == 3.0).all() for got in returned)
 
 
 @pytest.mark.skipif(cores() < 2, reason="needs a helper, and so a second core")
