@@ -15,17 +15,19 @@ def as_column(values: Any, name: str) -> Any:
     """The values as something of numbers that has a length and gives slices: a numpy array, or `Pieces` of one."""
     import numpy as np
 
-    if not isinstance(values, np.ndarray):
-        values = _from_library(values)
-        if isinstance(values, Pieces):
-            return values
-    elif isinstance(values, np.ma.MaskedArray):
-        values = np.ma.filled(values.astype(np.float64), np.nan)
+    if type(values) is not np.ndarray:
+        if not isinstance(values, np.ndarray):
+            values = _from_library(values)
+            if isinstance(values, Pieces):
+                return values
+        elif isinstance(values, np.ma.MaskedArray):
+            values = np.ma.filled(values.astype(np.float64), np.nan)
     if values.ndim != 1:
         raise BadInput(f"{name} has {values.ndim} dimensions: give one column")
-    if values.dtype.kind == "O":
-        values = _from_objects(values, name)
-    if values.dtype.kind not in "biuf":
+    kind = values.dtype.kind
+    if kind == "O":
+        return _from_objects(values, name)
+    if kind not in "biuf":
         raise BadInput(f"{name} holds {values.dtype}, not numbers")
     return values
 
@@ -85,3 +87,10 @@ def as_float64(values: np.ndarray) -> np.ndarray:
     import numpy as np
 
     return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def is_plain(values: Any) -> bool:
+    """Whether the numbers lie in memory as machine code takes them: float64 of this machine, one after the other."""
+    import numpy as np
+
+    return isinstance(values, np.ndarray) and values.dtype == np.float64 and values.flags.c_contiguous

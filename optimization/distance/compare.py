@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import statistics
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ import pandas as pd
 
 from optimization.distance import formula, machine
 from optimization.distance.layout import read_layout
+from optimization.distance.threads import pieces, share, threads_for
 from optimization.files import BadInput, cores, optional, written_aside
 
 Work = Callable[[], Any]
@@ -137,17 +136,16 @@ def on_one_core(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
 
 
 def sum_of(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a + b into a new array, on as many threads as speed.py uses: no kernel can be faster than its memory."""
+    """a + b into a new array, on the same threads as speed.py: no kernel can be faster than its memory."""
     out = np.empty_like(a)
-    count = cores() if len(a) >= formula.THREADS_FROM_ROWS else 1
-    cuts = [len(a) * turn // count for turn in range(count + 1)]
-    pieces = [slice(start, stop) for start, stop in itertools.pairwise(cuts)]
-    threads = [threading.Thread(target=np.add, args=(a[part], b[part], out[part])) for part in pieces[1:]]
-    for thread in threads:
-        thread.start()
-    np.add(a[pieces[0]], b[pieces[0]], out[pieces[0]])
-    for thread in threads:
-        thread.join()
+    threads = threads_for(len(a))
+    of = pieces(len(a), threads)
+
+    def add(me: int) -> None:
+        for piece in of(me):
+            np.add(a[piece], b[piece], out[piece])
+
+    share(add, threads)
     return out
 
 

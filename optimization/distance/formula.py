@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import TYPE_CHECKING, Any
 
 from optimization.distance import machine
-from optimization.distance.columns import as_column, as_float64
-from optimization.files import BadInput, cores
+from optimization.distance.columns import as_column, as_float64, is_plain
+from optimization.distance.threads import BLOCK, pieces, share, threads_for
+from optimization.files import BadInput
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,8 +19,7 @@ KERNELS = ("auto", "numpy", "compiled")
 # it takes about as long as the numpy way needs for this much (`python benchmarks/speed.py crossover` measures it).
 COMPILE_FROM_BYTES = 50_000_000
 COMPILE_FROM_ROWS = 1_000_000
-THREADS_FROM_ROWS = 200_000  # starting and joining a thread takes some 0.1 ms
-PIECE = 1 << 16  # rows that a thread takes at a time: the results do not depend on the number of threads
+FEW = 1024  # rows that are copied sooner than their address is asked for
 NUMPY_PIECE = 1 << 14  # rows whose intermediate columns stay in the cache
 
 
@@ -49,11 +50,17 @@ def distance(latitude: Any, longitude: Any, kernel: str = "auto") -> np.ndarray:
     rows = len(a)
     if len(b) != rows:
         raise BadInput(f"latitude has {rows} values and longitude {len(b)}: they must have equal length")
-    out = np.empty(rows)
-    if chosen_kernel(kernel, rows >= COMPILE_FROM_ROWS) == "compiled":
+    compiled = chosen_kernel(kernel, rows >= COMPILE_FROM_ROWS) == "compiled"
+    if compiled and rows <= FEW:
+        return _of_few(a, b, rows)
+    if compiled:
+        out = np.empty(rows)
         evaluate(a, b, out)
         return out
     with np.errstate(invalid="ignore"):
+        if rows <= NUMPY_PIECE:
+            return np.asarray(function_to_apply(as_float64(a[:]), as_float64(b[:])))
+        out = np.empty(rows)
         for start in range(0, rows, NUMPY_PIECE):
             piece = slice(start, start + NUMPY_PIECE)
             out[piece] = function_to_apply(as_float64(a[piece]), as_float64(b[piece]))
@@ -81,9 +88,9 @@ def numpy_distance(latitude: Any, longitude: Any) -> Any:
 
 def chosen_kernel(kernel: str, pays_for_compiling: bool) -> str:
     """ "numpy" or "compiled" for "auto"; what was asked for otherwise."""
-    if kernel not in KERNELS:
-        raise BadInput(f"no kernel {kernel!r}: choose {', '.join(KERNELS)}")
     if kernel != "auto":
+        if kernel not in KERNELS:
+            raise BadInput(f"no kernel {kernel!r}: choose {', '.join(KERNELS)}")
         return kernel
     if machine.available() or (pays_for_compiling and machine.can_compile()):
         return "compiled"
@@ -91,26 +98,56 @@ def chosen_kernel(kernel: str, pays_for_compiling: bool) -> str:
 
 
 def evaluate(a: Any, b: Any, out: np.ndarray, threads: int | None = None) -> None:
-    """The compiled formula into `out`, piece by piece; by default on a thread a core where that pays."""
+    """The compiled formula into `out`, which is contiguous; by default on a thread a core where that pays."""
     code, rows = machine.load(), len(out)
-    starts = iter(range(0, rows, PIECE))
+    threads = threads or threads_for(rows)
+    if is_plain(a) and is_plain(b):
+        if threads == 1:
+            code.evaluate(a.ctypes.data, b.ctypes.data, out.ctypes.data, rows)
+            return
+        states = (ctypes.c_int64 * (rows // BLOCK + 1))()
 
-    def work() -> None:
-        for start in starts:
-            piece = slice(start, start + PIECE)
+        def in_place(
+            me: int,
+        ) -> None:  # keeps the columns alive for as long as it runs, which may be longer than this call
+            spare, at = (ctypes.c_double * BLOCK)(), ctypes.addressof
+            addresses = a.ctypes.data, b.ctypes.data, out.ctypes.data
+            code.evaluate_shared(*addresses, rows, at(states), at(spare), me, threads)
+
+        share(in_place, threads, wait=False)
+        return
+    of = pieces(rows, threads)
+
+    def convert_first(me: int) -> None:
+        for piece in of(me):
             part, part_a, part_b = out[piece], as_float64(a[piece]), as_float64(b[piece])
             code.evaluate(part_a.ctypes.data, part_b.ctypes.data, part.ctypes.data, len(part))
 
-    if threads is None:
-        threads = cores() if rows >= THREADS_FROM_ROWS else 1
-    if threads == 1:
-        work()
-        return
-    import threading
+    share(convert_first, threads)
 
-    helpers = [threading.Thread(target=work) for _ in range(threads - 1)]
-    for helper in helpers:
-        helper.start()
-    work()
-    for helper in helpers:
-        helper.join()
+
+class _Room:
+    """Memory at a known place: numpy takes longer to tell the addresses of three arrays than a few rows take."""
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        columns = np.empty((3, FEW))
+        self.a, self.b, self.out = columns
+        self.addresses = [column.ctypes.data for column in columns]
+
+
+_rooms: list[_Room] = []  # as many as there ever were threads here at the same time
+
+
+def _of_few(a: Any, b: Any, rows: int) -> np.ndarray:
+    """The compiled formula for FEW rows or less."""
+    try:
+        room = _rooms.pop()
+    except IndexError:
+        room = _Room()
+    room.a[:rows], room.b[:rows] = a[:rows], b[:rows]  # converts as well
+    machine.load().evaluate_few(*room.addresses, rows)
+    made = room.out[:rows].copy()
+    _rooms.append(room)
+    return made

@@ -1,4 +1,4 @@
-"""What numba's Python lacks: bits of a float, 128-bit products, a copy of bytes; and how everything is compiled."""
+"""What numba's Python lacks: bits, 128-bit products, atomic steps, a copy of bytes; and how everything is compiled."""
 
 # ruff: noqa: ARG001 - numba hands every intrinsic its whole context, and few need all of it
 from __future__ import annotations
@@ -39,6 +39,55 @@ def float_of(typing_context: Any, x: Any) -> Any:
         return builder.bitcast(arguments[0], ir.DoubleType())
 
     return types.float64(types.int64), generate
+
+
+@intrinsic
+def load(typing_context: Any, states: Any, at: Any) -> Any:
+    """states[at], as the other threads have left it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        states, at = arguments
+        return builder.load_atomic(builder.gep(states, [at]), "acquire", 8)
+
+    return types.int64(states, types.int64), generate
+
+
+@intrinsic
+def store(typing_context: Any, states: Any, at: Any, value: Any) -> Any:
+    """states[at] = value, after everything that was written before."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        states, at, value = arguments
+        builder.store_atomic(value, builder.gep(states, [at]), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(states, types.int64, types.int64), generate
+
+
+@intrinsic
+def exchange(typing_context: Any, states: Any, at: Any, expected: Any, value: Any) -> Any:
+    """states[at] = value if it is `expected`, in one step for all threads; what was there before."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        states, at, expected, value = arguments
+        pair = builder.cmpxchg(builder.gep(states, [at]), expected, value, "seq_cst", "seq_cst")
+        return builder.extract_value(pair, 0)
+
+    return types.int64(states, types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def touch(typing_context: Any, floats: Any, at: Any) -> Any:
+    """Have the page of floats[at] there. Adding nothing in one step changes nothing, whoever writes there meanwhile."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        floats, at = arguments
+        word = ir.IntType(64)
+        address = builder.bitcast(builder.gep(floats, [at]), word.as_pointer())
+        builder.atomic_rmw("add", address, ir.Constant(word, 0), "monotonic")
+        return context.get_dummy_value()
+
+    return types.void(floats, types.int64), generate
 
 
 @intrinsic

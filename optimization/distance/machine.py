@@ -20,8 +20,8 @@ from typing import Any
 from optimization.files import optional, written_aside
 
 _FOLDER = Path(__file__).resolve().parent
-_SOURCES = ("intrinsics", "kernel_formula", "kernel_numbers", "kernel_rows", "kernels")
-_NAMES = ("evaluate", "last_record_end", "read_rows", "write_rows")
+_SOURCES = ("intrinsics", "kernel_formula", "kernel_numbers", "kernel_rows", "kernels", "threads")
+_NAMES = ("evaluate", "evaluate_shared", "last_record_end", "read_rows", "write_rows")
 _lock = threading.Lock()
 _loaded: Machine | None = None
 _seen: bool | None = None
@@ -44,22 +44,27 @@ class Machine:
         for _, code in objects.values():
             self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
+        self._unused = (ctypes.c_int64 * 2)()  # for results and exceptions: no function here has any
         self.evaluate = self._function(objects["evaluate"][0], "pppi")
+        self.evaluate_few = self._function(objects["evaluate"][0], "pppi", ctypes.PYFUNCTYPE)
+        self.evaluate_shared = self._function(objects["evaluate_shared"][0], "pppippii")
         self.last_record_end = self._function(objects["last_record_end"][0], "piip")
         self.read_rows = self._function(objects["read_rows"][0], "piiiiiippppp")
         self.write_rows = self._function(objects["write_rows"][0], "piiippppp")
 
-    def _function(self, symbol: str, signature: str) -> Any:
-        """A callable for numba's calling convention: status = f(result*, exception**, arguments…)."""
+    def _function(self, symbol: str, signature: str, maker: Any = ctypes.CFUNCTYPE) -> Any:
+        """A callable for numba's calling convention: status = f(result*, exception**, arguments…).
+
+        `maker` is ctypes.PYFUNCTYPE for what is over sooner than the GIL is given away and taken again.
+        """
         address = self._engine.get_function_address(symbol)
         if not address:
             raise OSError(f"{symbol} is not in the machine code")
         kinds = [ctypes.c_void_p if kind == "p" else ctypes.c_int64 for kind in signature]
-        function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *kinds)(address)
+        function = maker(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *kinds)(address)
+        at = ctypes.addressof(self._unused)
 
         def call(*arguments: Any) -> None:
-            scratch = (ctypes.c_int64 * 2)()
-            at = ctypes.addressof(scratch)
             if function(at, at + 8, *arguments):
                 raise RuntimeError(f"{symbol} failed")
 
@@ -72,9 +77,11 @@ def available() -> bool:
     The disk is asked once a process: a call of `distance` with few rows is over sooner than the question.
     """
     global _seen
-    if _loaded is None and _seen is None:
+    if _loaded is not None:
+        return True
+    if _seen is None:
         _seen = _is_kept()
-    return _loaded is not None or bool(_seen)
+    return _seen
 
 
 def _is_kept() -> bool:
@@ -98,6 +105,8 @@ def can_compile() -> bool:
 def load() -> Machine:
     """The compiled functions, made first where they are not kept; BadInput where numba is needed and missing."""
     global _loaded
+    if _loaded is not None:
+        return _loaded
     with _lock:
         if _loaded is None:
             kept = _kept()

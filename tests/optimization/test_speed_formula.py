@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import multiprocessing
+import os
 import shutil
 import subprocess
 import sys
 import tracemalloc
+import weakref
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
+from threading import Barrier, Event
 
 import numpy as np
 import pandas as pd
@@ -20,7 +27,8 @@ from mpmath.libmp import from_float, mpf_add, mpf_cos_sin, mpf_mul, mpf_shift, m
 
 from optimization import speed
 from optimization.distance import machine
-from optimization.files import BadInput
+from optimization.distance.threads import BLOCK, share
+from optimization.files import BadInput, cores
 from optimization.speed import add_distance, distance, function_to_apply
 
 ROOT = Path(__file__).parents[2]
@@ -174,6 +182,97 @@ def test_a_value_does_not_depend_on_its_place_or_on_the_threads() -> None:
         assert (distance(latitude[start:], longitude[start:], "compiled") == whole[start:]).all()
     for row in (0, 3, 17, 300_000):
         assert distance(latitude[row : row + 1], longitude[row : row + 1], "compiled")[0] == whole[row]
+
+
+THREADS, ROWS = 3, 40 * BLOCK + 5
+FREE, TAKEN, WRITTEN, DONE = range(4)
+
+
+def shared(me: int, states: list[int], pair: Pair, out: np.ndarray) -> list[int]:
+    """What one of three threads does, given the state of each block; the states afterwards."""
+    left, spare = (ctypes.c_int64 * len(states))(*states), np.full(BLOCK, -1.0)
+    addresses = [column.ctypes.data for column in (*pair, out)]
+    machine.load().evaluate_shared(*addresses, len(out), ctypes.addressof(left), spare.ctypes.data, me, THREADS)
+    return list(left)
+
+
+def pair_of_columns() -> Pair:
+    return random().uniform(-90, 90, ROWS), random().uniform(-180, 180, ROWS)
+
+
+def test_the_caller_does_all_rows_when_no_helper_ever_wakes() -> None:
+    pair, out = pair_of_columns(), np.full(ROWS, -1.0)
+    assert shared(0, [FREE] * 41, pair, out) == [DONE] * 41
+    assert (out == distance(*pair, "compiled")).all()
+
+
+def test_the_caller_takes_away_the_block_of_a_helper_that_was_stopped_in_the_middle_of_it() -> None:
+    pair, out = pair_of_columns(), np.full(ROWS, -1.0)
+    states = [FREE] * 41
+    states[14] = states[40] = TAKEN
+    left = shared(0, states, pair, out)
+    assert (left[14], left[40], set(left[:14])) == (DONE, DONE, {DONE})
+    assert (out == distance(*pair, "compiled")).all()
+
+
+@pytest.mark.parametrize("taken", [WRITTEN, DONE])
+def test_a_helper_that_wakes_when_all_is_taken_writes_nothing(taken: int) -> None:
+    out = np.full(ROWS, -1.0)
+    assert shared(1, [taken] * 41, pair_of_columns(), out) == [taken] * 41
+    assert (out == -1.0).all()
+
+
+def test_a_helper_does_the_rows_that_nobody_has_begun_and_no_others() -> None:
+    pair, out = pair_of_columns(), np.full(ROWS, -1.0)
+    states = [DONE] * 20 + [FREE] * 21
+    assert shared(2, states, pair, out) == [DONE] * 41
+    assert (out[: 20 * BLOCK] == -1.0).all()
+    assert (out[20 * BLOCK :] == distance(*pair, "compiled")[20 * BLOCK :]).all()
+
+
+def test_many_callers_at_once_each_get_their_own_rows_and_nothing_is_written_afterwards() -> None:
+    sizes = range(260_000, 320_000, 9_999)
+    columns = [(random().uniform(-90, 90, rows), random().uniform(-180, 180, rows)) for rows in sizes]
+    expected = [distance(*pair, "numpy") for pair in columns]
+    returned = []
+    with ThreadPoolExecutor(8) as pool:
+        for turn in range(10):
+            for got, right in zip(pool.map(lambda pair: distance(*pair, "compiled"), columns), expected, strict=True):
+                np.testing.assert_allclose(got, right, rtol=0, atol=2e-15, err_msg=f"turn {turn}")
+                got[:] = 3.0
+                returned.append(got)
+    assert all((got == 3.0).all() for got in returned)
+
+
+@pytest.mark.skipif(cores() < 2, reason="needs a helper, and so a second core")
+def test_a_helper_that_wakes_after_the_call_finds_nothing_to_do_and_keeps_nothing_alive() -> None:
+    all_begun, may_go_on = Barrier(cores()), Event()
+    done_by: list[int] = []
+
+    def keep_the_helpers_busy(me: int) -> None:
+        all_begun.wait(60)
+        if me:
+            may_go_on.wait(60)
+
+    def call() -> weakref.ref[np.ndarray]:
+        latitude = np.linspace(-1, 1, 300_000)
+        share(lambda me: done_by.extend([me] * (len(latitude) == 300_000)), cores(), wait=False)
+        return weakref.ref(latitude)
+
+    share(keep_the_helpers_busy, cores(), wait=False)
+    kept = call()
+    gc.collect()
+    alive = kept() is not None
+    may_go_on.set()
+    assert (done_by, alive) == ([0], False)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_that_has_no_helpers_gets_its_rows() -> None:
+    pair = pair_of_columns()
+    right = distance(*pair, "compiled")
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as pool:
+        assert (pool.submit(distance, *pair, "compiled").result(timeout=60) == right).all()
 
 
 COLUMNS: dict[str, Callable[[np.ndarray], object]] = {
@@ -331,7 +430,7 @@ def test_machine_code_is_kept_and_used_again_without_numba(tmp_path: Path) -> No
     ]
     assert told[0].split() == ["False", "False", "True", "True"]
     assert told[1].split() == ["True", "False", "True", "False"]
-    assert len(list((folder / "__pycache__").glob("speed-*.obj"))) == 4
+    assert len(list((folder / "__pycache__").glob("speed-*.obj"))) == len(machine._NAMES)
 
 
 def test_a_package_folder_that_cannot_be_written_sends_the_machine_code_to_the_users_cache(
@@ -349,7 +448,7 @@ def test_a_package_folder_that_cannot_be_written_sends_the_machine_code_to_the_u
     machine._keep(objects)
     assert machine._kept() == objects
     kept = sorted((tmp_path / "cache" / "optimization-speed").iterdir())
-    assert len(kept) == 4
+    assert len(kept) == len(objects)
     kept[0].write_bytes(kept[0].read_bytes()[:-1])
     assert machine._kept() is None, "machine code that was cut off must not be run"
 
