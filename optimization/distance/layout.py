@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from optimization.csv_rules import (
@@ -116,7 +117,7 @@ def read_layout(source: str, latitude: str, longitude: str, delimiter: str | Non
     refuse_other_kinds(source, start)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise _no_text(source)
-    if b"\n" not in start and b"\r" in start:
+    if b"\n" not in start and b"\r" in re.sub(rb'"[^"]*"?', b"", start):
         raise BadInput(f"{source} ends its lines with carriage returns alone: convert it, e.g. with tr '\\r' '\\n'")
     bom = len(BOM) if start.startswith(BOM) else 0
     head = start[bom:]

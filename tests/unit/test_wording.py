@@ -18,11 +18,13 @@ def codes_of_findings() -> set[str]:
 
 
 def codes_of_entries() -> set[str]:
-    """As the two staging models give them to entries in quarantine."""
-    folder = MODELS / "staging" / "esios"
-    sql = "".join(
-        (folder / f"stg_esios__{name}.sql").read_text("utf-8") for name in ("response_entries", "judged_entries")
+    """As the macro that reads entries and the model that judges them give them to entries in quarantine."""
+    files = (
+        MODELS.parent / "macros" / "response_entries.sql",
+        MODELS / "staging" / "esios" / "stg_esios__response_entries.sql",
+        MODELS / "staging" / "esios" / "stg_esios__judged_entries.sql",
     )
+    sql = "".join(file.read_text("utf-8") for file in files)
     return set(re.findall(r"then '([a-z]+(?:_[a-z]+)+)'", sql))
 
 

@@ -181,12 +181,12 @@ measured_days as (
 select
     *,
     {{ now_utc() }} as judged_at_utc,
+    cast({{ newest_judgement(ref('due_days')) }} as {{ type_counter() }}) as due_judgement,
+    cast({{ newest_judgement(ref('period_checks')) }} as {{ type_counter() }}) as judgement,
     periods_due - due_periods_there as missing_periods,
     case when publication_to_landing_hours > late_after_hours then publication_to_landing_hours end as late,
     case
         when periods_due > due_periods_there or shifted is not null or publication_to_landing_hours > late_after_hours then 1
         else 0
-    end as has_finding,
-    cast({{ newest_judgement(ref('due_days')) }} as {{ type_counter() }}) as due_judgement,
-    cast({{ newest_judgement(ref('period_checks')) }} as {{ type_counter() }}) as judgement
+    end as has_finding
 from measured_days

@@ -194,6 +194,6 @@ select
     withdrawn_at_utc,
     cast(last_response_id as {{ type_counter() }}) as last_response_id,
     cast({{ judgement }} as {{ type_counter() }}) as judgement,
-    case when coalesce(out_of_range, spike, step, flat, revised) is null and withdrawn_at_utc is null then 0 else 1 end as has_finding,
-    cast({{ newest_judgement(ref('due_days')) }} as {{ type_counter() }}) as due_judgement
+    cast({{ newest_judgement(ref('due_days')) }} as {{ type_counter() }}) as due_judgement,
+    case when coalesce(out_of_range, spike, step, flat, revised) is null and withdrawn_at_utc is null then 0 else 1 end as has_finding
 from numbered_periods

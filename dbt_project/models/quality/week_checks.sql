@@ -194,6 +194,6 @@ select
     cast(sum_of_four as {{ type_number() }}) as sum_of_four,
     cast(shifted as {{ type_number() }}) as shifted,
     cast(week_change as {{ type_number() }}) as week_change,
-    case when coalesce(unlike_last_week, sum_of_four, shifted) is null then 0 else 1 end as has_finding,
-    cast({{ newest_judgement(ref('period_checks')) }} as {{ type_counter() }}) as judgement
+    cast({{ newest_judgement(ref('period_checks')) }} as {{ type_counter() }}) as judgement,
+    case when coalesce(unlike_last_week, sum_of_four, shifted) is null then 0 else 1 end as has_finding
 from judged_periods
