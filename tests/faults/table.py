@@ -490,7 +490,8 @@ PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
     "The API": (
         "Each window is tried again before it is given up: 10 times or 300 s (4 times in these tests), JSON of another "
         "shape 3 times, what cannot pass by itself and a refused key once. A window that fails does not stop the "
-        "others; four in a row do, if nothing was answered meanwhile, and an API that asks for a longer wait than ours.",
+        "others; four in a row do, if nothing was answered meanwhile, and an API that asks for a longer wait than "
+        "ours.",
         API,
     ),
     "Values": (

@@ -95,6 +95,8 @@ def test_csv_and_pandas_agree_on_what_is_a_table(one: Hostile) -> None:
     found, other = expected_records(one), one.by_pandas()
     if found is None or other is None or len(found[0]) == 1:
         return
+    if has_a_lone_return(one):  # pandas 3.1 loses an empty first field behind one: 'id,id\r\r,a\r' gives a, ''
+        return
     blank = [row for row in found if not any(field.strip(" ") for field in row[1:]) and not row[0].strip(" ")]
     if not blank:  # pandas leaves out a line of blanks
         assert other == found
