@@ -1,4 +1,4 @@
-{#- What the quality models read anew. Each row of theirs has the number of the judgement that wrote it, 1, 2, 3 …; the next
+{#- What the quality models read again. Each row of theirs has the number of the judgement that wrote it, 1, 2, 3 …; the next
     model reads what has a higher number than its own newest. -#}
 
 {% macro changed_periods(behind, due_judged) %}
@@ -20,7 +20,7 @@
 {% endmacro %}
 
 {% macro judged_days(judged) %}
-    {#- The days whose periods were judged anew after judgement number `judged`. -#}
+    {#- The days whose periods were judged again after judgement number `judged`. -#}
     select
         indicator_id,
         madrid_day,
@@ -32,7 +32,7 @@
 {% endmacro %}
 
 {% macro changed_days(judged, due_judged) %}
-    {#- The days of which anything was judged, compared or asked anew. -#}
+    {#- The days of which anything was judged, compared or asked again. -#}
     {{ judged_days(judged) }}
     union all
     select
@@ -74,7 +74,7 @@
 {% endmacro %}
 
 {% macro rebuilt_indicators() %}
-    {#- The indicators whose versions were built anew, because their registration changed, since their days were judged. -#}
+    {#- The indicators whose versions were built again, because their registration changed, since their days were judged. -#}
     {%- if not execute or var('assume_incremental') is not none or load_relation(version_log()) is none -%}
         {{ return([]) }}
     {%- endif -%}
@@ -94,7 +94,7 @@
 {% endmacro %}
 
 {% macro with_rebuilt(behind) %}
-    {#- `behind`, with watermark 0 for the indicators of which everything is to be judged anew. -#}
+    {#- `behind`, with watermark 0 for the indicators of which everything is to be judged again. -#}
     {%- set rebuilt = rebuilt_indicators() -%}
     {%- set all_behind = [] -%}
     {%- for indicator in rebuilt -%}{%- do all_behind.append([indicator, 0]) -%}{%- endfor -%}

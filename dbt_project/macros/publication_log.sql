@@ -32,7 +32,7 @@
 
 {% macro forecasts_to_publish(mart) %}
     {#- (indicator, watermark, newest response) of each demand forecast with something to publish. The watermark is 0, and
-        everything is published again, where the table was emptied or made anew by hand or is older than the log, where
+        everything is published again, where the table was emptied or made again by hand or is older than the log, where
         the versions were rebuilt, and where the indicator has a new name. -#}
     {%- set registry, log_of_versions = ref('esios_indicators'), version_log() -%}
     {%- if not execute or var('assume_incremental') is not none -%}

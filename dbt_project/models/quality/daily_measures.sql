@@ -10,7 +10,7 @@
     + indexed_on(['has_finding', 'indicator_id', 'geo_id', 'madrid_day'])
 ) }}
 
-{#- The days whose periods were judged or compared anew, and those that were asked for again or of which something else is
+{#- The days whose periods were judged or compared again, and those that were asked for again or of which something else is
     due. A day is kept though nothing of it is due or there any more: that is how it is taken back. -#}
 {%- if is_incremental() -%}
     {%- set changes = changed_days(highest(this, 'judgement'), highest(this, 'due_judgement')) -%}

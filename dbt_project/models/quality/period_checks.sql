@@ -13,7 +13,7 @@
 ) }}
 
 {#- Work in proportion to what is new: the days of new values and those that were asked for again, each with its neighbours,
-    because a period is odd by its neighbours. Whole days of an indicator are judged anew. -#}
+    because a period is odd by its neighbours. Whole days of an indicator are judged again. -#}
 {%- set judgement = 1 -%}
 {%- if is_incremental() -%}
     {%- set judgement = highest(this, 'judgement') + 1 -%}
