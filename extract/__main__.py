@@ -147,9 +147,9 @@ def run(as_json: bool, out: Path | None, **span: Any) -> int:
     Without dates it goes on where the last run ended. Missing data does not stop it: what is there is published, what
     is not is named, and the exit code is 1.
     """
-    from extract.job import run_job, summary_text
+    from extract.main_job import run_main_job, summary_text
 
-    outcome = run_job(load_settings(), _request(**span), out, lambda line: click.echo(line, err=True))
+    outcome = run_main_job(load_settings(), _request(**span), out, lambda line: click.echo(line, err=True))
     if as_json:
         values = outcome.values and outcome.values.document()
         file = outcome.exported or (outcome.values and outcome.values.written.path)

@@ -23,7 +23,7 @@ import tenacity
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from extract.errors import ApiClosed, ApiUnavailable, KeyRefused
-from extract.prompt_adapter import PromptAdapter
+from extract.head_timeout import HeadTimeoutAdapter
 from extract.settings import ApiSettings, is_loopback
 
 ACCEPT = "application/json; application/vnd.esios-api-v1+json"
@@ -128,7 +128,7 @@ class EsiosClient:
         self._session.headers.update(
             {"Accept": ACCEPT, "Content-Type": "application/json", "User-Agent": USER_AGENT, "x-api-key": settings.key}
         )
-        adapter = PromptAdapter(settings.read_timeout_s, pool_connections=1, pool_maxsize=settings.concurrency)
+        adapter = HeadTimeoutAdapter(settings.read_timeout_s, pool_connections=1, pool_maxsize=settings.concurrency)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         # Without an auth of our own, requests would look one up in ~/.netrc and add it.

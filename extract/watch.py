@@ -20,10 +20,10 @@ from typing import Any
 from extract.check import run_check
 from extract.errors import ApiUnavailable, EsiosError, KeyRefused, UsageError
 from extract.extraction import Request, extract, utc_now
-from extract.job import build
-from extract.places import beside_warehouse
+from extract.main_job import build
 from extract.registry import Indicator
 from extract.settings import Settings, require_api_key
+from extract.state_files import state_file
 from extract.windows import DAY, MADRID, madrid_day
 
 BACK_OFF_FIRST_S = 60.0
@@ -74,7 +74,7 @@ def back_off_s(failures: int) -> float:
 @contextmanager
 def only_watcher(settings: Settings) -> Iterator[None]:
     """Hold the watcher's lock; `UsageError` while another process does. It ends with its process, however that ends."""
-    path = beside_warehouse(settings, "watch.lock")
+    path = state_file(settings, "watch.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+", encoding="utf-8")

@@ -12,8 +12,8 @@ import requests
 from extract.errors import EsiosError, UsageError
 from extract.files import written
 from extract.health.report import Report
-from extract.places import beside_warehouse
 from extract.settings import Settings
+from extract.state_files import state_file
 from extract.status import as_utc_text
 
 TIMEOUTS_S = (5.0, 10.0)
@@ -44,7 +44,7 @@ def tell_of_change(settings: Settings, report: Report, url: str) -> None:
     The last state told is kept in a file beside the warehouse, so that it can be told that the warehouse itself is
     gone. A first check that finds nothing is no change.
     """
-    path = beside_warehouse(settings, "check.json")
+    path = state_file(settings, "check.json")
     before = _last_told(path)
     now = sorted(problem.key for problem in report.problems())
     if now != before["problems"]:

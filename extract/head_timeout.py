@@ -16,7 +16,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 
-class PromptAdapter(requests.adapters.HTTPAdapter):
+class HeadTimeoutAdapter(requests.adapters.HTTPAdapter):
     """Hangs up where status line and headers are not there in `head_s` seconds: then a read time-out."""
 
     def __init__(self, head_s: float, **options: Any) -> None:

@@ -45,7 +45,7 @@ class Outcome:
         return (graver or self.errors)[0].exit_code if self.errors else 0
 
 
-def run_job(settings: Settings, request: Request, out: Path | None, say: Callable[[str], None]) -> Outcome:
+def run_main_job(settings: Settings, request: Request, out: Path | None, say: Callable[[str], None]) -> Outcome:
     """Do everything that can be done; raises what stops the job at once (usage, refused key, warehouse).
 
     `out`: where the published table goes, or the values where no demand forecast is asked for (defaults: as `esios
