@@ -24,6 +24,8 @@ from extract.windows import MADRID  # noqa: E402
 
 FIRST_MORNING = dt.datetime(2024, 1, 1, 6, 45, tzinfo=MADRID)
 MORNINGS = 70
+LAST_MORNING = (FIRST_MORNING + dt.timedelta(days=MORNINGS - 1)).astimezone(dt.UTC).replace(tzinfo=None)
+
 INDICATORS = ("460", "1293")  # REE's forecast of the demand, and the demand as measured
 
 

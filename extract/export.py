@@ -83,7 +83,7 @@ def query_frame(warehouse: Warehouse, query: Query) -> pd.DataFrame:
 
 
 def demand_forecast_query(warehouse: Warehouse) -> Query:
-    """The published table's five columns, ordered by datetime, id. `UsageError` where there is no table yet."""
+    """The published table's five columns, ordered by datetime, id. `UsageError` where the table is not built yet."""
     return _query_of(warehouse, warehouse.resolve(MART))
 
 
@@ -108,7 +108,7 @@ def _query_of(warehouse: Warehouse, table: TableName) -> Query:
     mart = str(table).casefold() == str(warehouse.resolve(MART)).casefold()
     if mart and not warehouse.exists(table):
         raise UsageError(
-            f"there is no table {table} yet", "make it with `make run`, or with `dbt build` after an extract"
+            f"table {table} does not exist yet", "make it with `make run`, or with `dbt build` after an extract"
         )
     columns = warehouse.columns(table)
     by_name = {column.name.casefold(): column for column in columns}

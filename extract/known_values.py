@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from extract.counted import counted
 from extract.errors import EXIT_DATA_INCOMPLETE
 from extract.export import Exported, checked_target, demand_forecast_query, query_frame, write_query
 from extract.registry import Indicator
@@ -79,11 +80,11 @@ def _with_notes(frame: pd.DataFrame, wanted: Wanted, known: Known) -> pd.DataFra
 def not_known_text(wanted: Wanted, known: Known) -> str:
     """How many periods are left out, and why."""
     count = known.not_known_yet
-    return f"{count} period{'' if count == 1 else 's'} left out: not known yet at the cutoff ({wanted.cutoff})"
+    return f"{counted(count, 'period')} left out: not known yet at the cutoff ({wanted.cutoff})"
 
 
 def without_values_text(wanted: Wanted, indicator: Indicator) -> str:
-    """That nothing of an indicator is there, and what to do about it."""
+    """That the warehouse has no value of an indicator, and what to do about it."""
     asked = {"from": wanted.start, "to": wanted.end, "in areas": wanted.areas and ", ".join(map(str, wanted.areas))}
     limits = "".join(f" {word} {limit}" for word, limit in asked.items() if limit)
     return (
@@ -102,7 +103,7 @@ class ExportedValues:
 
     @property
     def exit_code(self) -> int:
-        """1 if nothing is landed of an indicator; what was not known yet is no fault."""
+        """1 if nothing is landed of an indicator; what was not known yet is not a fault."""
         return EXIT_DATA_INCOMPLETE if self.known.without_values else 0
 
     def subject(self) -> str:

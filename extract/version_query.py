@@ -110,7 +110,7 @@ def find(warehouse: Warehouse, wanted: Wanted, shape: Shape = LONG) -> Known:
     for table in (VERSIONS, VALUES, *([COUNTED] if wanted.cutoff else [])):
         if not warehouse.exists(table):
             raise UsageError(
-                f"there is no table {warehouse.resolve(table)} yet", "make it with `dbt build` after an extract"
+                f"table {warehouse.resolve(table)} does not exist yet", "make it with `dbt build` after an extract"
             )
     select = _Select(warehouse, wanted)
     found = select.series

@@ -53,7 +53,7 @@ class Wanted:
         if as_of is not None and known_before is not None:
             raise UsageError("as of and known before are two cutoffs", "leave one of them out")
         if versions not in get_args(Which):
-            raise UsageError(f"{versions!r} is no choice of versions", f"use {', '.join(get_args(Which))}")
+            raise UsageError(f"{versions!r} is not a valid choice of versions", f"use {', '.join(get_args(Which))}")
         if wide and versions == "all":
             raise UsageError("wide has room for one value a period", "use versions latest or first, or leave wide out")
         first, last = _day(start), _day(end)

@@ -29,7 +29,7 @@ from extract.windows import DAY, MADRID, madrid_day
 BACK_OFF_FIRST_S = 60.0
 BACK_OFF_MAX_S = 3600.0
 JITTER_S = 120.0
-# Trying again mends neither a wrong configuration nor a refused key.
+# Trying again fixes neither a wrong configuration nor a refused key.
 HOPELESS = (UsageError.exit_code, KeyRefused.exit_code)
 WORTH_ANOTHER_TRY = (ApiUnavailable.exit_code, EsiosError.exit_code)
 
@@ -193,7 +193,7 @@ class Watcher:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM end the sleep at once, an extract after the answers under way, a build at its end."""
+        """SIGINT and SIGTERM end the sleep at once, an extract after the responses under way, a build at its end."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

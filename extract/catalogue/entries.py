@@ -64,7 +64,7 @@ def _entry(listed: Mapping[str, Any]) -> Entry:
 def resolve(catalogue: Sequence[Entry], wanted: str) -> Entry:
     """An id or a name → the entry. A name may differ in accents, case and blanks where that leaves one indicator.
 
-    `UsageError` for an id or a name that the catalogue lacks, and for a name that several indicators have.
+    `UsageError` for an id or a name that is not in the catalogue, and for a name that several indicators have.
     """
     text = wanted.strip()
     remedy = "`esios find TEXT` lists ids and names"

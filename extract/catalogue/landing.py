@@ -15,7 +15,7 @@ from extract.settings import Settings
 from extract.warehouse import Warehouse, connect
 
 ENTRIES = "raw_esios.catalogue_entries"
-# Nobody waits for the catalogue: the next one who looks something up keeps it.
+# No command waits for the catalogue: the next one that needs it lands it.
 WAIT_S = 2.0
 _COLUMNS = ("name", "short_name", "description")
 

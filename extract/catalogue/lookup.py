@@ -51,7 +51,7 @@ class Lookup:
             keep_catalogue(self.settings, self._answer, self.catalogue, self.now(), self.say)
 
     def entry(self, wanted: str) -> Entry:
-        """The catalogue's entry for an id or a name; `UsageError` where it lacks it."""
+        """The catalogue's entry for an id or a name; `UsageError` if it has none."""
         return resolve(self.catalogue, wanted)
 
     def profile(self, entry: Entry) -> Profile:

@@ -1,4 +1,4 @@
-"""State → what is wrong, by one set of limits: the checks of `esios check`, the report's three answers. Pure."""
+"""State → what is wrong, by one set of limits: the checks of `esios check`, the report's three verdicts. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from extract import landing
+from extract.counted import counted
 from extract.errors import EXIT_DATA_INCOMPLETE
 from extract.health.lines import area_text, gap_text, odd_day_text
 from extract.health.report import Check, Problem, Report
@@ -15,7 +16,7 @@ from extract.registry import entries
 
 # A run that has not ended by then was killed, or hangs: the API's own limits end any window long before.
 RUN_ENDS_WITHIN = timedelta(hours=6)
-# As in `dbt source freshness` (dbt_project/models/staging/esios/_esios__sources.yml): three missed days are no hiccup.
+# As in `dbt source freshness` (dbt_project/models/staging/esios/_esios__sources.yml): three missed days are a fault.
 STALE_AFTER_HOURS = 72
 _MINUTE = "%Y-%m-%d %H:%M"
 _SECOND = "%Y-%m-%d %H:%M:%S"
@@ -60,7 +61,7 @@ def freshness(indicator_id: int, last_answer: datetime | None, now_utc: datetime
 
 
 def indicators(state: State) -> list[dict[str, Any]]:
-    """One dict for each indicator ever asked for: its last answer, newest period, missing hours and verdicts."""
+    """One dict for each indicator ever asked for: its last response, newest period, missing hours and verdicts."""
     verdicts = {row["indicator_id"]: row for row in state.days}
     missing: dict[int, float] = {}
     for gap in state.gaps:
@@ -139,7 +140,7 @@ def _good(state: State) -> dict[str, Any]:
 
 
 def _beyond_gaps(day: OddDay) -> tuple[tuple[str, int, float | None], ...]:
-    """The findings that are no missing periods: gaps are told by the hour."""
+    """The findings other than missing periods: gaps are reported by the hour."""
     return tuple(found for found in day.findings if found[0] != "missing")
 
 
@@ -171,7 +172,7 @@ def _check_build(state: State) -> Check:
 
 
 def _check_freshness(state: State, now_utc: datetime) -> Check:
-    """Only series that are followed can be stale: a historical span is held on purpose."""
+    """Only series that are followed can be stale: a historical span is fixed on purpose."""
     forecasts = {entry["id"] for entry in entries() if entry.get("due_after_hours") is None}
     answers = state.last_answer
     problems = []
@@ -179,17 +180,18 @@ def _check_freshness(state: State, now_utc: datetime) -> Check:
         answered, newest = answers.get(one), state.newest_period.get(one)
         if freshness(one, answered, now_utc) in ("late", "stale"):
             when = f"{answered:{_SECOND}} UTC" if answered else "never"
-            text = f"{one}: last answer {when}, more than {late_after_hours(one):g} hours ago"
+            limit = counted(late_after_hours(one) or 0, "hour")
+            text = f"{one}: last response {when}, more than {limit} ago"
             problems.append(Problem(f"stale {one}", text))
         this_hour = now_utc.replace(minute=0, second=0, microsecond=0)
         if one in forecasts and newest is not None and newest < this_hour:
             text = f"{one}: the newest value is for {newest:{_MINUTE}} UTC, which is past"
             problems.append(Problem(f"short {one}", text))
     if not state.followed:
-        return Check("freshness", "no series is kept up to date, so none can be stale")
+        return Check("freshness", "no series is followed, so none can be stale")
     oldest = min((answers[one] for one in state.followed if one in answers), default=None)
     return Check(
-        "freshness", f"last answers {oldest:{_SECOND}} UTC or later" if oldest else "no answer yet", tuple(problems)
+        "freshness", f"last responses {oldest:{_SECOND}} UTC or later" if oldest else "no response yet", tuple(problems)
     )
 
 
@@ -200,7 +202,9 @@ def _check_completeness(state: State, since: Mapping[tuple[int, int], date]) -> 
         for gap in gaps
     )
     hours = sum(gap["hours"] for gap in gaps)
-    return Check("completeness", f"{hours:g} hours are missing" if gaps else "no hour that is due is missing", problems)
+    return Check(
+        "completeness", f"{counted(hours, 'hour')} missing" if gaps else "no hour that is due is missing", problems
+    )
 
 
 def _check_quality(state: State, since: Mapping[tuple[int, int], date]) -> Check:

@@ -242,7 +242,7 @@ def test_areas_limit_the_rows_in_both_forms(filled: Fill) -> None:
         ({"as_of": NOON, "known_before": "PT1H"}, "as of and known before are two cutoffs: leave one of them out"),
         ({"as_of": "then"}, "'then' is not a valid instant"),
         ({"known_before": "noon"}, "'noon' is not a valid rule"),
-        ({"versions": "newest"}, "'newest' is no choice of versions: use latest, first, all"),
+        ({"versions": "newest"}, "'newest' is not a valid choice of versions: use latest, first, all"),
         ({"versions": "all", "wide": True}, "wide has room for one value a period"),
         ({"start": "2018-02-30"}, "'2018-02-30' is not a valid date: use yyyy-mm-dd"),
         ({"start": dt.datetime(2018, 1, 1, 5)}, "'2018-01-01 05:00:00' is not a valid date"),

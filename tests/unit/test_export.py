@@ -184,9 +184,9 @@ def test_an_ending_that_says_nothing_is_refused(mart: DuckDB, tmp_path: Path, na
 
 
 def test_a_missing_table_or_column_is_named(warehouse: DuckDB, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"there is no table main\.demand_forecast_esios yet.*make run"):
+    with pytest.raises(UsageError, match=r"table main\.demand_forecast_esios does not exist yet.*make run"):
         export_table(warehouse, out=tmp_path / "out.csv")
-    with pytest.raises(UsageError, match=r"there is no table main\.other"):
+    with pytest.raises(UsageError, match=r"table main\.other does not exist"):
         export_table(warehouse, "other", tmp_path / "out.csv")
     warehouse.execute("create table demand_forecast_esios (name varchar, id integer, datetime timestamp)")
     with pytest.raises(UsageError, match="has no column 'demand_forecast'"):

@@ -1,0 +1,66 @@
+"""docs/tutorial.md, executed: its outputs are renewed, and the report that it ends with is photographed."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))  # run as a script: what makes the packages importable is the folder above
+
+from docs.demo_history import LAST_MORNING  # noqa: E402
+from docs.running_pages import renewed, run, steps  # noqa: E402
+from extract.report import write_report  # noqa: E402
+from extract.settings import load_settings  # noqa: E402
+
+PAGE = HERE / "tutorial.md"
+REPORT = HERE / "report.png"
+VERDICT = HERE / "tutorial_report.png"
+WIDTH = 880  # of a README on GitHub: text has the size there that it has in the picture
+BOTTOM = "#demand-note"  # where the picture of the report's top ends
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-color-profile=srgb"]
+
+
+def photograph(report: Path, pictures: Mapping[Path, tuple[str, str]]) -> None:
+    """Save parts of the report as pictures: each from the top of one element to the bottom of another."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(viewport={"width": WIDTH, "height": 800}, device_scale_factor=2)
+        page.goto(f"{report.as_uri()}?lang=en")
+        page.wait_for_selector("html[data-drawn=en]", state="attached")
+        page.select_option("#forecast", label="tutorial")
+        page.wait_for_function("document.querySelector('#monitoring-lead').textContent.includes('tutorial')")
+        for target, (first, last) in pictures.items():
+            top, bottom = (page.locator(one).bounding_box() or {} for one in (first, last))
+            y = max(top["y"] - 10, 0)
+            clip = {"x": 0, "y": y, "width": WIDTH, "height": bottom["y"] + bottom["height"] + 10 - y}
+            page.screenshot(path=target, full_page=True, clip=clip)
+        browser.close()
+
+
+def main() -> None:
+    """Renew the page's outputs and its pictures."""
+    markdown = PAGE.read_text("utf-8")
+    found = list(steps(markdown))
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        database = folder / "demo.duckdb"
+        printed, _ = run(found, folder, database)
+        PAGE.write_text(renewed(markdown, found, printed), "utf-8")
+        for step, output in zip(found, printed, strict=True):
+            if step.kind == "console":
+                print(f"$ {step.code}\n{output}")
+        settings = load_settings({"ESIOS_DUCKDB_PATH": str(database)}, dotenv=folder / "no.env")
+        report = folder / "report.html"
+        write_report(settings, report, clock=lambda: LAST_MORNING)
+        photograph(report, {REPORT: ("header", BOTTOM), VERDICT: ("#monitoring", "#monitoring-pair")})
+
+
+if __name__ == "__main__":
+    main()
