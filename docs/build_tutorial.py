@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping
+from datetime import UTC
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,7 +21,6 @@ PAGE = HERE / "tutorial.md"
 REPORT = HERE / "report.png"
 VERDICT = HERE / "tutorial_report.png"
 WIDTH = 880  # of a README on GitHub: text has the size there that it has in the picture
-BOTTOM = "#demand-note"  # where the picture of the report's top ends
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-color-profile=srgb"]
 
 
@@ -32,14 +32,15 @@ def photograph(report: Path, pictures: Mapping[Path, tuple[str, str]]) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(viewport={"width": WIDTH, "height": 800}, device_scale_factor=2)
+        page.clock.set_fixed_time(LAST_MORNING.replace(tzinfo=UTC))  # the page says how old it is
         page.goto(f"{report.as_uri()}?lang=en")
         page.wait_for_selector("html[data-drawn=en]", state="attached")
-        page.select_option("#forecast", label="tutorial")
-        page.wait_for_function("document.querySelector('#monitoring-lead').textContent.includes('tutorial')")
+        page.select_option("#forecast", label="tutorial – 1293")
+        page.locator("#monitoring-lead", has_text="tutorial").wait_for()
         for target, (first, last) in pictures.items():
             top, bottom = (page.locator(one).bounding_box() or {} for one in (first, last))
             y = max(top["y"] - 10, 0)
-            clip = {"x": 0, "y": y, "width": WIDTH, "height": bottom["y"] + bottom["height"] + 10 - y}
+            clip = {"x": 0, "y": y, "width": WIDTH, "height": bottom["y"] + bottom["height"] - y}
             page.screenshot(path=target, full_page=True, clip=clip)
         browser.close()
 
@@ -59,7 +60,7 @@ def main() -> None:
         settings = load_settings({"ESIOS_DUCKDB_PATH": str(database)}, dotenv=folder / "no.env")
         report = folder / "report.html"
         write_report(settings, report, clock=lambda: LAST_MORNING)
-        photograph(report, {REPORT: ("header", BOTTOM), VERDICT: ("#monitoring", "#monitoring-pair")})
+        photograph(report, {REPORT: ("header", "#demand-chart"), VERDICT: ("#monitoring", "#monitoring-chart")})
 
 
 if __name__ == "__main__":

@@ -428,7 +428,7 @@ def status(as_json: bool) -> int:
 )
 @_command
 def report(as_json: bool, out: Path | None, indicators: tuple[str, ...]) -> None:
-    """Write one HTML page with the state, the curves, the revisions and the faults of what is landed.
+    """Write one HTML page with the state, the curves, the revisions and the findings of what is landed.
 
     The page needs no network and is in English and Spanish.
     """

@@ -6,7 +6,7 @@ EXIT_INTERRUPTED = 130
 # The public interface of every command. `esios --help` and docs/commands.md show this table.
 EXIT_CODES = {
     0: "done",
-    EXIT_DATA_INCOMPLETE: "finished, but data is missing or bad; each fault is named",
+    EXIT_DATA_INCOMPLETE: "finished, but data is missing or bad; each finding is named",
     2: "wrong usage, configuration or input; nothing was changed",
     3: "the API refused the key",
     4: "the API could not be reached, or its responses were unusable, after retries; what was landed stays",

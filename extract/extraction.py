@@ -276,8 +276,8 @@ def _outcomes(
     """Ask for the windows, a few at a time, in order; give outcomes as they come, responses first.
 
 
-    `idle` is called whenever there is nothing to hand over. Responses wait in memory only as long as the caller is busy:
-    at most twice `concurrency` windows are under way, however long the span.
+    `idle` is called whenever there is nothing to hand over. Responses wait in memory only as long as the caller is
+    busy: at most twice `concurrency` windows are under way, however long the span.
     """
     under_way: dict[Future[Answer | _Failure], _Job] = {}
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="esios")

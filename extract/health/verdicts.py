@@ -220,11 +220,14 @@ def _check_quality(state: State, since: Mapping[tuple[int, int], date]) -> Check
         if entry["period_start_utc"] is None:
             without_time[entry["indicator_id"]] = without_time.get(entry["indicator_id"], 0) + 1
     for one, count in sorted(without_time.items()):
-        problems.append(Problem(f"no-time {one}", f"quarantined: {one} {count} entries whose time cannot be read"))
+        what = f"{counted(count, 'entry')} without a readable time"
+        problems.append(Problem(f"no-time {one}", f"quarantined: {one} {what}"))
     notes = tuple(area_text(area) for area in state.unregistered_areas)
-    return Check(
-        "quality", f"{days} days are suspect or bad" if problems else "every day is good", tuple(problems), notes
-    )
+    # Missing periods are the completeness check's: a day may be bad for them alone, with good values.
+    parts = [f"{counted(days, 'day')} with findings on values"] if days else []
+    if without_time:
+        parts.append(f"{counted(sum(without_time.values()), 'entry')} without a readable time")
+    return Check("quality", ", ".join(parts) or "no value has a finding", tuple(problems), notes)
 
 
 def _check_forecasts(state: State) -> Check:

@@ -11,7 +11,9 @@ import pytest
 from extract.__main__ import cli
 from tests.end_to_end.readme import README, ROOT
 
-PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/commands.md")]
+PAGES = [
+    ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/commands.md", "docs/tutorial.md")
+]
 
 
 def test_it_is_read_in_five_minutes() -> None:
@@ -51,9 +53,9 @@ def test_the_figures_of_the_back_test_are_those_of_its_page() -> None:
     hours, share, leak = re.search(  # type: ignore[union-attr]
         r"(\d+) hours; (\d+%) of them.*too small by ([\d.]+%)", page, re.DOTALL
     ).groups()
-    told = " ".join(README.split())
-    assert f"{share} of {hours} hours were revised" in told
-    assert f"too small by {leak}." in told
+    text = " ".join(README.split())
+    assert f"{share} of {hours} hours were revised" in text
+    assert f"too small by {leak}." in text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -616,8 +616,8 @@ def page() -> str:
         "exactly the rows of an undisturbed one. This page is made from the rows that those tests assert "
         "(`python -m tests.faults.table`); `make soak` kills and interrupts many times over.",
         "",
-        "Never a traceback, and never the key or a password: after each case the test searches the commands' output, every "
-        "file, table and log for them.",
+        "Never a traceback, and never the key or a password: after each case the test searches the commands' output, "
+        "every file, table and log for them.",
     ]
     for title, (remark, faults) in PARTS.items():
         lines += [
