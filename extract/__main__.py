@@ -392,14 +392,14 @@ def forget(as_json: bool, indicator: str, start: date, end: date, yes: bool) -> 
 
 
 def _confirm(question: str) -> None:
-    """Ask on stderr; `UsageError` unless the answer is yes."""
+    """Ask on stderr; `UsageError` unless the user says yes."""
     try:
         agreed = click.confirm(question, err=True)
     except click.Abort:  # no terminal, or Ctrl-D
         click.echo(err=True)
         agreed = False
     if not agreed:
-        raise UsageError("not confirmed, so nothing was changed", "answer y, or add --yes")
+        raise UsageError("not confirmed, so nothing was changed", "type y, or add --yes")
 
 
 @cli.command(section="watch", examples=["esios status", "esios status --json"])

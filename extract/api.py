@@ -51,7 +51,7 @@ class _Transient(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """One good response: the body as received (decompressed), and where it came from."""
 
     url: str
@@ -146,11 +146,11 @@ class EsiosClient:
         """Close the connections."""
         self._session.close()
 
-    def catalogue(self) -> Answer:
+    def catalogue(self) -> Response:
         """Every indicator that ESIOS knows; `indicators[].id` and `.name` are checked."""
         return self._get(0, "/indicators", {}, _catalogue_shape)
 
-    def indicator(self, indicator_id: int, parameters: Mapping[str, str | list[str]]) -> Answer:
+    def indicator(self, indicator_id: int, parameters: Mapping[str, str | list[str]]) -> Response:
         """The values of one indicator for the query; `indicator.id` and every `values[].datetime` are checked."""
         path = f"/indicators/{indicator_id}"
         return self._get(indicator_id, path, parameters, lambda document: _values_shape(document, indicator_id))
@@ -161,7 +161,7 @@ class EsiosClient:
         path: str,
         parameters: Mapping[str, str | list[str]],
         shape: Callable[[Any], str | None],
-    ) -> Answer:
+    ) -> Response:
         url = requests.Request("GET", self._settings.base_url + path, params=dict(parameters)).prepare().url or ""
         settings = self._settings
         began = self._clock()
@@ -194,7 +194,7 @@ class EsiosClient:
             must_wait_too_long = error.wait_s is not None and tries < settings.max_tries
             _fail(error, tries, urlsplit(url).netloc, ApiClosed if must_wait_too_long else ApiUnavailable)
 
-    def _once(self, label: int, url: str, shape: Callable[[Any], str | None]) -> Answer:
+    def _once(self, label: int, url: str, shape: Callable[[Any], str | None]) -> Response:
         origin = urlsplit(url)
         target = url
         for _ in range(MAX_REDIRECTS + 1):
@@ -254,7 +254,9 @@ class EsiosClient:
         self._count(label, bytes_received=size)
         return response, b"".join(chunks)
 
-    def _judge(self, url: str, response: requests.Response, body: bytes, shape: Callable[[Any], str | None]) -> Answer:
+    def _judge(
+        self, url: str, response: requests.Response, body: bytes, shape: Callable[[Any], str | None]
+    ) -> Response:
         status = response.status_code
         if status == 401 or (status == 403 and _is_json(body)):
             raise KeyRefused(f"ESIOS refused the key ({status})", "set ESIOS_API_KEY in .env to a valid personal token")
@@ -280,7 +282,7 @@ class EsiosClient:
         self.last_success = self._clock()
         base = urlsplit(self._settings.base_url)
         simulated = response.headers.get("Server", "").startswith(SIMULATOR)
-        return Answer(url, body, SIMULATED if simulated else source_of(base.geturl()))
+        return Response(url, body, SIMULATED if simulated else source_of(base.geturl()))
 
     def _wait(self, seconds: float) -> None:
         if seconds > 0:

@@ -97,7 +97,7 @@ def checked_target(out: Path) -> Path:
     """The absolute path of a file to write; `UsageError` where its ending says no format, or it is a folder."""
     path = output_path(out)
     if path.suffix.lower() not in ENDINGS:
-        raise UsageError(f"cannot tell from {path.name!r} what to write", f"end it in {' or '.join(ENDINGS)}")
+        raise UsageError(f"{path.name!r} does not say what to write", f"end it in {' or '.join(ENDINGS)}")
     if path.is_dir():
         raise UsageError(f"{path} is a folder", "name a file with --out")
     return path

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from extract import landing
-from extract.api import Answer, EsiosClient, Interrupted
+from extract.api import EsiosClient, Interrupted, Response
 from extract.counted import counted
 from extract.errors import ApiClosed, ApiUnavailable, EsiosError, KeyRefused, UsageError, WarehouseError
 from extract.landing import Run
@@ -212,7 +212,7 @@ def _work_through(
         jobs = (job for plan in plans for job in plan.jobs())
         with Progress(summary.total("windows"), quiet=quiet) as progress:
             for job, outcome in _outcomes(client, jobs, settings.api.concurrency, session.release):
-                if isinstance(outcome, Answer):
+                if isinstance(outcome, Response):
                     added = landing.land(session.warehouse, job.run, job.window, outcome, now())
                     job.run.responses_landed += added
                     summary.windows_answered += 1
@@ -272,14 +272,14 @@ def _write_ends(session: _Session, summary: Summary, now: Callable[[], datetime]
 
 def _outcomes(
     client: EsiosClient, jobs: Iterator[_Job], concurrency: int, idle: Callable[[], None]
-) -> Iterator[tuple[_Job, Answer | _Failure]]:
+) -> Iterator[tuple[_Job, Response | _Failure]]:
     """Ask for the windows, a few at a time, in order; give outcomes as they come, responses first.
 
 
     `idle` is called whenever there is nothing to hand over. Responses wait in memory only as long as the caller is
     busy: at most twice `concurrency` windows are under way, however long the span.
     """
-    under_way: dict[Future[Answer | _Failure], _Job] = {}
+    under_way: dict[Future[Response | _Failure], _Job] = {}
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="esios")
     try:
         while True:
@@ -298,7 +298,7 @@ def _outcomes(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _ask(client: EsiosClient, job: _Job) -> Answer | _Failure:
+def _ask(client: EsiosClient, job: _Job) -> Response | _Failure:
     began = time.monotonic()
     indicator = job.indicator
     parameters = api_parameters(job.window, job.cadence, indicator.time_agg, indicator.areas)

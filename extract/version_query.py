@@ -138,7 +138,7 @@ def _wide_columns(wanted: Wanted, found: Sequence[Series]) -> dict[str, tuple[in
 
 
 class _Select:
-    """The SQL for one request on one engine. Numbers are written in, instants bound; names come from nobody."""
+    """The SQL for one request on one engine. Numbers are written in, instants bound; no name comes from a user."""
 
     def __init__(self, warehouse: Warehouse, wanted: Wanted) -> None:
         self.warehouse, self.wanted = warehouse, wanted

@@ -1,4 +1,4 @@
-"""A question for values → the body that ESIOS sends. Pure: the clock comes in as an argument.
+"""A request for values → the body that ESIOS sends. Pure: the clock comes in as an argument.
 
 What a body depends on is first gathered in a `Plan` (a frozen dataclass); equal plans give equal bodies, so the server
 may keep them.
@@ -169,7 +169,7 @@ def load_series(path: Path) -> Recorded:
 
 
 def plan(query: Query, now: float, recorded: Recorded | None = None) -> Plan:
-    """What can be sent at `now` (seconds since 1970); `UnknownIndicator` where the catalogue lacks the id."""
+    """What can be sent at `now` (seconds since 1970); `UnknownIndicator` if the catalogue has no such id."""
     indicator = BY_ID.get(query.indicator_id)
     if indicator is None:
         raise UnknownIndicator(f"no indicator has the id {query.indicator_id}")

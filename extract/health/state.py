@@ -162,7 +162,7 @@ def _last_runs(warehouse: Warehouse) -> list[Row]:
     )
 
 
-def _followed(warehouse: Warehouse, answered: set[int]) -> frozenset[int]:
+def _followed(warehouse: Warehouse, with_response: set[int]) -> frozenset[int]:
     """The series that are followed, as in dbt_project/macros/freshness.sql.
 
     Once asked for without an end, a series is followed: a later run for a past span must not silence the alarm. A run
@@ -170,7 +170,7 @@ def _followed(warehouse: Warehouse, answered: set[int]) -> frozenset[int]:
     """
     rows = warehouse.rows(f"select distinct indicator_id from {landing.RUNS} where requested_end is null")
     endless = {row[0] for row in rows}
-    return frozenset(endless - {None} | (answered if None in endless else set()))
+    return frozenset(endless - {None} | (with_response if None in endless else set()))
 
 
 def _table(warehouse: Warehouse) -> Row:

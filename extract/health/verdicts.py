@@ -97,20 +97,20 @@ def summary(state: State, now_utc: datetime) -> dict[str, dict[str, Any]]:
 
 
 def _fresh(state: State, now_utc: datetime) -> dict[str, Any]:
-    answers = state.last_answer
+    responded = state.last_answer
     newest_run = next((run["status"] for run in state.runs if run["status"] != landing.FORGOTTEN), None)
     found = {
-        "last_answer_utc": max(answers.values(), default=None),
+        "last_answer_utc": max(responded.values(), default=None),
         "kept": [
-            {"id": one, "last_answer_utc": answers.get(one), "late_after_hours": late_after_hours(one)}
+            {"id": one, "last_answer_utc": responded.get(one), "late_after_hours": late_after_hours(one)}
             for one in sorted(state.followed)
         ],
         "newest_run": newest_run,
         "stale_after_hours": STALE_AFTER_HOURS,
     }
     if not state.followed:
-        return {"verdict": "held" if answers else "unknown", **found}
-    ages = {freshness(one, answers.get(one), now_utc) for one in state.followed}
+        return {"verdict": "held" if responded else "unknown", **found}
+    ages = {freshness(one, responded.get(one), now_utc) for one in state.followed}
     if "stale" in ages:
         return {"verdict": "no", **found}
     return {"verdict": "attention" if "late" in ages or newest_run == "failed" else "yes", **found}
@@ -174,12 +174,12 @@ def _check_build(state: State) -> Check:
 def _check_freshness(state: State, now_utc: datetime) -> Check:
     """Only series that are followed can be stale: a historical span is fixed on purpose."""
     forecasts = {entry["id"] for entry in entries() if entry.get("due_after_hours") is None}
-    answers = state.last_answer
+    responded = state.last_answer
     problems = []
     for one in sorted(state.followed):
-        answered, newest = answers.get(one), state.newest_period.get(one)
-        if freshness(one, answered, now_utc) in ("late", "stale"):
-            when = f"{answered:{_SECOND}} UTC" if answered else "never"
+        response_at, newest = responded.get(one), state.newest_period.get(one)
+        if freshness(one, response_at, now_utc) in ("late", "stale"):
+            when = f"{response_at:{_SECOND}} UTC" if response_at else "never"
             limit = counted(late_after_hours(one) or 0, "hour")
             text = f"{one}: last response {when}, more than {limit} ago"
             problems.append(Problem(f"stale {one}", text))
@@ -189,7 +189,7 @@ def _check_freshness(state: State, now_utc: datetime) -> Check:
             problems.append(Problem(f"short {one}", text))
     if not state.followed:
         return Check("freshness", "no series is followed, so none can be stale")
-    oldest = min((answers[one] for one in state.followed if one in answers), default=None)
+    oldest = min((responded[one] for one in state.followed if one in responded), default=None)
     return Check(
         "freshness", f"last responses {oldest:{_SECOND}} UTC or later" if oldest else "no response yet", tuple(problems)
     )

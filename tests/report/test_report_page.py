@@ -196,8 +196,8 @@ def test_the_forecast_is_set_against_what_happened(english: Opened, made: MadeWa
 def test_the_state_is_said_in_words_and_symbols(english: Opened) -> None:
     opened = english
     assert opened.text("#state-title") == "State: 2 of 3 checks need attention"
-    answers = {name: opened.text(f"#tile-{name} .answer").split("\n") for name in ("fresh", "complete", "good")}
-    assert answers == {"fresh": ["–", "Not followed"], "complete": ["✕", "No"], "good": ["!", "Attention"]}
+    verdicts = {name: opened.text(f"#tile-{name} .verdict").split("\n") for name in ("fresh", "complete", "good")}
+    assert verdicts == {"fresh": ["–", "Not followed"], "complete": ["✕", "No"], "good": ["!", "Attention"]}
 
 
 def test_simulated_data_are_said_in_plain_sight(english: Opened) -> None:
@@ -214,7 +214,7 @@ def test_the_language_changes_words_numbers_and_lang(show: Callable[..., Opened]
     opened.page.get_by_role("button", name="Español").click()
     opened.wait_until_drawn("es")
     assert opened.page.evaluate("document.documentElement.lang") == "es"
-    assert opened.text("#tile-complete .answer").endswith("No")
+    assert opened.text("#tile-complete .verdict").endswith("No")
     assert opened.text("#state-title") == "Estado: 2 de 3 respuestas requieren atención"
     assert "17.481 horas" in opened.text("#demand-lead")
     assert "99,78" in opened.text("#completeness-lead")
