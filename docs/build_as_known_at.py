@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))  # run as a script: what makes the packages importable is the folder above
+from docs.demo_history import make_history
+from docs.running_pages import Step, renewed, run, steps
 
-from docs.demo_history import make_history  # noqa: E402
-from docs.running_pages import Step, renewed, run, steps  # noqa: E402
+HERE = Path(__file__).resolve().parent
 
 PAGE = HERE / "as_known_at.md"
 PICTURE = HERE / "as_known_at.png"

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Mapping
 from datetime import UTC
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))  # run as a script: what makes the packages importable is the folder above
+from docs.demo_history import LAST_MORNING
+from docs.running_pages import renewed, run, steps
+from extract.report import write_report
+from extract.settings import load_settings
 
-from docs.demo_history import LAST_MORNING  # noqa: E402
-from docs.running_pages import renewed, run, steps  # noqa: E402
-from extract.report import write_report  # noqa: E402
-from extract.settings import load_settings  # noqa: E402
+HERE = Path(__file__).resolve().parent
 
 PAGE = HERE / "tutorial.md"
 REPORT = HERE / "report.png"

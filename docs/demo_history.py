@@ -1,4 +1,4 @@
-"""Seventy mornings in fast motion: `python docs/demo_history.py warehouse/demo.duckdb`.
+"""Seventy mornings in fast motion: `python -m docs.demo_history warehouse/demo.duckdb`.
 
 Each morning of January to March 2024, at 06:45 in Madrid, a simulated ESIOS is asked for what is new, as `esios watch`
 does on real mornings; the clocks of both sides are set to that morning. So the warehouse knows what was known when. The
@@ -12,15 +12,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # run as a script: what makes the packages importable is the folder above
-
-import simulator  # noqa: E402
-from extract.errors import EsiosError, UsageError  # noqa: E402
-from extract.extraction import Request, extract  # noqa: E402
-from extract.registry import find_indicators  # noqa: E402
-from extract.settings import load_settings  # noqa: E402
-from extract.windows import MADRID  # noqa: E402
+import simulator
+from extract.errors import EsiosError, UsageError
+from extract.extraction import Request, extract
+from extract.registry import find_indicators
+from extract.settings import load_settings
+from extract.windows import MADRID
 
 FIRST_MORNING = dt.datetime(2024, 1, 1, 6, 45, tzinfo=MADRID)
 MORNINGS = 70

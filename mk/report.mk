@@ -6,4 +6,4 @@ report: $(READY) ## The report: exports/report.html, one self-contained page
 
 .PHONY: questions
 questions: $(READY) ## docs/questions.pdf from docs/questions.md
-	@$(BIN)/python docs/build_questions.py
+	@$(BIN)/python -m docs.build_questions

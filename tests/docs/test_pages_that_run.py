@@ -60,7 +60,7 @@ def test_the_back_test_prints_what_its_page_shows(history: Path, tmp_path: Path)
 def test_the_tutorial_prints_what_it_shows_and_its_forecast_is_judged(history: Path, tmp_path: Path) -> None:
     database = Path(shutil.copy(history, tmp_path))
     first, *found = running_pages.steps(TUTORIAL)
-    assert first.code == "python docs/demo_history.py warehouse/demo.duckdb"  # done: `history`
+    assert first.code == "python -m docs.demo_history warehouse/demo.duckdb"  # done: `history`
     printed, namespace = running_pages.run(found, tmp_path, database)
     wrong = [f"{step.code}: {differences(step, output)}" for step, output in zip(found, printed, strict=True)]
     assert [one for one in wrong if not one.endswith(": ")] == [], "write them again: make pictures"

@@ -28,42 +28,16 @@ INSTEAD = {
 ALLOWED = {
     ("extract/status.py", '"rejected": ['),
 }
-READ = (
-    "*.md",
-    "*.py",
-    "*.sql",
-    "*.yml",
-    "*.json",
-    "*.js",
-    "*.html",
-    "*.css",
-    "*.mk",
-    "Makefile",
-    ".env.example",
-    "*.toml",
-    "*.sh",
-)
+READ = {".md", ".py", ".sql", ".yml", ".json", ".js", ".html", ".css", ".mk", ".sh"}
 PLACES = ("extract", "simulator", "dbt_project", "docs", "profiles", "mk", "docker", "benchmarks")
 PAGES = ("README.md", "CONTRIBUTING.md", "Makefile", ".env.example", "compose.yml", "tests/faults/table.py")
 
 
 def lines() -> list[tuple[str, int, str]]:
     """Every line that a person may read: file, number, text."""
-    named = subprocess.run(
-        [
-            "git",
-            "ls-files",
-            "--",
-            *(f"{place}/**/{kind}" for place in PLACES for kind in READ),
-            *(f"{place}/{kind}" for place in PLACES for kind in READ),
-            *PAGES,
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
-    files = sorted(set(named))
+    command = ["git", "ls-files", "--", *PLACES, *PAGES]
+    named = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    files = [file for file in named if file in PAGES or Path(file).suffix in READ]
     assert len(files) > 150
     return [
         (file, number, text)
