@@ -18,6 +18,7 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).resolve().parents[1]
 LEFT_OUT = "…"  # a line of its own: lines of the output that the page does not show
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
 SETS_UP = ("make", ".", "export")  # what the reader's shell does once
 
 
@@ -84,7 +85,7 @@ def _command(code: str) -> str:
     )
     if done.returncode not in (0, 1):
         raise RuntimeError(f"{code}: exit code {done.returncode}\n{done.stdout}")
-    return done.stdout
+    return _COLOURS.sub("", done.stdout)
 
 
 def renewed(markdown: str, found: Sequence[Step], printed: Sequence[str]) -> str:

@@ -80,7 +80,7 @@ def test_loading_the_same_frame_again_by_key_changes_nothing(place: Place) -> No
 
 
 def test_a_missing_table_is_named_and_exits_2(place: Place) -> None:
-    with pytest.raises(UsageError, match=r"there is no table .*demand_forecast_esios") as raised:
+    with pytest.raises(UsageError, match=r"table .*demand_forecast_esios does not exist") as raised:
         place.warehouse.append(TableName(place.schema, "demand_forecast_esios"), transformed())
     assert raised.value.exit_code == 2
     assert "never by a load" in raised.value.remedy
