@@ -84,7 +84,7 @@ class State:
         return found
 
     @property
-    def last_answer(self) -> dict[int, datetime]:
+    def last_response(self) -> dict[int, datetime]:
         """When the newest response for each indicator came."""
         return {row["indicator_id"]: row["last_answer"] for row in self.landed}
 

@@ -49,14 +49,14 @@ def late_after_hours(indicator_id: int) -> float | None:
     return None
 
 
-def freshness(indicator_id: int, last_answer: datetime | None, now_utc: datetime) -> str:
+def freshness(indicator_id: int, last_response: datetime | None, now_utc: datetime) -> str:
     """`fresh`, `late` (beyond the registry's limit), `stale` (three missed days besides), or `unjudged`: no limit."""
     limit = late_after_hours(indicator_id)
     if limit is None:
         return "unjudged"
-    if last_answer is not None and now_utc - last_answer <= timedelta(hours=limit):
+    if last_response is not None and now_utc - last_response <= timedelta(hours=limit):
         return "fresh"
-    is_stale = last_answer is None or now_utc - last_answer > timedelta(hours=max(limit, STALE_AFTER_HOURS))
+    is_stale = last_response is None or now_utc - last_response > timedelta(hours=max(limit, STALE_AFTER_HOURS))
     return "stale" if is_stale else "late"
 
 
@@ -76,7 +76,7 @@ def indicators(state: State) -> list[dict[str, Any]]:
             "kept_up_to_date": one in state.followed,
             "last_run_status": run["status"],
             "last_run_started_at_utc": run["started_at_utc"],
-            "last_answer_at_utc": state.last_answer.get(one),
+            "last_answer_at_utc": state.last_response.get(one),
             "newest_period_start_utc": state.newest_period.get(one),
         }
         if one in verdicts:
@@ -97,20 +97,20 @@ def summary(state: State, now_utc: datetime) -> dict[str, dict[str, Any]]:
 
 
 def _fresh(state: State, now_utc: datetime) -> dict[str, Any]:
-    responded = state.last_answer
+    last_response = state.last_response
     newest_run = next((run["status"] for run in state.runs if run["status"] != landing.FORGOTTEN), None)
     found = {
-        "last_answer_utc": max(responded.values(), default=None),
+        "last_answer_utc": max(last_response.values(), default=None),
         "kept": [
-            {"id": one, "last_answer_utc": responded.get(one), "late_after_hours": late_after_hours(one)}
+            {"id": one, "last_answer_utc": last_response.get(one), "late_after_hours": late_after_hours(one)}
             for one in sorted(state.followed)
         ],
         "newest_run": newest_run,
         "stale_after_hours": STALE_AFTER_HOURS,
     }
     if not state.followed:
-        return {"verdict": "held" if responded else "unknown", **found}
-    ages = {freshness(one, responded.get(one), now_utc) for one in state.followed}
+        return {"verdict": "held" if last_response else "unknown", **found}
+    ages = {freshness(one, last_response.get(one), now_utc) for one in state.followed}
     if "stale" in ages:
         return {"verdict": "no", **found}
     return {"verdict": "attention" if "late" in ages or newest_run == "failed" else "yes", **found}
@@ -174,10 +174,10 @@ def _check_build(state: State) -> Check:
 def _check_freshness(state: State, now_utc: datetime) -> Check:
     """Only series that are followed can be stale: a historical span is fixed on purpose."""
     forecasts = {entry["id"] for entry in entries() if entry.get("due_after_hours") is None}
-    responded = state.last_answer
+    last_response = state.last_response
     problems = []
     for one in sorted(state.followed):
-        response_at, newest = responded.get(one), state.newest_period.get(one)
+        response_at, newest = last_response.get(one), state.newest_period.get(one)
         if freshness(one, response_at, now_utc) in ("late", "stale"):
             when = f"{response_at:{_SECOND}} UTC" if response_at else "never"
             limit = counted(late_after_hours(one) or 0, "hour")
@@ -189,7 +189,7 @@ def _check_freshness(state: State, now_utc: datetime) -> Check:
             problems.append(Problem(f"short {one}", text))
     if not state.followed:
         return Check("freshness", "no series is followed, so none can be stale")
-    oldest = min((responded[one] for one in state.followed if one in responded), default=None)
+    oldest = min((last_response[one] for one in state.followed if one in last_response), default=None)
     return Check(
         "freshness", f"last responses {oldest:{_SECOND}} UTC or later" if oldest else "no response yet", tuple(problems)
     )
