@@ -224,7 +224,10 @@ def made(profile: Profile, **options: object) -> dict[str, object]:
 
 def test_an_unknown_magnitude_asks_for_a_kind() -> None:
     odd = Profile("Temperatura", KNOWN.areas, KNOWN.cadences, KNOWN.first_day, True, KNOWN.last)
-    with pytest.raises(UsageError, match=r"holds 'Temperatura', and no kind .*: name one with --kind: demand, price"):
+    with pytest.raises(
+        UsageError,
+        match=r"measures 'Temperatura', for which the registry has no kind: name one with --kind: demand, price",
+    ):
         made(odd)
     assert made(odd, kind="share")["kind"] == "share"
 

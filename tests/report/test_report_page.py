@@ -215,7 +215,7 @@ def test_the_language_changes_words_numbers_and_lang(show: Callable[..., Opened]
     opened.wait_until_drawn("es")
     assert opened.page.evaluate("document.documentElement.lang") == "es"
     assert opened.text("#tile-complete .verdict").endswith("No")
-    assert opened.text("#state-title") == "Estado: 2 de 3 respuestas requieren atención"
+    assert opened.text("#state-title") == "Estado: 2 de 3 comprobaciones requieren atención"
     assert "17.481 horas" in opened.text("#demand-lead")
     assert "99,78" in opened.text("#completeness-lead")
     assert opened.table("#faults-table")[0][8] == "ningún valor en ninguna respuesta"
