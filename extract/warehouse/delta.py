@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +29,8 @@ from extract.errors import UsageError, WarehouseError
 from extract.settings import Settings
 from extract.warehouse.base import packaged_ddl, read_ddl
 from extract.warehouse.duckdb import DuckDB, column_of, translating
-from extract.warehouse.lake_storage import LakeStorage, WrittenMeanwhile
+from extract.warehouse.lake_storage import WrittenMeanwhile
+from extract.warehouse.lake_upkeep import Upkeep
 from extract.warehouse.tables import Column, Key, Kind, TableName
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ class Lake(DuckDB):
     exclusive = False
 
     def __init__(self, settings: Settings, *, read_only: bool = False, create: bool = True) -> None:
-        self.storage = LakeStorage(settings)
+        self._upkeep = Upkeep(settings)
+        self.storage = self._upkeep.storage
         if (read_only or not create) and not settings.may_be_there:
             raise UsageError(
                 f"there is no lake at {settings.lake} yet", "make one with `make run`, or set ESIOS_LAKE to one"
@@ -178,10 +180,18 @@ class Lake(DuckDB):
             connection.execute(f"create or replace view {self.sql_name(table)} as {self._content(table)}")
 
     def _content(self, table: TableName) -> str:
-        """The query for what the table holds: its files, and what the open transaction has collected."""
+        """The query for what the table holds: its files, and what the open transaction has collected.
+
+        Instants lie as UTC with a zone and are given without one, as everywhere. DuckDB casts, not pyarrow: its filter
+        on a row group's statistics knows one of the two types only.
+        """
+        schema = json.loads(self._snapshots[table].schema().to_json())
+        instants = [self.quote(field["name"]) for field in schema["fields"] if field["type"] == "timestamp"]
+        casts = ", ".join(f"cast({name} as timestamp) as {name}" for name in instants)
         written = self._written.get(table)
         also = f" union all by name select * from {written.collected}" if written and written.collected else ""
-        return f"select * from {self.quote(f'files of {table}')}{also}"
+        listed = f"* replace ({casts})" if casts else "*"
+        return f"select {listed} from {self.quote(f'files of {table}')}{also}"
 
     def _refuse_iceberg(self, table: TableName) -> None:
         if self._format == "iceberg" and table.schema != "raw_esios":
@@ -300,7 +310,8 @@ class Lake(DuckDB):
             )
         self._snapshots[table] = written.snapshot
         if written.snapshot.version() % _JOIN_EVERY == 0:
-            self.join_small_files(table)
+            with suppress(WarehouseError):  # the commit stands; the next one joins them
+                self._upkeep.join_small_files(table)
 
     def _rows_of(self, source: str, snapshot: DeltaTable) -> pa.RecordBatchReader:
         """The collected rows in the columns and types of the Delta table."""
@@ -336,19 +347,6 @@ class Lake(DuckDB):
         if lock is None:
             return CommitProperties()
         return CommitProperties(app_transactions=[Transaction(lock, written.snapshot.version() + 1)])
-
-    # ---------------------------------------------------------------- upkeep
-    def join_small_files(self, table: TableName) -> bool:
-        """Compact a table; False where another process changed the same files first, which does no harm."""
-        snapshot = self.storage.find(table)
-        if snapshot is None:
-            return False
-        try:
-            with self.storage.translating(table):
-                snapshot.optimize.compact()
-        except WrittenMeanwhile:
-            return False
-        return True
 
     # ---------------------------------------------------------------- loading
     @contextmanager

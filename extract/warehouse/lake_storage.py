@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 from extract.errors import EsiosError, UsageError, WarehouseError
@@ -181,19 +181,16 @@ class LakeStorage:
             DeltaTable.create(self.uri(table), schema, mode="ignore", storage_options=self.options)
 
     def dataset(self, table: TableName, snapshot: DeltaTable) -> pd.Dataset:
-        """The files of a snapshot, to be read with filters and columns pushed down. Instants are naive UTC.
+        """The files of a snapshot, to be read with filters and columns pushed down.
 
         Files whose statistics exclude a filter's value are not opened.
         """
-        import pyarrow as pa
         import pyarrow.fs as pf
         from pyarrow.dataset import ParquetReadOptions
 
         with self.translating(table):
-            schema = pa.schema([_as_read(pa.field(field)) for field in pa.schema(snapshot.schema().to_arrow())])
             return snapshot.to_pyarrow_dataset(
                 filesystem=pf.SubTreeFileSystem(f"{table.schema}/{table.name}", self.files()),
-                schema=schema,
                 # Spark writes instants in an old format of 12 bytes, which would overflow as nanoseconds.
                 parquet_read_options=ParquetReadOptions(coerce_int96_timestamp_unit="us"),
             )
@@ -245,10 +242,3 @@ class LakeStorage:
             if _SECRET.search(name) and value.strip():
                 text = text.replace(value.strip(), "…")
         return " ".join(text.split())[:300]
-
-
-def _as_read(field: Any) -> Any:
-    """A column as its readers see it: an instant without the zone, which is UTC throughout."""
-    import pyarrow as pa
-
-    return field.with_type(pa.timestamp("us")) if pa.types.is_timestamp(field.type) else field
