@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from extract.errors import EsiosError
@@ -34,6 +35,8 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
         {
             "ESIOS_TARGET": settings.target,
             "ESIOS_DUCKDB_PATH": str(settings.duckdb_path),
+            "ESIOS_LAKE": settings.lake,
+            "ESIOS_SPARK_FORMAT": settings.spark_format,
             "MSSQL_SERVER": mssql.server,
             "MSSQL_PORT": str(mssql.port),
             "MSSQL_DATABASE": mssql.database,
@@ -85,12 +88,28 @@ def main() -> None:
         os.environ.setdefault(name, value)
     note_ignored(prepare_environment(settings, os.environ))
 
-    from dbt.cli.main import cli
-
     try:
-        cli()
+        with _warehouse_open(settings):
+            from dbt.cli.main import cli
+
+            cli()
+    except EsiosError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
     except SystemExit as end:
         raise SystemExit(exit_code_after_output(end)) from None
+
+
+@contextmanager
+def _warehouse_open(settings: Settings) -> Iterator[None]:
+    """What dbt's connection needs around it, which is something on Spark alone."""
+    if settings.target != "spark" or not READS_WAREHOUSE.intersection(sys.argv):
+        yield
+        return
+    from extract.spark_session import spark_session
+
+    with spark_session(settings):
+        yield
 
 
 def _wait_for_file(settings: Settings) -> None:

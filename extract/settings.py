@@ -17,7 +17,8 @@ from extract.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
 API_BASE_URL = "https://api.esios.ree.es"
-TARGETS = ("duckdb", "sqlserver")
+TARGETS = ("duckdb", "sqlserver", "spark")
+SPARK_FORMATS = ("delta", "iceberg")
 # The schemas that are made (dbt_project.yml has the last three), DuckDB's own, and its internal databases.
 NO_DATABASE_NAMES = frozenset(
     ("", "main", "temp", "system", "raw_esios", "staging_esios", "quality_esios", "monitoring_esios")
@@ -77,11 +78,13 @@ class Settings:
     warehouse_wait_s: float
     api: ApiSettings
     mssql: MssqlSettings
+    lake: str = ""  # an absolute folder or an address, without a slash at its end
+    spark_format: str = "delta"
 
     @property
     def target_schema(self) -> str:
-        """The schema of the marts: `main` on DuckDB, `MSSQL_SCHEMA` on SQL Server."""
-        return "main" if self.target == "duckdb" else self.mssql.schema
+        """The schema of the marts: `main` on DuckDB, `esios` on Spark, `MSSQL_SCHEMA` on SQL Server."""
+        return {"duckdb": "main", "spark": "esios"}.get(self.target, self.mssql.schema)
 
 
 def configuration(environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> dict[str, str]:
@@ -107,6 +110,8 @@ def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path | N
         warehouse_wait_s=_number(env, "ESIOS_WAREHOUSE_WAIT_S", 60.0, low=0),
         api=_api(env),
         mssql=_mssql(env),
+        lake=_lake(env.get("ESIOS_LAKE", "warehouse/lake").strip()),
+        spark_format=env.get("ESIOS_SPARK_FORMAT", "delta").strip(),
     )
     if target == "sqlserver":
         _require_mssql(settings.mssql)
@@ -135,6 +140,10 @@ def _duckdb_path(text: str) -> Path:
             "choose another file name, as in esios.duckdb",
         )
     return path
+
+
+def _lake(text: str) -> str:
+    return text.rstrip("/") if "://" in text else str(ROOT / Path(text).expanduser())
 
 
 def require_api_key(settings: Settings) -> None:

@@ -202,6 +202,6 @@ from all_entries
         {%- for after in range(highest(table, 'response_id'), newest, responses_at_once()) -%}
             {%- do statements.append(entries_of_responses(after, true, 'insert into ' ~ table ~ ' (' ~ columns ~ ')')) -%}
         {%- endfor -%}
-        {{ statements | join(';\n') }}
+        {{ one_by_one(statements) }}
     {%- endif -%}
 {% endmacro %}

@@ -1,6 +1,6 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
+    incremental_strategy=replacing_by_key(),
     unique_key=['indicator_id', 'geo_id', 'period_start_utc'],
     on_schema_change='append_new_columns',
     indexes=clustered_on(['indicator_id', 'geo_id', 'period_start_utc', 'version'], unique=true)
@@ -68,9 +68,9 @@ ordered_versions as (
         period_end_utc,
         value,
         row_number() over ({{ in_order }}) as version,
-        lead(place, 1, places + 1) over ({{ in_order }}) - place as responses,
+        coalesce(lead(place) over ({{ in_order }}), places + 1) - place as responses,
         response_id,
-        lead(response_id_before, 1, newest_response_id) over ({{ in_order }}) as confirmed_response_id,
+        coalesce(lead(response_id_before) over ({{ in_order }}), newest_response_id) as confirmed_response_id,
         last_response_id,
         extracted_at_utc as known_from_utc,
         lead(extracted_at_utc) over ({{ in_order }}) as known_until_utc

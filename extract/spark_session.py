@@ -1,0 +1,87 @@
+"""The Spark session that dbt works in: a server that is there, or Sail, a Spark Connect server in one wheel, in this process.
+
+`SPARK_REMOTE` names a running Spark Connect server; without it (and without a Spark of one's own, `SPARK_CONF_DIR`) Sail
+listens on a free loopback port and ends with the process. Its catalogue lives as long as its session: the tables of the
+lake are told to it at the start.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from extract.errors import UsageError, WarehouseError
+from extract.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+HOW_TO_INSTALL = "run `make setup-spark`"
+# Sail forgets a session, with all that it was told, after five minutes without a word.
+A_DAY_S = "86400"
+
+
+@contextmanager
+def spark_session(settings: Settings) -> Iterator[None]:
+    """The session of this process, ready for dbt's `method: session`, which takes the one that is there."""
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise UsageError("ESIOS_TARGET is spark, and pyspark is not installed", HOW_TO_INSTALL) from None
+
+    with _sail():
+        try:
+            session = SparkSession.builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
+        except Exception as error:
+            raise WarehouseError(
+                f"no Spark session ({_first_line(error)})", "check SPARK_REMOTE, and whether that server runs"
+            ) from None
+        if settings.spark_format == "delta":
+            register_tables(session, settings)
+        yield
+
+
+@contextmanager
+def _sail() -> Iterator[None]:
+    """Sail for as long as needed, where no other Spark is named."""
+    if os.environ.get("SPARK_REMOTE") or os.environ.get("SPARK_CONF_DIR"):
+        yield
+        return
+    os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", A_DAY_S)
+    try:
+        from pysail.spark import SparkConnectServer
+    except ImportError:
+        raise UsageError("ESIOS_TARGET is spark, and neither SPARK_REMOTE is set nor Sail installed", HOW_TO_INSTALL) from None
+
+    server = SparkConnectServer("127.0.0.1", 0)
+    server.start(background=True)
+    host, port = server.listening_address or ("127.0.0.1", 0)
+    os.environ["SPARK_REMOTE"] = f"sc://{host}:{port}"
+    try:
+        yield
+    finally:
+        del os.environ["SPARK_REMOTE"]
+        server.stop()
+
+
+def register_tables(session: SparkSession, settings: Settings) -> None:
+    """Tell the session's catalogue of the lake's tables. One that keeps its tables itself knows most of them.
+
+    With their columns: Sail takes what a statement says, and reads none from the table.
+    """
+    from extract.warehouse.lake_tables import tables_in_lake
+
+    for schema in {schema for schema, _ in tables_in_lake(settings)}:
+        session.sql(f"create schema if not exists {schema}").collect()
+    for schema, table in tables_in_lake(settings):
+        place = f"{settings.lake}/{schema}/{table}"
+        columns = ", ".join(
+            f"`{column.name}` {column.dataType.simpleString()}" for column in session.read.format("delta").load(place).schema
+        )
+        session.sql(f"create table if not exists {schema}.{table} ({columns}) using delta location '{place}'").collect()
+
+
+def _first_line(error: BaseException) -> Any:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
