@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from extract.errors import EsiosError
@@ -20,6 +20,7 @@ OTHER_PROJECT = "ESIOS_DBT_PROJECT_DIR"
 WHERE_DBT_WRITES = {"DBT_TARGET_PATH": "target", "DBT_LOG_PATH": "logs"}
 # The subcommands that open the warehouse.
 READS_WAREHOUSE = frozenset({"build", "run", "test", "compile", "docs", "source", "show", "run-operation", "retry"})
+WRITES_WAREHOUSE = frozenset({"build", "run", "run-operation", "retry"})
 
 
 def prepare_environment(settings: Settings, environment: MutableMapping[str, str]) -> list[str]:
@@ -106,9 +107,14 @@ def _warehouse_open(settings: Settings) -> Iterator[None]:
     if settings.target != "spark" or not READS_WAREHOUSE.intersection(sys.argv):
         yield
         return
+    from extract.lake_lock import only_dbt_run
     from extract.spark_session import spark_session
 
-    with spark_session(settings):
+    with ExitStack() as around:
+        if WRITES_WAREHOUSE.intersection(sys.argv):
+            around.enter_context(only_dbt_run(settings))
+        if os.environ.get("ESIOS_SPARK_METHOD", "session") == "session":
+            around.enter_context(spark_session(settings))
         yield
 
 

@@ -1,8 +1,8 @@
-"""The Spark session that dbt works in: a server that is there, or Sail, a Spark Connect server in one wheel, in this process.
+"""The Spark session that dbt works in: a server that is there, or Sail, a Spark Connect server, in this process.
 
-`SPARK_REMOTE` names a running Spark Connect server; without it (and without a Spark of one's own, `SPARK_CONF_DIR`) Sail
-listens on a free loopback port and ends with the process. Its catalogue lives as long as its session: the tables of the
-lake are told to it at the start.
+`SPARK_REMOTE` names a running Spark Connect server; without it (and without a Spark of one's own, `SPARK_CONF_DIR`)
+Sail listens on a free loopback port and ends with the process. Its catalogue lives as long as its session: it is told
+the tables of the lake at the start.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from extract.errors import UsageError, WarehouseError
 from extract.settings import Settings
@@ -34,13 +34,16 @@ def spark_session(settings: Settings) -> Iterator[None]:
     with _sail():
         try:
             session = SparkSession.builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
-        except Exception as error:
+            if settings.spark_format == "delta":
+                register_tables(session, settings)
+        except Exception as error:  # whatever the server says: Spark's, Sail's and gRPC's errors have no common base
             raise WarehouseError(
-                f"no Spark session ({_first_line(error)})", "check SPARK_REMOTE, and whether that server runs"
+                f"no Spark session on this lake ({_first_line(error)})", "check SPARK_REMOTE and ESIOS_LAKE"
             ) from None
-        if settings.spark_format == "delta":
-            register_tables(session, settings)
-        yield
+        try:
+            yield
+        finally:
+            session.stop()  # or the client looks for its server once more at the end of the process, and waits
 
 
 @contextmanager
@@ -53,7 +56,7 @@ def _sail() -> Iterator[None]:
     try:
         from pysail.spark import SparkConnectServer
     except ImportError:
-        raise UsageError("ESIOS_TARGET is spark, and neither SPARK_REMOTE is set nor Sail installed", HOW_TO_INSTALL) from None
+        raise UsageError("no SPARK_REMOTE is set, and Sail is not installed", HOW_TO_INSTALL) from None
 
     server = SparkConnectServer("127.0.0.1", 0)
     server.start(background=True)
@@ -78,10 +81,11 @@ def register_tables(session: SparkSession, settings: Settings) -> None:
     for schema, table in tables_in_lake(settings):
         place = f"{settings.lake}/{schema}/{table}"
         columns = ", ".join(
-            f"`{column.name}` {column.dataType.simpleString()}" for column in session.read.format("delta").load(place).schema
+            f"`{column.name}` {column.dataType.simpleString()}{'' if column.nullable else ' not null'}"
+            for column in session.read.format("delta").load(place).schema
         )
         session.sql(f"create table if not exists {schema}.{table} ({columns}) using delta location '{place}'").collect()
 
 
-def _first_line(error: BaseException) -> Any:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

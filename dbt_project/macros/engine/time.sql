@@ -80,6 +80,28 @@
 {% macro sqlserver__literal_of_instant(instant) %}'cast(''' + convert(varchar(26), {{ instant }}, 121) + ''' as datetime2(6))'{% endmacro %}
 {% macro spark__literal_of_instant(instant) %}concat('timestamp \'', date_format({{ instant }}, 'yyyy-MM-dd HH:mm:ss.SSSSSS'), '\''){% endmacro %}
 
+{% macro refuse_other_zones() %}{{ return(adapter.dispatch('refuse_other_zones')()) }}{% endmacro %}
+{#- On-run-start hook: the session's zone must be UTC where it has a say. Here it has none. -#}
+{% macro duckdb__refuse_other_zones() %}{% endmacro %}
+{% macro sqlserver__refuse_other_zones() %}{% endmacro %}
+{#- There every instant is shown, cast and read in it. Judged by what it does, in winter and in summer, not by its name. -#}
+{% macro spark__refuse_other_zones() %}
+    {%- set query %}
+        select
+            current_timezone() as zone,
+            unix_timestamp(cast('2018-01-01 00:00:00' as timestamp)) as winter,
+            unix_timestamp(cast('2018-07-01 00:00:00' as timestamp)) as summer
+    {% endset -%}
+    {%- if execute -%}
+        {%- set zone, winter, summer = run_query(query).rows[0].values() -%}
+        {%- if winter | int != 1514764800 or summer | int != 1530403200 -%}
+            {%- do exceptions.raise_compiler_error(
+                "the Spark session's time zone is " ~ zone ~ ', and every instant would be shifted: set spark.sql.session.timeZone to UTC'
+            ) -%}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
 {% macro now_utc() %}{{ return(adapter.dispatch('now_utc')()) }}{% endmacro %}
 {% macro duckdb__now_utc() %}cast(now() at time zone 'UTC' as timestamp){% endmacro %}
 {% macro sqlserver__now_utc() %}cast(sysutcdatetime() as datetime2(3)){% endmacro %}
