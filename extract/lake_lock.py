@@ -28,6 +28,7 @@ NAME = "_dbt_run"
 LEASE = timedelta(minutes=2)
 RENEWALS = 4  # in the time of a lease: three may fail
 _TRY_AGAIN_S = 0.5
+JUST_BEGUN = "it has just begun"
 
 
 @contextmanager
@@ -101,21 +102,22 @@ class Lease:
         """None where it is ours now, else who holds it."""
         from deltalake import DeltaTable, QueryBuilder
 
-        self._make()
+        if not self._is_there():
+            return JUST_BEGUN
         table = DeltaTable(self.uri)
         found = QueryBuilder().register("lease", table).execute("select holder, until_utc from lease").read_all()
         for holder, until in zip(*(column.to_pylist() for column in map(_arrow, found.columns)), strict=True):
             if until > datetime.now(UTC):
                 return f"{holder}, until {until:%H:%M:%S} UTC unless it is renewed"
         self.version = table.version()
-        return None if self._write(LEASE) else "it has just begun"
+        return None if self.write(LEASE) else JUST_BEGUN
 
     def renew_until(self, ended: threading.Event) -> None:
         """Renew it again and again. A process that could not until it was over ends itself: another may be at work."""
         over = time.monotonic() + LEASE.total_seconds()
         while not ended.wait(LEASE.total_seconds() / RENEWALS):
             begun = time.monotonic()
-            if self._write(LEASE):
+            if self.write(LEASE):
                 over = begun + LEASE.total_seconds()
             elif time.monotonic() >= over:
                 print(f"Error: the lease {self.uri} could not be renewed: run it again", file=sys.stderr, flush=True)
@@ -123,25 +125,32 @@ class Lease:
 
     def give_back(self) -> None:
         """Free for whoever comes next."""
-        self._write(timedelta())
+        self.write(timedelta())
 
-    def _make(self) -> None:
+    def _is_there(self) -> bool:
+        """Whether the table is there, made if need be; not while another process makes it."""
         from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
 
-        if not DeltaTable.is_deltatable(self.uri):
-            DeltaTable.create(self.uri, _schema(), mode="ignore")
+        try:
+            if not DeltaTable.is_deltatable(self.uri):
+                DeltaTable.create(self.uri, _schema(), mode="ignore")
+        except DeltaError:
+            return False
+        return True
 
-    def _write(self, lasts: timedelta) -> bool:
+    def write(self, lasts: timedelta) -> bool:
+        """Whether it is ours from now on for so long: not where anybody has written since we read or wrote."""
         import pyarrow as pa
         from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-        from deltalake.exceptions import CommitFailedError, DeltaError
+        from deltalake.exceptions import DeltaError
 
         row = {"holder": [self.holder], "until_utc": [datetime.now(UTC) + lasts]}
         try:
             table = DeltaTable(self.uri, version=self.version)
             once = CommitProperties(app_transactions=[Transaction(NAME, self.version + 1)], max_commit_retries=0)
             write_deltalake(table, pa.table(row, schema=_schema()), mode="overwrite", commit_properties=once)
-        except (CommitFailedError, DeltaError, OSError):
+        except (DeltaError, OSError):
             return False
         self.version += 1
         return True
