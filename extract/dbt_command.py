@@ -36,7 +36,9 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
         {
             "ESIOS_TARGET": settings.target,
             "ESIOS_DUCKDB_PATH": str(settings.duckdb_path),
+            "ESIOS_DBT_OUTPUT": (settings.target == "spark" and settings.spark_service) or settings.target,
             "ESIOS_LAKE": settings.lake,
+            "DBT_ENV_SECRET_SPARK_TOKEN": configuration().get("SPARK_TOKEN", ""),
             "ESIOS_SPARK_FORMAT": settings.spark_format,
             "MSSQL_SERVER": mssql.server,
             "MSSQL_PORT": str(mssql.port),
@@ -113,7 +115,7 @@ def _warehouse_open(settings: Settings) -> Iterator[None]:
     with ExitStack() as around:
         if WRITES_WAREHOUSE.intersection(sys.argv):
             around.enter_context(only_dbt_run(settings))
-        if os.environ.get("ESIOS_SPARK_METHOD", "session") == "session":
+        if not settings.spark_service and os.environ.get("ESIOS_SPARK_METHOD", "session") == "session":
             around.enter_context(spark_session(settings))
         yield
 

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 API_BASE_URL = "https://api.esios.ree.es"
 TARGETS = ("duckdb", "sqlserver", "spark")
 SPARK_FORMATS = ("delta", "iceberg")
+SPARK_SERVICES = ("databricks", "fabric")
 # The schemas that are made (dbt_project.yml has the last three), DuckDB's own, and its internal databases.
 NO_DATABASE_NAMES = frozenset(
     ("", "main", "temp", "system", "raw_esios", "staging_esios", "quality_esios", "monitoring_esios")
@@ -80,6 +81,7 @@ class Settings:
     mssql: MssqlSettings
     lake: str = ""  # an absolute folder or an address, without a slash at its end
     spark_format: str = "delta"
+    spark_service: str = ""  # empty: dbt-spark; else the service with an adapter of its own
 
     @property
     def target_schema(self) -> str:
@@ -111,7 +113,8 @@ def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path | N
         api=_api(env),
         mssql=_mssql(env),
         lake=_lake(env.get("ESIOS_LAKE", "warehouse/lake").strip()),
-        spark_format=env.get("ESIOS_SPARK_FORMAT", "delta").strip(),
+        spark_format=_one_of(env, "ESIOS_SPARK_FORMAT", SPARK_FORMATS, "delta"),
+        spark_service=_one_of(env, "ESIOS_SPARK_SERVICE", SPARK_SERVICES, ""),
     )
     if target == "sqlserver":
         _require_mssql(settings.mssql)
@@ -258,6 +261,13 @@ def _number(
     if not low <= value <= min(high, _NO_NUMBER_BEYOND):
         raise UsageError(f"{name} is {text!r}", f"set it to {kind} {bounds}")
     return value
+
+
+def _one_of(env: Mapping[str, str], name: str, words: tuple[str, ...], default: str) -> str:
+    word = env.get(name, default).strip()
+    if word != default and word not in words:
+        raise UsageError(f"{name} is {word!r}", f"set it to one of {', '.join(words)}")
+    return word
 
 
 def _yes_no(env: Mapping[str, str], name: str, default: bool) -> bool:

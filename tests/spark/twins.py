@@ -34,7 +34,7 @@ class Twins:
         return Path(self.spark.variables["ESIOS_LAKE"])
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        return duckdb.connect(self.duckdb.variables["ESIOS_DUCKDB_PATH"], config={"TimeZone": "UTC"})
+        return in_utc(duckdb.connect(self.duckdb.variables["ESIOS_DUCKDB_PATH"]))
 
     def land(self, responses: Iterable[dict[str, Any]]) -> None:
         """Append responses, each with its check, on both sides."""
@@ -85,9 +85,14 @@ class Twins:
             kept = ", ".join(f'"{column}"' for column in sorted(columns) if column not in NOT_COMPARED)
             here = file.sql(f'select {kept} from {named}."{table}"').fetchall()
         files = DeltaTable(self.lake / schema / table).file_uris()
-        with duckdb.connect(config={"TimeZone": "UTC"}) as reader:
+        with in_utc(duckdb.connect()) as reader:
             there = reader.execute(f"select {kept} from read_parquet(?)", [files]).fetchall() if files else []
         return in_order(here), in_order(there)
+
+
+def in_utc(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
 
 
 def as_the_lake_has_it(rows: pa.Table) -> pa.Table:

@@ -9,11 +9,30 @@
     {%- endif -%}
 {% endmacro %}
 
+{% macro name_landed_tables() %}
+    {#- Operation: name the landing to a catalogue that keeps what it is told, a service's or a metastore's. -#}
+    {%- for source in graph.sources.values() if source.schema == 'raw_esios' -%}
+        {%- set table = own_table(source.schema, source.identifier) -%}
+        {%- do run_query('create schema if not exists ' ~ source.schema) -%}
+        {%- do run_query('create table if not exists ' ~ table ~ ' using delta ' ~ location_in_lake(table)) -%}
+        {%- do log(table ~ ' is at ' ~ env_var('ESIOS_LAKE') ~ '/' ~ table.schema ~ '/' ~ table.identifier, info=true) -%}
+    {%- endfor -%}
+{% endmacro %}
+
 {% materialization view, adapter='spark', supported_languages=['sql'] %}
     {#- A table: what is named several times would be planned and read as often, a session's catalogue may forget a view, and
         Iceberg's keeps the old text of one that is replaced. -#}
     {{ return(materialization_table_spark()) }}
 {% endmaterialization %}
+
+{#- dbt-databricks has a materialization and a merge of its own before it asks Spark's. -#}
+{% materialization view, adapter='databricks', supported_languages=['sql'] %}
+    {{ return(materialization_table_databricks()) }}
+{% endmaterialization %}
+
+{% macro databricks__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}
+    {{ return(spark__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates)) }}
+{% endmacro %}
 
 {% macro spark__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}
     {#- Whole rows by their key, in one commit: every old row with the key of a new one goes, every new row comes. A key may have

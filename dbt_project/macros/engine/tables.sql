@@ -94,4 +94,12 @@
 {#- Said behind `select` of the smaller side of a join with payloads: it is sent to where they lie. -#}
 {% macro duckdb__stays_small(relation) %}{% endmacro %}
 {% macro sqlserver__stays_small(relation) %}{% endmacro %}
-{% macro spark__stays_small(relation) %}/*+ broadcast({{ relation }}) */{% endmacro %}
+{% macro spark__stays_small(relation) %} /*+ broadcast({{ relation }}) */{% endmacro %}
+
+{% macro in_parts_by_month(instant) %}{{ return(adapter.dispatch('in_parts_by_month')(instant)) }}{% endmacro %}
+{#- The partitions of a table of all values: what is new touches the newest months, and a merge reads and writes again the files
+    that it touches. The other engines find a row by their index or by the blocks' own statistics. -#}
+{% macro duckdb__in_parts_by_month(instant) %}{{ return(none) }}{% endmacro %}
+{% macro sqlserver__in_parts_by_month(instant) %}{{ return(none) }}{% endmacro %}
+{#- Only Iceberg makes a month out of an instant; Delta would need a column more, and asks for none below a terabyte. -#}
+{% macro spark__in_parts_by_month(instant) %}{{ return(['months(' ~ instant ~ ')'] if lake_format() == 'iceberg' else none) }}{% endmacro %}

@@ -3,6 +3,8 @@
     incremental_strategy=replacing_by_key(),
     unique_key=['indicator_id', 'geo_id', 'period_start_utc'],
     on_schema_change='append_new_columns',
+    partition_by=in_parts_by_month('period_start_utc'),
+    liquid_clustered_by=['indicator_id', 'period_start_utc'],
     indexes=clustered_on(['indicator_id', 'geo_id', 'period_start_utc', 'version'], unique=true)
     + indexed_on(['indicator_id', 'last_response_id'], included=['known_until_utc']),
     pre_hook=['{{ create_version_log() }}', '{{ delete_versions_to_rebuild(this) }}'],
