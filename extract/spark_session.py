@@ -8,9 +8,11 @@ the tables of the lake at the start.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from extract.errors import UsageError, WarehouseError
 from extract.settings import Settings
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 HOW_TO_INSTALL = "run `make setup-spark`"
 # Sail forgets a session, with all that it was told, after five minutes without a word.
 A_DAY_S = "86400"
+DEFAULT_PORT = 15002  # Spark Connect's
+KNOCK_S = 15.0
 
 
 @contextmanager
@@ -49,7 +53,11 @@ def spark_session(settings: Settings) -> Iterator[None]:
 @contextmanager
 def _sail() -> Iterator[None]:
     """Sail for as long as needed, where no other Spark is named."""
-    if os.environ.get("SPARK_REMOTE") or os.environ.get("SPARK_CONF_DIR"):
+    if remote := os.environ.get("SPARK_REMOTE"):
+        _knock(remote)
+        yield
+        return
+    if os.environ.get("SPARK_CONF_DIR"):
         yield
         return
     os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", A_DAY_S)
@@ -67,6 +75,24 @@ def _sail() -> Iterator[None]:
     finally:
         del os.environ["SPARK_REMOTE"]
         server.stop()
+
+
+def _knock(remote: str) -> None:
+    """Whether anybody listens at `sc://host:port/…`: Spark's own client would ask for minutes."""
+    address = urlsplit(remote)
+    try:
+        host, port = address.hostname, address.port or DEFAULT_PORT
+    except ValueError:
+        host = None
+    if address.scheme != "sc" or not host:
+        raise UsageError("SPARK_REMOTE is no address of a Spark Connect server", "set it to sc://HOST:PORT")
+    try:
+        socket.create_connection((host, port), timeout=KNOCK_S).close()
+    except OSError as error:
+        raise WarehouseError(
+            f"nobody answers at SPARK_REMOTE, {host}:{port} ({error.strerror or error})",
+            "start that server, or unset SPARK_REMOTE to build with Sail",
+        ) from None
 
 
 def register_tables(session: SparkSession, settings: Settings) -> None:
