@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from tests.integration.conftest import HAS_SPARK
 
-IS_INSTALLED = all(find_spec(package) for package in ("deltalake", "pysail", "pyspark"))
-collect_ignore_glob = [] if IS_INSTALLED else ["test_*.py"]
+collect_ignore_glob = [] if HAS_SPARK else ["test_*.py"]
 
 
 def pytest_report_header() -> str | None:
-    return None if IS_INSTALLED else "tests/spark: left out, the extra is not installed: `make test-spark`"
+    return None if HAS_SPARK else "tests/spark: left out, the extra is not installed: `make test-spark`"
