@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from tests.integration.conftest import home
 
+from . import jvm
+from .jvm import HAS_JVM_SPARK, NO_JVM_SPARK, TwinsOnJvm
 from .twins import Twins, revised
 
 pytestmark = pytest.mark.timeout(900)
@@ -26,14 +28,22 @@ class Seen:
     different: list[dict[str, Any]] = field(default_factory=list)
 
 
-@pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+SPARKS = [
+    pytest.param(Twins, id="sail", marks=pytest.mark.skipif(HAS_JVM_SPARK, reason="Spark's client is hidden by Spark")),
+    pytest.param(TwinsOnJvm, id="spark", marks=pytest.mark.skipif(not HAS_JVM_SPARK, reason=NO_JVM_SPARK)),
+]
+
+
+@pytest.fixture(scope="module", params=SPARKS)
+def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """First build; then revised and unreadable responses, and another registration of one indicator."""
     folder = tmp_path_factory.mktemp("twins")
     (folder / "duckdb").mkdir()
     (folder / "spark").mkdir()
     with home("duckdb", folder / "duckdb") as one, home("spark", folder / "spark") as other:
-        seen = Seen(twins := Twins(one, other))
+        if request.param is TwinsOnJvm:
+            other = replace(other, variables=other.variables | jvm.variables(folder / "jvm"))
+        seen = Seen(twins := request.param(one, other))
         one.extract("--start", "2018-03-01", "--end", "2018-04-30").ok()
         one.extract("--start", "2018-03-01", "--end", "2018-04-15", "--indicator", "600", "--indicator", "1293").ok()
         twins.copy_landing()

@@ -1,4 +1,4 @@
-"""The same landing on DuckDB and in a lake, built by the same commands, and everything that is in both."""
+"""The same landing on DuckDB and on Spark, built by the same commands, and everything that is in both."""
 
 from __future__ import annotations
 
@@ -46,24 +46,35 @@ class Twins:
                 with self.connect() as file:
                     file.execute(f"insert into raw_esios.{table} ({', '.join(row)}) values ({marks})", [*row.values()])
                     added = file.sql(f"select * from raw_esios.{table} order by rowid desc limit 1").to_arrow_table()
-                write_deltalake(self.lake / "raw_esios" / table, as_the_lake_has_it(added), mode="append")
+                self.append(table, as_the_lake_has_it(added))
 
     def copy_landing(self) -> None:
         """The raw tables, as they are, into the lake."""
         with self.connect() as file:
             tables = file.sql("select table_name from duckdb_tables() where schema_name = 'raw_esios'").fetchall()
             for (name,) in tables:
-                rows = as_the_lake_has_it(file.sql(f"select * from raw_esios.{name}").to_arrow_table())
-                write_deltalake(self.lake / "raw_esios" / name, rows, mode="overwrite")
+                self.append(name, as_the_lake_has_it(file.sql(f"select * from raw_esios.{name}").to_arrow_table()))
+
+    def append(self, table: str, rows: pa.Table) -> None:
+        """To a raw table on Spark's side; makes it."""
+        write_deltalake(self.lake / "raw_esios" / table, rows, mode="append")
+
+    def files(self, schema: str, table: str) -> list[str]:
+        """The Parquet files of a table on Spark's side."""
+        return DeltaTable(self.lake / schema / table).file_uris()
 
     def build(self) -> list[Finished]:
         """`dbt build` on both, without the unit tests."""
         return [home.build("--exclude-resource-type", "unit_test") for home in (self.duckdb, self.spark)]
 
     def relations(self) -> list[tuple[str, str]]:
-        """(schema, table) of all that dbt keeps in the lake."""
+        """(schema, table) of all that dbt keeps on Spark's side, but for its own results."""
+        return sorted((schema, table) for schema, table in self.tables() if table not in NO_RESULTS)
+
+    def tables(self) -> list[tuple[str, str]]:
+        """(schema, table) of all that dbt keeps on Spark's side."""
         found = [(log.parts[-3], log.parts[-2]) for log in self.lake.glob("*/*/_delta_log")]
-        return sorted((schema, table) for schema, table in found if schema != "raw_esios" and table not in NO_RESULTS)
+        return [(schema, table) for schema, table in found if schema != "raw_esios"]
 
     def differences(self) -> dict[str, Any]:
         """Of each relation of the lake what is not the same on DuckDB: nothing, if all is well."""
@@ -84,7 +95,7 @@ class Twins:
             columns = [row[0] for row in file.sql(f'describe {named}."{table}"').fetchall()]
             kept = ", ".join(f'"{column}"' for column in sorted(columns) if column not in NOT_COMPARED)
             here = file.sql(f'select {kept} from {named}."{table}"').fetchall()
-        files = DeltaTable(self.lake / schema / table).file_uris()
+        files = self.files(schema, table)
         with in_utc(duckdb.connect()) as reader:
             there = reader.execute(f"select {kept} from read_parquet(?)", [files]).fetchall() if files else []
         return in_order(here), in_order(there)
@@ -151,6 +162,7 @@ def _revised(
     entries[9]["datetime"] = entries[9]["datetime"][:-6] + "+05:00"
     entries[30]["geo_id"] = 99
     entries[31]["value"] = "beyond a float"
+    entries[32]["value"] = 10**400
     entries.append({**entries[20], "value": 1.0})  # two values for one instant
     del entries[10:12]
     body["indicator"]["name"] = "Nombre «nuevo» 😀\n\\ 'entre comillas' \"dobles\""

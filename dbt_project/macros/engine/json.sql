@@ -68,7 +68,7 @@
                 coalesce(
                     {#- What overflows a double is made a text: Spark would read Infinity, Sail nothing of the whole response. #}
                     from_json(
-                        regexp_replace(payload, '("value" *: *)(-?[0-9][0-9.]*[eE][+]?[0-9]{3,})', '$1"$2"'),
+                        regexp_replace(payload, '("value"\\s*:\\s*)(-?[0-9.]{300,}|-?[0-9][0-9.]*[eE][+]?[0-9]{3,})', '$1"$2"'),
                         'indicator struct<values: {{ entries }}>'
                     ).indicator.values,
                     {#- A list that is not read at all, for an entry of another shape, counts as one entry that cannot be read. #}
