@@ -55,7 +55,7 @@ def rows_in(lake: Path, schema: str, table: str) -> int:
     return sum(pa.array(files.column("num_records")).to_pylist())
 
 
-def told(engine: str, what: str, run: Measured, beside: Measured | None = None) -> None:
+def report(engine: str, what: str, run: Measured, beside: Measured | None = None) -> None:
     """One line of the table."""
     ratio = f", {run.seconds / beside.seconds:.2f} x DuckDB" if beside else ""
     say(f"{engine}: {what}", f"{run.seconds:.1f} s{ratio}, {run.peak_mb:.0f} MB")
@@ -79,15 +79,15 @@ def main() -> None:
             copy_landing(warehouse, lake)
             duck, sail = measure(build, environment), measure(build, on_spark)
             assert rows_in(lake, "esios", "esios_value_versions") == sizes[years]
-            told("DuckDB", f"dbt build of {sizes[years]:,} values", duck)
-            told("Sail", f"dbt build of {sizes[years]:,} values", sail, duck)
+            report("DuckDB", f"dbt build of {sizes[years]:,} values", duck)
+            report("Sail", f"dbt build of {sizes[years]:,} values", sail, duck)
             day = last_day_of(years) + timedelta(days=1)
             sizes[years] += land(warehouse, chosen.indicators, day, day)
             copy_landing(warehouse, lake, since=str(day))
             duck_day, sail_day = measure(build, environment), measure(build, on_spark)
             assert rows_in(lake, "esios", "esios_value_versions") == sizes[years]
-            told("DuckDB", "one more day of all", duck_day)
-            told("Sail", "one more day of all", sail_day, duck_day)
+            report("DuckDB", "one more day of all", duck_day)
+            report("Sail", "one more day of all", sail_day, duck_day)
             first[years], days[years] = (duck, sail), (duck_day, sail_day)
             shutil.rmtree(lake)
         least, most = min(chosen.years), max(chosen.years)

@@ -124,7 +124,7 @@ class Lease:
                 os.kill(os.getpid(), signal.SIGTERM)
 
     def give_back(self) -> None:
-        """Free for whoever comes next."""
+        """Free for the next run."""
         self.write(timedelta())
 
     def _is_there(self) -> bool:

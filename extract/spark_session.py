@@ -1,8 +1,8 @@
 """The Spark session that dbt works in: a server that is there, or Sail, a Spark Connect server, in this process.
 
 `SPARK_REMOTE` names a running Spark Connect server; without it (and without a Spark of one's own, `SPARK_CONF_DIR`)
-Sail listens on a free loopback port and ends with the process. Its catalogue lives as long as its session: it is told
-the tables of the lake at the start.
+Sail listens on a free loopback port and ends with the process. Its catalogue lives as long as its session: the tables
+of the lake are registered at the start.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 HOW_TO_INSTALL = "run `make setup-spark`"
-# Sail forgets a session, with all that it was told, after five minutes without a word.
+# Sail forgets a session, with all of its catalogue, after five minutes of silence.
 A_DAY_S = "86400"
 DEFAULT_PORT = 15002  # Spark Connect's
 KNOCK_S = 15.0
@@ -78,25 +78,25 @@ def _sail() -> Iterator[None]:
 
 
 def _knock(remote: str) -> None:
-    """Whether anybody listens at `sc://host:port/…`: Spark's own client would ask for minutes."""
+    """Check that a server listens at `sc://host:port/…`: Spark's own client would ask for minutes."""
     address = urlsplit(remote)
     try:
         host, port = address.hostname, address.port or DEFAULT_PORT
     except ValueError:
         host = None
     if address.scheme != "sc" or not host:
-        raise UsageError("SPARK_REMOTE is no address of a Spark Connect server", "set it to sc://HOST:PORT")
+        raise UsageError("SPARK_REMOTE is not the address of a Spark Connect server", "set it to sc://HOST:PORT")
     try:
         socket.create_connection((host, port), timeout=KNOCK_S).close()
     except OSError as error:
         raise WarehouseError(
-            f"nobody answers at SPARK_REMOTE, {host}:{port} ({error.strerror or error})",
+            f"no server at SPARK_REMOTE, {host}:{port} ({error.strerror or error})",
             "start that server, or unset SPARK_REMOTE to build with Sail",
         ) from None
 
 
 def register_tables(session: SparkSession, settings: Settings) -> None:
-    """Tell the session's catalogue of the lake's tables. One that keeps its tables itself knows most of them.
+    """Register the lake's tables in the session's catalogue. One that keeps its tables itself knows most of them.
 
     With their columns: Sail takes what a statement says, and reads none from the table.
     """

@@ -1,4 +1,4 @@
-# Spark SQL: what it needs is put on top of the environment; nobody else installs it.
+# Spark SQL: what it needs is put on top of the environment; other users install none of it.
 
 $(VENV)/.spark: requirements-spark.lock $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock --requirement requirements-spark.lock

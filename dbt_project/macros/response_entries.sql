@@ -23,7 +23,8 @@ with new_responses as (
 ),
 
 payloads as (
-    select{{ stays_small('new_responses') }}
+    select
+        {{ stays_small('new_responses') }}
         new_responses.response_id,
         new_responses.indicator_id,
         {#- A response that is no JSON counts as one entry that cannot be read. #}

@@ -99,8 +99,8 @@ def test_the_unit_tests_pass(seen: Seen) -> None:
     as_tables = ("--vars", "steps_as: table")
     steps = ("stg_esios__judged_entries", "stg_esios__indicator_values")
     seen.twins.spark("dbt", "run", "--select", *steps, *as_tables).ok()
-    told = seen.twins.spark("dbt", "--no-use-colors", "test", "--select", "test_type:unit", *as_tables).ok().out
-    passed = re.search(r"PASS=(\d+) WARN=0 ERROR=0 SKIP=0", told)
-    assert passed, told[-2000:]
+    output = seen.twins.spark("dbt", "--no-use-colors", "test", "--select", "test_type:unit", *as_tables).ok().out
+    passed = re.search(r"PASS=(\d+) WARN=0 ERROR=0 SKIP=0", output)
+    assert passed, output[-2000:]
     assert int(passed[1]) >= 12
     assert seen.twins.differences() == seen.different[1]

@@ -49,20 +49,20 @@ def test_a_server_that_is_not_there_is_named_at_once(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         nowhere = f"127.0.0.1:{taken.getsockname()[1]}"
-        told = empty_lake(tmp_path, SPARK_REMOTE=f"sc://{nowhere}")("dbt", "run", timeout=60)
-    assert told.code == 5
-    assert last_line(told.err) == (
-        f"Error: nobody answers at SPARK_REMOTE, {nowhere} (Connection refused):"
+        done = empty_lake(tmp_path, SPARK_REMOTE=f"sc://{nowhere}")("dbt", "run", timeout=60)
+    assert done.code == 5
+    assert last_line(done.err) == (
+        f"Error: no server at SPARK_REMOTE, {nowhere} (Connection refused):"
         " start that server, or unset SPARK_REMOTE to build with Sail"
     )
 
 
 @pytest.mark.parametrize("remote", ["localhost:15002", "http://localhost:15002", "sc://", "sc://localhost:port"])
 def test_what_is_no_address_of_a_server_is_refused(tmp_path: Path, remote: str) -> None:
-    told = empty_lake(tmp_path, SPARK_REMOTE=remote)("dbt", "run", timeout=60)
-    assert told.code == 2
-    assert last_line(told.err) == (
-        "Error: SPARK_REMOTE is no address of a Spark Connect server: set it to sc://HOST:PORT"
+    done = empty_lake(tmp_path, SPARK_REMOTE=remote)("dbt", "run", timeout=60)
+    assert done.code == 2
+    assert last_line(done.err) == (
+        "Error: SPARK_REMOTE is not the address of a Spark Connect server: set it to sc://HOST:PORT"
     )
 
 
@@ -74,6 +74,6 @@ def test_what_is_no_address_of_a_server_is_refused(tmp_path: Path, remote: str) 
     ],
 )
 def test_a_word_that_is_none_is_refused(tmp_path: Path, name: str, value: str, remedy: str) -> None:
-    told = empty_lake(tmp_path, **{name: value})("dbt", "parse", timeout=60)
-    assert told.code == 2
-    assert last_line(told.err) == f"Error: {name} is {value!r}: {remedy}"
+    done = empty_lake(tmp_path, **{name: value})("dbt", "parse", timeout=60)
+    assert done.code == 2
+    assert last_line(done.err) == f"Error: {name} is {value!r}: {remedy}"

@@ -10,7 +10,7 @@
 {% endmacro %}
 
 {% macro name_landed_tables() %}
-    {#- Operation: name the landing to a catalogue that keeps what it is told, a service's or a metastore's. -#}
+    {#- Operation: name the landing to a catalogue that keeps names, a service's or a metastore's. -#}
     {%- for source in graph.sources.values() if source.schema == 'raw_esios' -%}
         {%- set table = own_table(source.schema, source.identifier) -%}
         {%- do run_query('create schema if not exists ' ~ source.schema) -%}

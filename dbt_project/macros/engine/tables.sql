@@ -74,11 +74,11 @@
 {% macro spark__replacing_by_key() %}{{ return('merge') }}{% endmacro %}
 
 {% macro step() %}{{ return(adapter.dispatch('step')()) }}{% endmacro %}
-{#- The materialization of a step between models, which nobody reads but they. -#}
+{#- The materialization of a step between models, which only they read. -#}
 {% macro duckdb__step() %}{{ return('view') }}{% endmacro %}
 {% macro sqlserver__step() %}{{ return('view') }}{% endmacro %}
-{#- A part of the statement that uses it: what is no table is not kept from one session to the next, and a table of all values
-    would be written anew by each build. dbt's unit tests need relations: `steps_as: table`. -#}
+{#- A part of the statement that uses it: a view is not kept from one session to the next, and a table of all values would
+    be written again by each build. dbt's unit tests need relations: `steps_as: table`. -#}
 {% macro spark__step() %}{{ return(var('steps_as') or 'ephemeral') }}{% endmacro %}
 
 {% macro one_by_one(statements) %}{{ return(adapter.dispatch('one_by_one')(statements)) }}{% endmacro %}
@@ -94,7 +94,7 @@
 {#- Said behind `select` of the smaller side of a join with payloads: it is sent to where they lie. -#}
 {% macro duckdb__stays_small(relation) %}{% endmacro %}
 {% macro sqlserver__stays_small(relation) %}{% endmacro %}
-{% macro spark__stays_small(relation) %} /*+ broadcast({{ relation }}) */{% endmacro %}
+{% macro spark__stays_small(relation) %}/*+ broadcast({{ relation }}) */{% endmacro %}
 
 {% macro in_parts_by_month(instant) %}{{ return(adapter.dispatch('in_parts_by_month')(instant)) }}{% endmacro %}
 {#- The partitions of a table of all values: what is new touches the newest months, and a merge reads and writes again the files

@@ -3,7 +3,7 @@
 {% macro text_literal(value) %}{{ return(adapter.dispatch('text_literal')(value | string | replace("'", "''"))) }}{% endmacro %}
 {% macro duckdb__text_literal(escaped) %}{{ return("'" ~ escaped ~ "'") }}{% endmacro %}
 {% macro sqlserver__text_literal(escaped) %}{{ return("N'" ~ escaped ~ "'") }}{% endmacro %}
-{#- A quote that comes twice is no quote inside a literal there. -#}
+{#- A quote that comes twice does not mean a quote inside a literal there. -#}
 {% macro spark__text_literal(escaped) %}{{ return("'" ~ escaped | replace('\\', '\\\\') | replace("''", "\\'") ~ "'") }}{% endmacro %}
 
 {% macro parse_number(text) %}{{ return(adapter.dispatch('parse_number')(text)) }}{% endmacro %}
