@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 API_BASE_URL = "https://api.esios.ree.es"
 TARGETS = ("duckdb", "sqlserver", "spark")
 SPARK_FORMATS = ("delta", "iceberg")
+SPARK_SERVICES = ("databricks", "fabric")
 # The schema of the marts on Spark.
 SPARK_SCHEMA = "esios"
 # How the storage of a lake is reached, in the words of the tools of its owner.
@@ -86,6 +87,7 @@ class Settings:
     lake_keep_h: float = 168.0
     lake_storage: Mapping[str, str] = field(default_factory=dict, repr=False)  # AWS_* and AZURE_*, keys among them
     spark_format: str = SPARK_FORMATS[0]
+    spark_service: str = ""  # empty: dbt-spark; else the service with an adapter of its own
 
     @property
     def target_schema(self) -> str:
@@ -125,12 +127,9 @@ def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path | N
         lake=_lake(env.get("ESIOS_LAKE", "warehouse/lake").strip()),
         lake_keep_h=_number(env, "ESIOS_LAKE_KEEP_HOURS", 168.0, low=1),
         lake_storage={name: value for name, value in env.items() if name.startswith(STORAGE_VARIABLES)},
-        spark_format=env.get("ESIOS_SPARK_FORMAT", SPARK_FORMATS[0]).strip(),
+        spark_format=_one_of(env, "ESIOS_SPARK_FORMAT", SPARK_FORMATS, SPARK_FORMATS[0]),
+        spark_service=_one_of(env, "ESIOS_SPARK_SERVICE", SPARK_SERVICES, ""),
     )
-    if settings.spark_format not in SPARK_FORMATS:
-        raise UsageError(
-            f"ESIOS_SPARK_FORMAT is {settings.spark_format!r}", f"set it to one of {', '.join(SPARK_FORMATS)}"
-        )
     if target == "sqlserver":
         _require_mssql(settings.mssql)
     if target == "spark":
@@ -332,6 +331,13 @@ def _number(
     if not low <= value <= min(high, _NO_NUMBER_BEYOND):
         raise UsageError(f"{name} is {text!r}", f"set it to {kind} {bounds}")
     return value
+
+
+def _one_of(env: Mapping[str, str], name: str, words: tuple[str, ...], default: str) -> str:
+    word = env.get(name, default).strip()
+    if word != default and word not in words:
+        raise UsageError(f"{name} is {word!r}", f"set it to one of {', '.join(words)}")
+    return word
 
 
 def _yes_no(env: Mapping[str, str], name: str, default: bool) -> bool:
