@@ -402,6 +402,53 @@ def _confirm(question: str) -> None:
         raise UsageError("not confirmed, so nothing was changed", "type y, or add --yes")
 
 
+@cli.command(
+    "copy-landing",
+    section="get",
+    examples=["esios copy-landing --to spark", "esios copy-landing --to sqlserver --json"],
+)
+@click.option(
+    "--to",
+    "target",
+    type=click.Choice(["duckdb", "sqlserver", "spark"]),
+    required=True,
+    help="The warehouse to copy to; its settings as if ESIOS_TARGET named it.",
+)
+@_command
+def copy_landing(as_json: bool, target: str) -> None:
+    """Copy the raw tables to another warehouse, for `dbt build` to make the other tables there.
+
+    Only what the other side lacks is added, a few rows a commit: a copy that was stopped goes on when it is called
+    again. Each row is read back and compared, payloads by their hash. Rows of two sources never mix.
+    """
+    from extract.copy_landing import copy_landing as copy
+    from extract.copy_landing import other_settings
+
+    done = copy(load_settings(), other_settings(target), _say)
+    if as_json:
+        _print_json({"to": target, "tables": [vars(one) for one in done]})
+    else:
+        rows, copied = sum(one.rows for one in done), sum(one.copied for one in done)
+        click.echo(f"copy-landing: {rows} rows are on {target}, {copied} of them new; build with ESIOS_TARGET={target}")
+
+
+@cli.command(section="watch", examples=["esios lake optimize"])
+@click.argument("action", type=click.Choice(["optimize"]), metavar="optimize")
+@_command
+def lake(as_json: bool, action: str) -> None:  # noqa: ARG001 - the only one
+    """Keep the lake of ESIOS_TARGET=spark quick: join small files, delete old ones.
+
+    What versions of the last ESIOS_LAKE_KEEP_HOURS (a week) need stays. Extracts and builds may go on meanwhile.
+    """
+    from extract.lake import optimize
+
+    done = optimize(load_settings(), _say)
+    if as_json:
+        _print_json([vars(one) for one in done])
+    else:
+        click.echo("\n".join(one.text() for one in done) or "the lake is empty")
+
+
 @cli.command(section="watch", examples=["esios status", "esios status --json"])
 @_command
 def status(as_json: bool) -> int:

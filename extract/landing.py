@@ -35,6 +35,8 @@ RUNS = "raw_esios.extract_runs"
 SOURCE = "raw_esios.source"
 # The status of a row of the run log that is not a run: from then on its span is no longer due (`esios forget`).
 FORGOTTEN = "forgotten"
+# Who decides by what is landed takes turns.
+LOCK = "esios landing"
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -195,21 +197,22 @@ def begin_run(warehouse: Warehouse, run: Run) -> None:
     """Write the run's row when it starts."""
     names = list(Run.__dataclass_fields__)
     marks = ", ".join("?" for _ in names)
-    with warehouse.transaction():
-        warehouse.execute(
-            f"insert into {RUNS} ({', '.join(names)}) values ({marks})",
-            [getattr(run, name) for name in names],
+    values = [getattr(run, name) for name in names]
+    warehouse.atomically(
+        lambda: warehouse.execute(
+            f"insert into {warehouse.for_insert(RUNS)} ({', '.join(names)}) values ({marks})", values
         )
+    )
 
 
 def finish_run(warehouse: Warehouse, run: Run) -> None:
     """Complete the run's row when it ends, well or not."""
     names = [name for name in Run.__dataclass_fields__ if name != "run_id"]
-    with warehouse.transaction():
-        warehouse.execute(
-            f"update {RUNS} set {', '.join(f'{name} = ?' for name in names)} where run_id = ?",
-            [*(getattr(run, name) for name in names), run.run_id],
-        )
+    values = [*(getattr(run, name) for name in names), run.run_id]
+    settings = ", ".join(f"{name} = ?" for name in names)
+    warehouse.atomically(
+        lambda: warehouse.execute(f"update {warehouse.for_update(RUNS)} set {settings} where run_id = ?", values)
+    )
 
 
 def recorded_source(warehouse: Warehouse) -> str | None:
@@ -232,7 +235,7 @@ def claim_source(warehouse: Warehouse, source: str) -> None:
     """Before anything is written, within its transaction: an empty warehouse takes this source, another refuses it."""
     recorded = recorded_source(warehouse)
     if recorded is None:
-        warehouse.execute(f"insert into {SOURCE} (source) values (?)", (source,))
+        warehouse.execute(f"insert into {warehouse.for_insert(SOURCE)} (source) values (?)", (source,))
     elif recorded != source:
         raise other_source(recorded, source)
 
@@ -241,8 +244,8 @@ def other_source(recorded: str, offered: str) -> UsageError:
     """The error for rows that do not belong into this warehouse."""
     return UsageError(
         f"this warehouse holds rows from {recorded}, and the API configured now is {offered}",
-        "rows of two sources never share a warehouse: name another one (ESIOS_DUCKDB_PATH or MSSQL_DATABASE), "
-        "or set ESIOS_BASE_URL back",
+        "rows of two sources never share a warehouse: name another one (ESIOS_DUCKDB_PATH, MSSQL_DATABASE or"
+        " ESIOS_LAKE), or set ESIOS_BASE_URL back",
     )
 
 
@@ -258,19 +261,21 @@ def land(warehouse: Warehouse, run: Run, window: Window, response: Response, now
     key = (run.indicator_id, window.start_utc, window.end_utc)
 
     def work() -> bool:
-        with warehouse.lock("esios landing"):
+        # In this order, for an engine that commits one table after another: a kill in between leaves a response without
+        # its check, and the window is asked for again.
+        with warehouse.lock(LOCK, SOURCE, RESPONSES):
             claim_source(warehouse, response.source)
             at = max(now_utc, newest_instant(warehouse, run.indicator_id) + _MICROSECOND)
             changed = _newest(warehouse, key) != (digest, what_was_asked(response.url))
             if changed:
                 warehouse.execute(
-                    f"insert into {RESPONSES} (indicator_id, window_start_utc, window_end_utc, source_url, payload,"
-                    " payload_sha256, run_id, extracted_at_utc) values (?, ?, ?, ?, ?, ?, ?, ?)",
+                    f"insert into {warehouse.for_insert(RESPONSES)} (indicator_id, window_start_utc, window_end_utc,"
+                    " source_url, payload, payload_sha256, run_id, extracted_at_utc) values (?, ?, ?, ?, ?, ?, ?, ?)",
                     (*key, response.url, payload, digest, run.run_id, at),
                 )
             warehouse.execute(
-                f"insert into {CHECKS} (indicator_id, window_start_utc, window_end_utc, run_id, checked_at_utc,"
-                " payload_sha256) values (?, ?, ?, ?, ?, ?)",
+                f"insert into {warehouse.for_insert(CHECKS)} (indicator_id, window_start_utc, window_end_utc, run_id,"
+                " checked_at_utc, payload_sha256) values (?, ?, ?, ?, ?, ?)",
                 (*key, run.run_id, at, digest),
             )
         return changed
@@ -279,12 +284,17 @@ def land(warehouse: Warehouse, run: Run, window: Window, response: Response, now
 
 
 def newest_instant(warehouse: Warehouse, indicator_id: int) -> datetime:
-    """The last instant at which an indicator was checked or a span of it forgotten; `datetime.min` if never."""
+    """The last instant at which an indicator was answered or a span of it forgotten; `datetime.min` if never.
+
+    A kill may have kept the check of the last response from being written.
+    """
     sql = (
         f"select max(newest.at) from (select max(checked_at_utc) as at from {CHECKS} where indicator_id = ?"
+        f" union all select max(extracted_at_utc) from {RESPONSES} where indicator_id = ?"
         f" union all select max(started_at_utc) from {RUNS} where indicator_id = ? and status = ?) as newest"
     )
-    newest: datetime | None = _first_value(warehouse, sql, (indicator_id, indicator_id, FORGOTTEN))
+    values = (indicator_id, indicator_id, indicator_id, FORGOTTEN)
+    newest: datetime | None = _first_value(warehouse, sql, values)
     return newest or datetime.min
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from extract.counted import counted
 from extract.dbt_command import note_ignored, prepare_environment
-from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, WarehouseError
+from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, UsageError, WarehouseError
 from extract.export import export_table
 from extract.extraction import Request, Summary, extract
 from extract.health.lines import published_text, table_text
@@ -108,6 +108,8 @@ def build(settings: Settings, *, quiet: bool = False) -> list[str]:
         everything = json.loads(results.read_text("utf-8"))["results"]
     except (OSError, ValueError):  # missing, or cut off
         if not (target / "run").exists():
+            if code == 2 and settings.target == "spark":  # the session was refused
+                raise UsageError("dbt refused to begin", "read its message above; nothing was built") from None
             raise WarehouseError("dbt could not begin", "read its message above; nothing was built") from None
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         raise WarehouseError(

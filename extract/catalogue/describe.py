@@ -10,7 +10,6 @@ from typing import Any
 from extract import landing
 from extract.catalogue.entries import Entry
 from extract.catalogue.kinds import kind_of
-from extract.catalogue.landing import may_be_there
 from extract.catalogue.lookup import Lookup
 from extract.catalogue.profile import Profile
 from extract.errors import EsiosError
@@ -130,7 +129,7 @@ def cadence_text(profile: Profile) -> str:
 
 def landed_of(settings: Settings, indicator_id: int, say: Callable[[str], None]) -> Landed | None:
     """What is landed of an indicator; None without a warehouse, or if nothing is landed of it."""
-    if not may_be_there(settings):
+    if not settings.may_be_there:
         return None
     try:
         with connect(settings, read_only=True) as warehouse:

@@ -27,7 +27,7 @@ def keep_catalogue(
 
     Never makes a DuckDB file, and never fails: `say` gets a line where a warehouse that is there could not take it.
     """
-    if not may_be_there(settings):
+    if not settings.may_be_there:
         return False
     try:
         with connect(
@@ -41,11 +41,6 @@ def keep_catalogue(
     return True
 
 
-def may_be_there(settings: Settings) -> bool:
-    """Whether there is a warehouse to open: of DuckDB its file, of a server its address."""
-    return settings.target != "duckdb" or settings.duckdb_path.exists()
-
-
 def land_catalogue(warehouse: Warehouse, source: str, catalogue: Sequence[Entry], now_utc: datetime) -> None:
     """Make the table say what this catalogue says, in one transaction; changed rows only, and when it was fetched.
 
@@ -55,12 +50,12 @@ def land_catalogue(warehouse: Warehouse, source: str, catalogue: Sequence[Entry]
     new = {entry.id: (entry.title, entry.short_name, entry.description) for entry in catalogue}
 
     def work() -> None:
-        with warehouse.lock("esios landing"):
+        with warehouse.lock(landing.LOCK, landing.SOURCE, ENTRIES):
             landing.claim_source(warehouse, source)
             listed = warehouse.rows(f"select indicator_id, {', '.join(_COLUMNS)}, fetched_at_utc from {ENTRIES}")
             old = {indicator_id: (tuple(texts), at) for indicator_id, *texts, at in listed}
             # In this order: all are as fetched now, but what has left the catalogue, and what is new or different.
-            warehouse.execute(f"update {ENTRIES} set fetched_at_utc = ?", (now_utc,))
+            warehouse.execute(f"update {warehouse.for_update(ENTRIES)} set fetched_at_utc = ?", (now_utc,))
             _update(warehouse, ("fetched_at_utc",), {i: (at,) for i, (_, at) in old.items() if i not in new})
             _update(warehouse, _COLUMNS, {i: new[i] for i in new if i in old and old[i][0] != new[i]})
             warehouse.append(
@@ -79,5 +74,5 @@ def _update(warehouse: Warehouse, columns: Sequence[str], rows: Mapping[int, Seq
     """Set these columns of these indicators, each to its own values."""
     if rows:
         settings = ", ".join(f"{column} = ?" for column in columns)
-        sql = f"update {ENTRIES} set {settings} where indicator_id = ?"
+        sql = f"update {warehouse.for_update(ENTRIES)} set {settings} where indicator_id = ?"
         warehouse.execute_many(sql, [(*values, i) for i, values in rows.items()])

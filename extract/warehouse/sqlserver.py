@@ -59,7 +59,7 @@ class SqlServer(Warehouse):
     connection broke, if its data can be read again.
     """
 
-    engine = "sqlserver"
+    engine = ddl = "sqlserver"
 
     def __init__(self, settings: Settings, *, sleep: Callable[[float], None] = time.sleep) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ class SqlServer(Warehouse):
                 self._run("if @@trancount > 0 rollback transaction")
 
     @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
+    def lock(self, name: str, *tables: TableName | str) -> Iterator[None]:  # noqa: ARG002
         assert self.in_transaction, "a lock lasts until the transaction ends, so it needs one"
         sql = (
             "set nocount on; declare @granted int; exec @granted = sp_getapplock @Resource = ?,"
