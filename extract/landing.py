@@ -284,7 +284,7 @@ def land(warehouse: Warehouse, run: Run, window: Window, response: Response, now
 
 
 def newest_instant(warehouse: Warehouse, indicator_id: int) -> datetime:
-    """The last instant at which an indicator was answered or a span of it forgotten; `datetime.min` if never.
+    """The last instant at which a response for an indicator came or a span of it forgotten; `datetime.min` if never.
 
     A kill may have kept the check of the last response from being written.
     """

@@ -201,7 +201,7 @@ def _lake(text: str) -> str:
 
 
 def _refuse_plain_http(settings: Settings) -> None:
-    """What an extract lands goes over TLS, or stays on this machine; whoever wants it otherwise says so."""
+    """What an extract lands goes over TLS or stays on this machine, unless a setting allows otherwise."""
     endpoint = settings.lake_storage.get("AWS_ENDPOINT_URL", "")
     try:
         parts = urlsplit(endpoint)

@@ -70,7 +70,7 @@ def _parts(text: str) -> Iterator[str]:
                 part += closing
                 end += 1
         if not part or "\0" in part or (end < len(text) and text[end] != "."):
-            raise UsageError(f"{text!r} is no table name", remedy)
+            raise UsageError(f"{text!r} is not a valid table name", remedy)
         yield part
         if end >= len(text):
             return

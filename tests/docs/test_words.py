@@ -27,6 +27,7 @@ INSTEAD = {
 # Interfaces that other programs read, and words that are someone else's: file, text of the line.
 ALLOWED = {
     ("extract/status.py", '"rejected": ['),
+    ("extract/warehouse/sqlserver_backend.py", '"Server rejected the connection"'),  # the driver's words
 }
 READ = {".md", ".py", ".sql", ".yml", ".json", ".js", ".html", ".css", ".mk", ".sh"}
 PLACES = ("extract", "simulator", "dbt_project", "docs", "profiles", "mk", "docker", "benchmarks")

@@ -135,7 +135,7 @@ def test_an_unknown_host_is_told_with_the_remedy(settings: Settings) -> None:
 @pytest.mark.parametrize("environment", [pytest.param("sqlserver", marks=on_sql_server)], indirect=True)
 def test_a_port_where_nothing_listens_is_told(settings: Settings) -> None:
     closed = replace(settings, mssql=replace(settings.mssql, port=1, login_timeout_s=2))
-    with pytest.raises(WarehouseError, match="nothing answers on port 1"):
+    with pytest.raises(WarehouseError, match="nothing listens on port 1"):
         connect(closed)
 
 
