@@ -346,12 +346,12 @@ def _export_table(as_json: bool, table: str | None, out: Path | None) -> int:
 
 def _export_values(as_json: bool, indicators: tuple[str, ...], out: Path | None, given: dict[str, Any]) -> int:
     from extract.known_values import export_values
-    from extract.wanted import Wanted
+    from extract.selection import Selection
     from extract.warehouse import connect
 
-    wanted = Wanted.of(indicators, **given)
+    selection = Selection.of(indicators, **given)
     with connect(load_settings(), read_only=True) as warehouse:
-        done = export_values(warehouse, wanted, out)
+        done = export_values(warehouse, selection, out)
     if as_json:
         _print_json(done.document())
     else:

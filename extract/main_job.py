@@ -22,9 +22,9 @@ from extract.health.lines import published_text, table_text
 from extract.health.state import MART
 from extract.known_values import ExportedValues, export_values
 from extract.registry import DEMAND_FORECAST
+from extract.selection import Selection
 from extract.settings import Settings
 from extract.status import Status, read_status
-from extract.wanted import Wanted
 from extract.warehouse import Warehouse, connect
 
 
@@ -84,7 +84,7 @@ def _export(
         say(f"── export: {MART} → {outcome.exported}")
     if others:
         path = out.with_name(f"values{out.suffix}") if out and has_forecast else out
-        outcome.values = export_values(warehouse, Wanted(others), path)
+        outcome.values = export_values(warehouse, Selection(others), path)
         say(f"── export: {outcome.values.subject()} → {outcome.values.written.path}")
 
 
@@ -172,5 +172,5 @@ def summary_text(outcome: Outcome) -> str:
 
 
 def _published(values: ExportedValues, status: Status) -> list[dict[str, Any]]:
-    wanted = {indicator.id for indicator in values.wanted.indicators}
-    return [row for row in status.state.published if row["indicator_id"] in wanted]
+    ids = {indicator.id for indicator in values.selection.indicators}
+    return [row for row in status.state.published if row["indicator_id"] in ids]

@@ -1,4 +1,4 @@
-"""Which values a user wants, checked: indicators, areas, days, cutoff, form. Reads the registry only."""
+"""Which values a user selects, checked: indicators, areas, days, cutoff, form. Reads the registry only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Which: TypeAlias = Literal["latest", "first", "all"]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Selection:
     """Which values. Days are Madrid days, both included; `areas` None: all that are registered; no cutoff: now."""
 
     indicators: tuple[Indicator, ...]
@@ -43,7 +43,7 @@ class Wanted:
         trust_sealing: bool = False,
         wide: bool = False,
         tz: str | ZoneInfo | None = None,
-    ) -> Wanted:
+    ) -> Selection:
         """Check what a user says; `UsageError` names what is wrong and the remedy. Nothing is read for it."""
         listed = (
             list(indicators) if isinstance(indicators, Iterable) and not isinstance(indicators, str) else [indicators]
