@@ -62,9 +62,7 @@
 {%- endmacro %}
 
 {% macro judgement_log() %}
-    {{ return(api.Relation.create(
-        database=target.database, schema=this.schema, identifier='indicators_judged', type='table'
-    )) }}
+    {{ return(own_table(this.schema, 'indicators_judged')) }}
 {% endmacro %}
 
 {% macro create_judgement_log() %}
@@ -114,10 +112,12 @@
 
 {% macro write_judgement_log() %}
     {#- Post-hook of the last of the models. -#}
-    delete from {{ judgement_log() }};
+    {%- set newest %}
     insert into {{ judgement_log() }} (indicator_id, rebuilt_at_utc)
     select
         indicator_id,
         rebuilt_at_utc
     from {{ version_log() }}
+    {%- endset -%}
+    {{ one_by_one(['delete from ' ~ judgement_log(), newest]) if execute }}
 {% endmacro %}

@@ -24,6 +24,7 @@ with new_responses as (
 
 payloads as (
     select
+        {{ stays_small('new_responses') }}
         new_responses.response_id,
         new_responses.indicator_id,
         {#- A response that is no JSON counts as one entry that cannot be read. #}
@@ -202,6 +203,6 @@ from all_entries
         {%- for after in range(highest(table, 'response_id'), newest, responses_at_once()) -%}
             {%- do statements.append(entries_of_responses(after, true, 'insert into ' ~ table ~ ' (' ~ columns ~ ')')) -%}
         {%- endfor -%}
-        {{ statements | join(';\n') }}
+        {{ one_by_one(statements) }}
     {%- endif -%}
 {% endmacro %}

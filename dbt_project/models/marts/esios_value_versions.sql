@@ -1,8 +1,10 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
+    incremental_strategy=replacing_by_key(),
     unique_key=['indicator_id', 'geo_id', 'period_start_utc'],
     on_schema_change='append_new_columns',
+    partition_by=in_parts_by_month('period_start_utc'),
+    liquid_clustered_by=['indicator_id', 'period_start_utc'],
     indexes=clustered_on(['indicator_id', 'geo_id', 'period_start_utc', 'version'], unique=true)
     + indexed_on(['indicator_id', 'last_response_id'], included=['known_until_utc']),
     pre_hook=['{{ create_version_log() }}', '{{ delete_versions_to_rebuild(this) }}'],
@@ -68,9 +70,9 @@ ordered_versions as (
         period_end_utc,
         value,
         row_number() over ({{ in_order }}) as version,
-        lead(place, 1, places + 1) over ({{ in_order }}) - place as responses,
+        coalesce(lead(place) over ({{ in_order }}), places + 1) - place as responses,
         response_id,
-        lead(response_id_before, 1, newest_response_id) over ({{ in_order }}) as confirmed_response_id,
+        coalesce(lead(response_id_before) over ({{ in_order }}), newest_response_id) as confirmed_response_id,
         last_response_id,
         extracted_at_utc as known_from_utc,
         lead(extracted_at_utc) over ({{ in_order }}) as known_until_utc

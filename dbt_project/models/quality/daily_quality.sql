@@ -43,7 +43,7 @@ select
     days.due_until_utc,
     days.judged_at_utc,
     coalesce(gravest.severity, 'good') as verdict,
-    case when days.periods_due > 0 then 1.0 * days.due_periods_there / days.periods_due end as completeness,
+    case when days.periods_due > 0 then 1e0 * days.due_periods_there / days.periods_due end as completeness,
     coalesce(quarantined.quarantined_entries, 0) as quarantined_entries,
     coalesce(days.out_of_range_values, 0) as out_of_range_values,
     coalesce(days.large_steps, 0) as large_steps,

@@ -1,3 +1,5 @@
+{{ config(materialized=step()) }}
+
 with versions_in_order as (
     select
         indicator_id,

@@ -1,6 +1,8 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
+    partition_by=in_parts_by_month('period_start_utc'),
+    liquid_clustered_by=['indicator_id', 'period_start_utc'],
     indexes=clustered_on(['response_id', 'period_start_utc'])
     + indexed_on(
         ['indicator_id', 'period_start_utc'],
