@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from optimization.distance.intrinsics import bits_of, carray, exchange, float_of, inlined, load, store, touch
+from optimization.intrinsics import bits_of, carray, exchange, float_of, inlined, load, store, touch
 from optimization.distance.threads import BLOCK
 
 # x = n·π/2 + w. π/2 comes in three parts of 33, 33 and 53 bits: n·part is exact for |x| ≤ FAR, with or without FMA.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from optimization.distance.intrinsics import copy, inlined
+from optimization.intrinsics import copy, inlined
 from optimization.distance.kernel_numbers import (
     BLANK,
     MISSING,

@@ -125,3 +125,20 @@ def leading_zeros(typing_context: Any, a: Any) -> Any:
         return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.uint64(types.uint64), generate
+
+
+def _loaded(kind: Any, bits: int) -> Callable[[Any, Any], Any]:
+    """The intrinsic that reads what lies at an address, which need not be a multiple of its size."""
+
+    def read(typing_context: Any, address: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.load(builder.inttoptr(arguments[0], ir.IntType(bits).as_pointer()), align=1)
+
+        return kind(types.int64), generate
+
+    return read
+
+
+byte_at = intrinsic(_loaded(types.uint8, 8))
+int32_at = intrinsic(_loaded(types.int32, 32))
+word_at = intrinsic(_loaded(types.uint64, 64))
