@@ -99,7 +99,7 @@ class MachineCode:
     # --- kept on disk -------------------------------------------------------------------------------------------------
 
     def kept(self) -> dict[str, tuple[str, bytes]] | None:
-        """The objects of the first folder that holds them whole: a line with symbol and digest, then the object file."""
+        """The objects of the first folder that holds them all: a line with symbol and digest, then the object file."""
         for folder in self._folders():
             try:
                 objects = {}

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from optimization.csv_rules import NEWLINE, QUOTE, RETURN
+from optimization import csv_rules
 from optimization.intrinsics import CPointer, byte_at, inlined, int32_at, word_at
 
 # What `columns` tells of each column: where offsets, bytes and bitmap lie (0: no bitmap), how many bytes there are, and
 # the place of the first row.
 TOLD = 5
+QUOTE, NEWLINE, RETURN = (np.uint8(byte) for byte in (csv_rules.QUOTE, csv_rules.NEWLINE, csv_rules.RETURN))
 _ONES, _HIGHS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
-_QUOTES, _SPACES = (np.uint64(byte * 0x0101010101010101) for byte in (QUOTE, 0x20))
+_QUOTES, _SPACES = (np.uint64(byte * 0x0101010101010101) for byte in (csv_rules.QUOTE, 0x20))
 
 
 @inlined
@@ -34,12 +35,14 @@ def may_end_a_field(word: Any, delimiters: Any) -> Any:
 
 @inlined
 def ends_a_field(letter: Any, delimiter: Any) -> Any:
-    return letter == delimiter or letter == NEWLINE or letter == RETURN
+    return letter in (delimiter, NEWLINE, RETURN)
 
 
 @inlined
-def bare_agrees(text: Any, at: Any, length: Any, delimiter: Any, delimiters: Any, data: Any, size: Any, end: Any) -> Any:
-    """Whether the field at `at`, which no quote opens, starts with the `size` bytes at `data`, none of which ends it."""
+def bare_agrees(
+    text: Any, at: Any, length: Any, delimiter: Any, delimiters: Any, data: Any, size: Any, end: Any
+) -> Any:  # fmt: skip
+    """Whether the field at `at`, which no quote opens, starts with the `size` bytes at `data`, and none ends it."""
     if at + size > length:
         return False
     done = 0
@@ -109,7 +112,7 @@ def first_disagreement(
     at, row = 0, 0
     while at < length:
         letter = byte_at(text + at)
-        if width > 1 and (letter == NEWLINE or letter == RETURN):  # an empty line is no record
+        if width > 1 and letter in (NEWLINE, RETURN):  # an empty line is no record
             at += 1
             continue
         result[0] = row

@@ -15,8 +15,8 @@ from numba import types
 from packaging.requirements import Requirement
 
 from optimization import object_files
-from optimization.intrinsics import njit
 from optimization.files import BadInput
+from optimization.intrinsics import njit
 
 ROOT = Path(__file__).parents[2]
 REMEDY = (
