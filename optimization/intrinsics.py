@@ -1,4 +1,4 @@
-"""What numba's Python lacks: bits, 128-bit products, atomic steps, a copy of bytes; and how everything is compiled."""
+"""What numba's Python does not have (bits, 128-bit products, atomic steps, copies), and how everything is compiled."""
 
 # ruff: noqa: ARG001 - numba hands every intrinsic its whole context, and few need all of it
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 import numba
 from numba import extending, types
 
-# What numba compiles is no longer Python with Python's types: neither are its decorators for the type checker.
+# The type checker cannot follow numba's decorators: what they compile has numba's types, not Python's.
 ir: Any = importlib.import_module("llvmlite.ir")
 carray: Any = numba.carray  # type: ignore[attr-defined]
 njit: Callable[..., Callable[[Any], Any]] = numba.njit

@@ -10,9 +10,9 @@ from numba import types
 from optimization import csv_rules
 from optimization.intrinsics import CPointer, byte_at, inlined, int32_at, word_at
 
-# What `columns` tells of each column: where offsets, bytes and bitmap lie (0: no bitmap), how many bytes there are, and
-# the place of the first row.
-TOLD = 5
+# An entry of `columns`: where the offsets, bytes and bitmap of a column lie (0: no bitmap), how many bytes there are,
+# and the place of its first row.
+ENTRY = 5
 QUOTE, NEWLINE, RETURN = (np.uint8(byte) for byte in (csv_rules.QUOTE, csv_rules.NEWLINE, csv_rules.RETURN))
 _ONES, _HIGHS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 _QUOTES, _SPACES = (np.uint64(byte * 0x0101010101010101) for byte in (csv_rules.QUOTE, 0x20))
@@ -119,11 +119,11 @@ def first_disagreement(
         if row == rows:
             return
         for column in range(width):
-            told = column * TOLD
-            place = row + columns[told + 4]
-            start, stop = int32_at(columns[told] + 4 * place), int32_at(columns[told] + 4 * place + 4)
-            data, size = columns[told + 1] + start, stop - start
-            bits = columns[told + 2]
+            entry = column * ENTRY
+            place = row + columns[entry + 4]
+            start, stop = int32_at(columns[entry] + 4 * place), int32_at(columns[entry] + 4 * place + 4)
+            data, size = columns[entry + 1] + start, stop - start
+            bits = columns[entry + 2]
             present = bits == 0 or (byte_at(bits + (place >> 3)) >> np.uint8(place & 7)) & 1 != 0
             quoted = at < length and byte_at(text + at) == QUOTE
             if present != (quoted or size > 0):  # only an empty field without quotes is missing
@@ -133,7 +133,7 @@ def first_disagreement(
                 if at < 0:
                     return
             else:
-                end = columns[told + 1] + columns[told + 3]
+                end = columns[entry + 1] + columns[entry + 3]
                 if not bare_agrees(text, at, length, separator, separators, data, size, end):
                     return
                 at += size

@@ -37,14 +37,14 @@ def disagreement(data: Bytes, delimiter: int, table: pa.Table) -> int | None:
     code = machine_code(len(data))
     if code is None:
         return judged(bytes(data), chr(delimiter), table)
-    told: list[int] = []
+    entries: list[int] = []
     for column in table.columns:
         array = column.chunk(0) if column.num_chunks else pa.array([], pa.string())
         bits, offsets, texts = array.buffers()
-        told += offsets.address, texts.address if texts else 0, bits.address if array.null_count else 0
-        told += texts.size if texts else 0, array.offset
+        entries += offsets.address, texts.address if texts else 0, bits.address if array.null_count else 0
+        entries += texts.size if texts else 0, array.offset
     found = ctypes.c_int64()
-    columns = (ctypes.c_int64 * len(told))(*told)
+    columns = (ctypes.c_int64 * len(entries))(*entries)
     code.first_disagreement(
         pa.py_buffer(data).address, len(data), delimiter, table.num_columns, table.num_rows,
         ctypes.addressof(columns), ctypes.addressof(found),

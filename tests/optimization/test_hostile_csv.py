@@ -129,7 +129,7 @@ degrees = (
 
 
 def has_a_lone_return(one: Hostile) -> bool:
-    """Whether a CR without an LF ends a record: speed.py says so, and leaves the file to be mended."""
+    """Whether a CR without an LF ends a record: speed.py says so, and leaves the file to be fixed."""
     found = records(one.text.encode(), one.delimiter.encode())
     return any(record.endswith(b"\r") for _, record, _ in found)
 
