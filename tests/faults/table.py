@@ -487,6 +487,12 @@ OPTIMIZATION = {
     ),
     "open quote": Fault("A quote that is never closed", 2, ("line 3: a quote", "never closed"), UNWRITTEN),
     "pipe": Fault("A pipe as input", 2, ("is a pipe or a device", "save it as a file first"), UNWRITTEN),
+    "another numba": Fault(
+        "`speed.py --kernel compiled` with a numba that it was not written for",
+        2,
+        ("does not hand out object files", "pip install 'esios-elt[optimization]'", "--kernel numpy works without"),
+        UNWRITTEN + "; `memory.py` loads the file, more slowly",
+    ),
 }
 
 PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
@@ -581,7 +587,9 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("`DBT_*` variables of another project", "a note", "the same table as without them", "dbt variables"),
     ("a text to find that no name has", "1", "everything", "find"),
     ("a file for the optimizations that is not CSV, or can be read in two ways", "2, the file, the line and the remedy",
-     "everything; nothing is written", ", ".join(OPTIMIZATION)),
+     "everything; nothing is written", ", ".join(key for key in OPTIMIZATION if key != "another numba")),
+    ("a numba for the optimizations that is not the pinned one", "2, the version and how to install the other",
+     "everything; nothing is written", "another numba"),
     ("an indicator to describe or add that is not in the catalogue, is registered already, or has no such area or kind",
      "2, which, and what is available", "everything", ", ".join(key for key in CATALOGUE_INPUT if key != "find")),
 )  # fmt: skip
