@@ -1,6 +1,6 @@
-"""An adapter for requests that also bounds the head of an answer. Knows nothing of ESIOS.
+"""An adapter for requests that also bounds the head of a response. Knows nothing of ESIOS.
 
-A read time-out counts anew from each byte, so that a head which drips in would hold a request for hours. The body is
+A read time-out starts again at each byte, so that a head which drips in would hold a request for hours. The body is
 watched by who reads it.
 """
 
