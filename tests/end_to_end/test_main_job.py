@@ -151,7 +151,7 @@ def test_the_readme_shows_what_make_run_prints(done: tuple[Shell, Finished]) -> 
 
 def test_the_readme_shows_the_first_rows_of_the_file(done: tuple[Shell, Finished]) -> None:
     shell, _ = done
-    command = shown()["head -4 exports/demand_forecast_esios.csv"]
+    command = shown()["head -3 exports/demand_forecast_esios.csv"]
     assert list(command.lines) == (shell.folder / "out.csv").read_text("utf-8").splitlines()[:4]
 
 
@@ -168,7 +168,7 @@ def test_every_command_that_the_readme_shows_the_output_of_is_one_of_these() -> 
     assert set(shown()) == {
         "make run",
         "make test",  # this suite
-        "head -4 exports/demand_forecast_esios.csv",
+        "head -3 exports/demand_forecast_esios.csv",
         "esios export --indicator 460 --known-before D-1T12:00",
     }
 
