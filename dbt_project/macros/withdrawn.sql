@@ -1,6 +1,7 @@
 {% macro withdrawn_periods(periods) %}
-    {#- Query of the periods that a later response for them leaves out, and since when. What was asked for without their area says
-        nothing of them. First the few that were asked for again: a window is compared with all responses of its indicator. -#}
+    {#- Query of the periods that a later response for them leaves out, and since when. A request without their area says
+        nothing of them. The few that were asked for again come first: a window is compared with all responses of its
+        indicator. -#}
     select
         asked_again.indicator_id,
         asked_again.geo_id,

@@ -1,7 +1,7 @@
 {#- Open a payload. -#}
 
 {% macro readable_json(payload) %}{{ return(adapter.dispatch('readable_json')(payload)) }}{% endmacro %}
-{#- The payload, or null where it is no JSON, so that one bad answer cannot stop a build. -#}
+{#- The payload, or null where it is not JSON, so that one bad response cannot stop a build. -#}
 {% macro duckdb__readable_json(payload) %}case when json_valid({{ payload }}) then {{ payload }} end{% endmacro %}
 {% macro sqlserver__readable_json(payload) %}case when isjson({{ payload }}) = 1 then {{ payload }} end{% endmacro %}
 {% macro spark__readable_json(payload) %}case when get_json_object({{ payload }}, '$') is not null then {{ payload }} end{% endmacro %}
@@ -66,7 +66,8 @@
             indicator_id,
             explode(
                 coalesce(
-                    {#- What overflows a double is made a text: Spark would read Infinity, Sail nothing of the whole response. #}
+                    {#- A number that overflows a double becomes a text: Spark would read Infinity, and Sail would read
+                        nothing of the whole response. #}
                     from_json(
                         regexp_replace(payload, '("value"\\s*:\\s*)(-?[0-9.]{300,}|-?[0-9][0-9.]*[eE][+]?[0-9]{3,})', '$1"$2"'),
                         'indicator struct<values: {{ entries }}>'
