@@ -112,7 +112,9 @@ def register_tables(session: SparkSession, settings: Settings) -> None:
             f"`{column.name}` {column.dataType.simpleString()}{'' if column.nullable else ' not null'}"
             for column in session.read.format("delta").load(place).schema
         )
-        session.sql(f"create table if not exists `{table.schema}`.`{table.name}` ({columns}) using delta location '{place}'").collect()
+        session.sql(
+            f"create table if not exists `{table.schema}`.`{table.name}` ({columns}) using delta location '{place}'"
+        ).collect()
 
 
 def _first_line(error: BaseException) -> str:
