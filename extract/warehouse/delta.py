@@ -55,7 +55,7 @@ _AS_DUCKDB = {
     "timestamp": "TIMESTAMP",
     "timestamp_ntz": "TIMESTAMP",
 }
-# Every so many versions of a table whoever commits joins its small files: a query opens each of them.
+# Every so many versions of a table the process that commits joins its small files: a query opens each of them.
 _JOIN_EVERY = 100
 _LONGEST_PAUSE_S = 2.0
 

@@ -47,7 +47,7 @@ _REMEDIES = [
         "cannot be reached",
         "check ESIOS_LAKE, AWS_ENDPOINT_URL and the network, then run it again",
     ),
-    (r"not a directory|file exists|is a file", "is no folder", "set ESIOS_LAKE to a folder"),
+    (r"not a directory|file exists|is a file", "is not a folder", "set ESIOS_LAKE to a folder"),
 ]
 
 
