@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from extract import landing
-from extract.api import Answer
+from extract.api import Response
 from extract.landing import Run
 from extract.settings import Settings, load_settings
 from extract.warehouse import Warehouse, connect
@@ -45,7 +45,7 @@ def land(
     at: dt.datetime = NOON,
 ) -> bool:
     run = Run(run_id, 460, at, window.first_day, None)
-    return landing.land(warehouse, run, window, Answer("http://127.0.0.1/indicators/460?x=1", body, source), at)
+    return landing.land(warehouse, run, window, Response("http://127.0.0.1/indicators/460?x=1", body, source), at)
 
 
 def responses(warehouse: Warehouse) -> list[tuple[object, ...]]:
