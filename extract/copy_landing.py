@@ -1,8 +1,8 @@
 """The copy-landing verb: the raw tables from one warehouse into another, where `dbt build` then makes all the others.
 
-A few rows at a time, each chunk one commit, so that a copy that was stopped goes on where it ended and memory does not
-grow with the landing. Only rows that the other side lacks are added; none is changed. At the end every row is read back
-and compared, payloads by their hash.
+A few rows at a time, each chunk one commit, so that a copy that was stopped resumes where it ended and memory does not
+grow with the landing. Only rows that are missing on the other side are added; none is changed. At the end every row is
+read back and compared, payloads by their hash.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAYLOAD = "payload"
 
 @dataclass(frozen=True)
 class _Copied:
-    """A table to copy: its rows of one `group` at a time, in the order of `clock`; `key` tells them apart."""
+    """A table to copy: its rows of one `group` at a time, in the order of `clock`; `key` identifies them."""
 
     table: str
     group: str | None
@@ -153,15 +153,15 @@ def _copy_chunk(
     group: Any,
     chunk: list[tuple[Any, ...]],
 ) -> int:
-    """Add the rows of a chunk that the target lacks, in one commit; their count."""
+    """Add the rows of a chunk that are missing in the target, in one commit; their count."""
     between = (chunk[0][0], chunk[-1][0])
 
     def work() -> int:
         with target.lock(landing.LOCK, copied.table):
-            lacking = set(chunk) - set(_keys(target, copied, group, between))
-            found = _rows(source, copied, names, group, between, lacking) if lacking else []
+            missing = set(chunk) - set(_keys(target, copied, group, between))
+            found = _rows(source, copied, names, group, between, missing) if missing else []
             target.append(copied.table, [dict(zip(names, row, strict=True)) for row in found])
-            return len(lacking)
+            return len(missing)
 
     return target.atomically(work)
 

@@ -145,8 +145,10 @@ def _duckdb_path(text: str) -> Path:
     """
     try:
         path = ROOT / Path(text).expanduser()
-    except RuntimeError:  # ~ or ~name, and nobody of that name has a home here
-        raise UsageError(f"ESIOS_DUCKDB_PATH is {text!r}, and there is no such home", "write the path out") from None
+    except RuntimeError:  # ~ or ~name without a home folder on this machine
+        raise UsageError(
+            f"ESIOS_DUCKDB_PATH is {text!r}, but that home folder does not exist", "write the path out"
+        ) from None
     if set(";?#") & set(str(path)) or set("'\"") & set(path.name):
         raise UsageError(
             f"ESIOS_DUCKDB_PATH is {text!r}, and dbt cannot build there",
@@ -199,7 +201,7 @@ def _lake(text: str) -> str:
 
 
 def _refuse_plain_http(settings: Settings) -> None:
-    """What an extract lands goes over TLS, or stays on this machine; whoever wants it otherwise says so."""
+    """What an extract lands goes over TLS or stays on this machine, unless a setting allows otherwise."""
     endpoint = settings.lake_storage.get("AWS_ENDPOINT_URL", "")
     try:
         parts = urlsplit(endpoint)

@@ -63,12 +63,12 @@
 {% endmacro %}
 
 {% macro touched_periods(behind) %}
-    {#- The periods that responses behind the watermarks touch; `behind` none: those of every response. -#}
+    {#- The periods that responses behind the watermarks touch. -#}
     select distinct
         staged.indicator_id,
         staged.period_start_utc
     from {{ ref('stg_esios__response_entries') }} as staged
-    where {{ '1 = 1' if behind is none else newer_than(behind, 'staged') }}
+    where {{ newer_than(behind, 'staged') }}
 {% endmacro %}
 
 {% macro all_that_is_unknown_is_later(landed, instant, known) %}

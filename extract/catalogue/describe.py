@@ -109,7 +109,7 @@ class Description:
 def describe(settings: Settings, wanted: str, lookup: Lookup) -> Description:
     """Ask ESIOS and the warehouse about one indicator, registered or not, in at most six requests.
 
-    `UsageError` for an id or a name that the catalogue lacks; the client's errors. A warehouse that cannot be read
+    `UsageError` for an id or a name that is not in the catalogue; the client's errors. A warehouse that cannot be read
     costs a line, not the description.
     """
     entry = lookup.entry(wanted)
@@ -128,7 +128,7 @@ def cadence_text(profile: Profile) -> str:
 
 
 def landed_of(settings: Settings, indicator_id: int, say: Callable[[str], None]) -> Landed | None:
-    """What the warehouse holds of an indicator; None where there is none, or nothing of it."""
+    """What is landed of an indicator; None without a warehouse, or if nothing is landed of it."""
     if not settings.may_be_there:
         return None
     try:

@@ -8,20 +8,20 @@ from datetime import datetime
 from typing import Any
 
 from extract import landing
-from extract.api import Answer
+from extract.api import Response
 from extract.catalogue.entries import Entry
 from extract.errors import EsiosError
 from extract.settings import Settings
 from extract.warehouse import Warehouse, connect
 
 ENTRIES = "raw_esios.catalogue_entries"
-# Nobody waits for the catalogue: the next one who looks something up keeps it.
+# No command waits for the catalogue: the next one that needs it lands it.
 WAIT_S = 2.0
 _COLUMNS = ("name", "short_name", "description")
 
 
 def keep_catalogue(
-    settings: Settings, answer: Answer, catalogue: Sequence[Entry], now_utc: datetime, say: Callable[[str], None]
+    settings: Settings, response: Response, catalogue: Sequence[Entry], now_utc: datetime, say: Callable[[str], None]
 ) -> bool:
     """Write the catalogue into the warehouse if there is one that can be written; whether it did.
 
@@ -33,7 +33,7 @@ def keep_catalogue(
         with connect(
             replace(settings, warehouse_wait_s=min(WAIT_S, settings.warehouse_wait_s)), create=False
         ) as opened:
-            land_catalogue(opened, answer.source, catalogue, now_utc)
+            land_catalogue(opened, response.source, catalogue, now_utc)
     except (EsiosError, OSError) as error:
         reason = error.message if isinstance(error, EsiosError) else str(error)
         say(f"the catalogue was not kept in the warehouse ({reason})")

@@ -5,8 +5,8 @@ transaction the first snapshot of each table stays.
 
 Writing: what a transaction inserts, or changes, is collected in the embedded DuckDB and committed at its end, one
 commit a table in the order in which they were first written: an insert as an append, an UPDATE or DELETE as the table
-written anew. Each of them is whole or absent, whenever the process ends; two tables are never one commit. Nobody waits
-for a lock: a commit fails where another process came first, and `atomically` does the work again.
+rewritten. Each of them is whole or absent, whenever the process ends; two tables are never one commit. No process
+waits for a lock: a commit fails where another process came first, and `atomically` does the work again.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _AS_DUCKDB = {
     "timestamp": "TIMESTAMP",
     "timestamp_ntz": "TIMESTAMP",
 }
-# Every so many versions of a table whoever commits joins its small files: a query opens each of them.
+# Every so many versions of a table the process that commits joins its small files: a query opens each of them.
 _JOIN_EVERY = 100
 _LONGEST_PAUSE_S = 2.0
 
@@ -166,7 +166,7 @@ class Lake(DuckDB):
         return known
 
     def _show(self, connection: duckdb.DuckDBPyConnection, table: TableName) -> None:
-        """Make `table` a view for `connection`, unless there is none, or it is just being written anew."""
+        """Make `table` a view for `connection`, unless there is none, or it is just being rewritten."""
         written = self._written.get(table)
         if written is not None and written.rewritten:
             return
@@ -336,7 +336,7 @@ class Lake(DuckDB):
     def _properties(self, table: TableName, written: _Written) -> CommitProperties:
         """What makes a commit fail where another one came first.
 
-        An insert under a lock: any other under the same lock, told by an application transaction. A table written anew:
+        An insert under a lock: any other under the same lock, known by an application transaction. A table rewritten:
         any other at all (deltalake 1.6.6 overlooks that a compaction has moved the rows, and would double them).
         """
         from deltalake import CommitProperties, Transaction

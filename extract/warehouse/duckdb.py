@@ -263,7 +263,7 @@ class DuckDB(Warehouse):
         names = {column.name for column in self.find_columns(table)} if indexes else set()
         for (expressions,) in indexes:
             columns = tuple(_index_columns(expressions))
-            if columns and set(columns) <= names:  # an index over an expression is no key of columns
+            if columns and set(columns) <= names:  # an index over an expression is not a key of columns
                 keys.append(Key(columns))
         return list(dict.fromkeys(keys))
 
@@ -430,7 +430,7 @@ def column_of(name: str, spelled: str, nullable: bool, has_default: bool) -> Col
 
 
 def _index_columns(expressions: str) -> Iterator[str]:
-    """DuckDB tells an index's columns as text: `[id, '"odd name"']`."""
+    """DuckDB gives an index's columns as text: `[id, '"odd name"']`."""
     for part in re.findall(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[^\[\], ]+""", expressions):
         if part.startswith("'"):
             part = part[1:-1].replace("''", "'").replace("\\'", "'")

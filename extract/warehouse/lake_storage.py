@@ -44,7 +44,7 @@ _REMEDIES = [
         "cannot be reached",
         "check ESIOS_LAKE, AWS_ENDPOINT_URL and the network, then run it again",
     ),
-    (r"not a directory|file exists|is a file", "is no folder", "set ESIOS_LAKE to a folder"),
+    (r"not a directory|file exists|is a file", "is not a folder", "set ESIOS_LAKE to a folder"),
 ]
 
 
@@ -78,10 +78,10 @@ class LakeStorage:
 
     @property
     def options(self) -> dict[str, str] | None:
-        """What delta-rs is told of the storage; None for a folder of this machine."""
+        """What delta-rs must know of the storage; None for a folder of this machine."""
         if not is_url(self.root):
             return None
-        told = {
+        options = {
             "connect_timeout": "10s",
             "timeout": "120s",
             "max_retries": "5",
@@ -89,7 +89,7 @@ class LakeStorage:
         }
         # The address was checked with the other settings.
         plain = {"AWS_ALLOW_HTTP": "true"} if self._given.get("AWS_ENDPOINT_URL", "").startswith("http:") else {}
-        return {**told, **self._given, **plain}
+        return {**options, **self._given, **plain}
 
     def files(self) -> pf.FileSystem:
         """pyarrow's view of the lake; paths in it count from the lake's root."""
@@ -209,7 +209,7 @@ class LakeStorage:
         except (DeltaError, OSError, pa.ArrowException) as error:
             self.raise_for(error, table)
         except BaseException as error:
-            if type(error).__name__ == "PanicException":  # a fault within delta-rs, in a class that nobody can name
+            if type(error).__name__ == "PanicException":  # a fault within delta-rs, in a class without a public name
                 self.raise_for(error, table)
             raise
 

@@ -116,7 +116,7 @@ def test_a_unique_constraint_and_a_unique_index_are_keys_too(place: Place) -> No
 def test_a_missing_table_is_named_with_the_nearest_existing_ones(place: Place) -> None:
     place.table("demand_forecast", columns={"a": "integer"})
     told = refused(lambda: place.warehouse.columns(TableName(place.schema, "demand_forcast")))
-    assert f"there is no table {place.schema}.demand_forcast" in told
+    assert f"table {place.schema}.demand_forcast does not exist" in told
     assert f"did you mean {place.schema}.demand_forecast?" in told
     assert not place.warehouse.exists(TableName(place.schema, "demand_forcast"))
 

@@ -129,3 +129,31 @@
 {% macro duckdb__percent_text(share) %}cast(cast(round(100 * ({{ share }}), 1) as decimal(38, 1)) as varchar){% endmacro %}
 {% macro sqlserver__percent_text(share) %}cast(cast(round(100 * ({{ share }}), 1) as decimal(38, 1)) as varchar(20)){% endmacro %}
 {% macro spark__percent_text(share) %}cast(cast(round(100 * ({{ share }}), 1) as decimal(38, 1)) as string){% endmacro %}
+
+{% macro medians(rows, keys, value, name) %}{{ return(adapter.dispatch('medians')(rows, keys, value, name)) }}{% endmacro %}
+{#- The query of the median of `value` by `keys`, as `name`. -#}
+{% macro duckdb__medians(rows, keys, value, name) %}
+    select
+        {{ keys | join(', ') }},
+        median({{ value }}) as {{ name }}
+    from {{ rows }}
+    group by {{ keys | join(', ') }}
+{% endmacro %}
+{#- percentile_cont is a window function there, and slower than two ranks. -#}
+{% macro sqlserver__medians(rows, keys, value, name) %}
+    select
+        {{ keys | join(', ') }},
+        avg(in_order.number) as {{ name }}
+    from (
+        select
+            {{ keys | join(', ') }},
+            {{ value }} as number,
+            row_number() over (partition by {{ keys | join(', ') }} order by {{ value }}) as place,
+            count(*) over (partition by {{ keys | join(', ') }}) as places
+        from {{ rows }}
+        where {{ value }} is not null
+    ) as in_order
+    where 2 * in_order.place between in_order.places and in_order.places + 2
+    group by {{ keys | join(', ') }}
+{% endmacro %}
+{% macro spark__medians(rows, keys, value, name) %}{{ duckdb__medians(rows, keys, value, name) }}{% endmacro %}

@@ -29,9 +29,9 @@
             response_id,
             indicator_id,
             unnest(from_json(
-                json_extract(payload, '$.indicator.values'),
-                '[{"datetime": "VARCHAR", "value": "VARCHAR", "geo_id": "VARCHAR", "geo_name": "VARCHAR"}]'
-            )) as entry
+                payload,
+                '{"indicator": {"values": [{"datetime": "VARCHAR", "value": "VARCHAR", "geo_id": "VARCHAR", "geo_name": "VARCHAR"}]}}'
+            ).indicator.values) as entry
         from {{ payloads }}
     ) as opened
 {% endmacro %}

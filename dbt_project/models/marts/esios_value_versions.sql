@@ -15,12 +15,15 @@
     committed late finds its place among the others. -#}
 {%- set behind = versions_behind(this) if is_incremental() else none -%}
 {%- set in_order = 'partition by indicator_id, geo_id, period_start_utc order by extracted_at_utc' -%}
-with touched_periods as (
+{%- set madrid_day = day_of(to_madrid('versions.period_start_utc')) -%}
+with {% if behind is not none %}
+touched_periods as (
     {{ touched_periods(behind) }}
 ),
 
+{% endif %}
 values_that_count as (
-    {{ counted_values('touched_periods') }}
+    {{ counted_values('touched_periods' if behind is not none else none) }}
 ),
 
 only_versions as (
@@ -89,26 +92,17 @@ versions as (
     from ordered_versions
 ),
 
-versions_in_madrid as (
+sealed_versions as (
     select
         versions.*,
-        registered.sealed_days_before,
-        registered.sealed_clock_seconds,
-        {{ day_of(to_madrid('versions.period_start_utc')) }} as madrid_day
+        case
+            when registered.sealed_clock_seconds is not null
+                then {{ madrid_clock(add_days(madrid_day, '-registered.sealed_days_before'), 'registered.sealed_clock_seconds') }}
+        end as sealed_at_utc,
+        {{ hours_between('versions.known_from_utc', 'versions.period_start_utc') }} as lead_hours
     from versions
     inner join {{ ref('esios_indicators') }} as registered
         on versions.indicator_id = registered.id
-),
-
-sealed_versions as (
-    select
-        *,
-        case
-            when sealed_clock_seconds is not null
-                then {{ madrid_clock(add_days('madrid_day', '-sealed_days_before'), 'sealed_clock_seconds') }}
-        end as sealed_at_utc,
-        {{ hours_between('known_from_utc', 'period_start_utc') }} as lead_hours
-    from versions_in_madrid
 )
 
 select

@@ -56,12 +56,8 @@ select
     coalesce(days.responses, 0) as responses
 from {{ ref('daily_measures') }} as days
 left join gravest_findings as gravest
-    on days.indicator_id = gravest.indicator_id
-        and days.geo_id = gravest.geo_id
-        and days.madrid_day = gravest.madrid_day
+    on {{ same_day('days', 'gravest') }}
 left join quarantined_of_days as quarantined
-    on days.indicator_id = quarantined.indicator_id
-        and days.geo_id = quarantined.geo_id
-        and days.madrid_day = quarantined.madrid_day
+    on {{ same_day('days', 'quarantined') }}
 where days.periods_due > 0
     or days.periods_there > 0
