@@ -13,6 +13,13 @@
 {% macro sqlserver__json_text(payload, path) %}json_value({{ payload }}, '{{ path }}') collate database_default{% endmacro %}
 {% macro spark__json_text(payload, path) %}get_json_object({{ payload }}, '{{ path }}'){% endmacro %}
 
+{% macro responses_at_once() %}{{ return(adapter.dispatch('responses_at_once')()) }}{% endmacro %}
+{#- An engine holds what it opens in memory, and a payload is some thousand times an entry: so many responses at once. -#}
+{% macro duckdb__responses_at_once() %}{{ return(250) }}{% endmacro %}
+{% macro sqlserver__responses_at_once() %}{{ return(250) }}{% endmacro %}
+{#- Each batch is a commit and its files there: few large ones are read faster than many small ones. -#}
+{% macro spark__responses_at_once() %}{{ return(2000) }}{% endmacro %}
+
 {% macro explode_values(payloads) %}{{ return(adapter.dispatch('explode_values')(payloads)) }}{% endmacro %}
 {#- One row an entry of $.indicator.values. In: response_id, indicator_id, payload.
     A value of more than 64 characters keeps one more, by which parse_number knows that it was cut. -#}
