@@ -1,5 +1,5 @@
 {#- An engine holds what it opens in memory, and a payload is some thousand times an entry: so many responses at once. -#}
-{% macro responses_at_once() %}{{ return(250) }}{% endmacro %}
+{% macro responses_at_once() %}{{ return(500) }}{% endmacro %}
 
 {% macro batches_of_responses(after) %}
     {#- [first and last response_id, literals of the first and last extraction] of the responses after a number, a batch a row.
