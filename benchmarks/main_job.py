@@ -41,7 +41,7 @@ assert len(frame) >= 17_496, len(frame)
 
 @dataclass(frozen=True)
 class Measured:
-    """One finished process: wall seconds, peak memory of its largest process in MB, standard output, processor seconds."""
+    """One finished process: wall seconds, peak memory of its largest process in MB, standard output, CPU seconds."""
 
     seconds: float
     peak_mb: float
