@@ -16,7 +16,9 @@ MACRO = re.compile(r"\{%-?\s*macro\s+spark__(\w+)\(([^)]*)\)\s*-?%\}")
 def forwards() -> dict[str, str]:
     """{file name: text}."""
     found = [match for file in sorted(ENGINE.glob("*.sql")) for match in MACRO.findall(file.read_text("utf-8"))]
-    sql = ["{#- Spark's macros for dbt-fabricspark, which has no parent: made by dbt_project/build_fabricspark.py. -#}\n"]
+    sql = [
+        "{#- Spark's macros for dbt-fabricspark, which has no parent: made by dbt_project/build_fabricspark.py. -#}\n"
+    ]
     described = ["# Macros of fabricspark.sql; made with it.\nmacros:\n"]
     for name, arguments in found:
         passed = ", ".join(argument.split("=")[0].strip() for argument in arguments.split(",") if argument.strip())

@@ -123,7 +123,7 @@ def _warehouse_open(settings: Settings) -> Iterator[None]:
 def _wait_for_file(settings: Settings) -> None:
     """Until no other process holds the DuckDB file: dbt-duckdb's own tries lie ever further apart, and end sooner.
 
-    A damaged file is told here, in one line, in place of dbt's traceback.
+    A damaged file is reported here, in one line, in place of dbt's traceback.
     """
     from extract.warehouse import connect
 

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from extract.errors import UsageError, WarehouseError
-from extract.settings import Settings
+from extract.settings import Settings, is_url
+from extract.warehouse.lake_storage import LakeStorage
 
 NAME = "_dbt_run"
 LEASE = timedelta(minutes=2)
@@ -34,7 +35,7 @@ JUST_BEGUN = "it has just begun"
 @contextmanager
 def only_dbt_run(settings: Settings) -> Iterator[None]:
     """Hold the lake; `WarehouseError` where another run still does after `ESIOS_WAREHOUSE_WAIT_S` seconds."""
-    with _lease(settings) if "://" in settings.lake else _file_lock(settings):
+    with _lease(settings) if is_url(settings.lake) else _file_lock(settings):
         yield
 
 
@@ -77,7 +78,7 @@ def _holder_of(file: IO[str]) -> str | None:
 
 @contextmanager
 def _lease(settings: Settings) -> Iterator[None]:
-    lease = Lease(f"{settings.lake}/{NAME}")
+    lease = Lease(f"{settings.lake}/{NAME}", LakeStorage(settings).options)
     _wait_for(lease.take, settings)
     ended = threading.Event()
     renewing = threading.Thread(target=lease.renew_until, args=(ended,), daemon=True)
@@ -95,6 +96,7 @@ class Lease:
     """A row of one Delta table: who may build until when. Who read an older version of it cannot write."""
 
     uri: str
+    options: dict[str, str] | None = None
     holder: str = field(default_factory=lambda: f"process {os.getpid()} on {platform.node()}, {uuid.uuid4().hex[:8]}")
     version: int = -1
 
@@ -104,7 +106,7 @@ class Lease:
 
         if not self._is_there():
             return JUST_BEGUN
-        table = DeltaTable(self.uri)
+        table = DeltaTable(self.uri, storage_options=self.options)
         found = QueryBuilder().register("lease", table).execute("select holder, until_utc from lease").read_all()
         for holder, until in zip(*(column.to_pylist() for column in map(_arrow, found.columns)), strict=True):
             if until > datetime.now(UTC):
@@ -133,8 +135,8 @@ class Lease:
         from deltalake.exceptions import DeltaError
 
         try:
-            if not DeltaTable.is_deltatable(self.uri):
-                DeltaTable.create(self.uri, _schema(), mode="ignore")
+            if not DeltaTable.is_deltatable(self.uri, storage_options=self.options):
+                DeltaTable.create(self.uri, _schema(), mode="ignore", storage_options=self.options)
         except DeltaError:
             return False
         return True
@@ -147,7 +149,7 @@ class Lease:
 
         row = {"holder": [self.holder], "until_utc": [datetime.now(UTC) + lasts]}
         try:
-            table = DeltaTable(self.uri, version=self.version)
+            table = DeltaTable(self.uri, version=self.version, storage_options=self.options)
             once = CommitProperties(app_transactions=[Transaction(NAME, self.version + 1)], max_commit_retries=0)
             write_deltalake(table, pa.table(row, schema=_schema()), mode="overwrite", commit_properties=once)
         except (DeltaError, OSError):

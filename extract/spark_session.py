@@ -100,17 +100,21 @@ def register_tables(session: SparkSession, settings: Settings) -> None:
 
     With their columns: Sail takes what a statement says, and reads none from the table.
     """
-    from extract.warehouse.lake_tables import tables_in_lake
+    from extract.warehouse.lake_storage import LakeStorage
 
-    for schema in {schema for schema, _ in tables_in_lake(settings)}:
-        session.sql(f"create schema if not exists {schema}").collect()
-    for schema, table in tables_in_lake(settings):
-        place = f"{settings.lake}/{schema}/{table}"
+    lake = LakeStorage(settings)
+    tables = lake.tables()
+    for schema in {table.schema for table in tables}:
+        session.sql(f"create schema if not exists `{schema}`").collect()
+    for table in tables:
+        place = lake.uri(table)
         columns = ", ".join(
             f"`{column.name}` {column.dataType.simpleString()}{'' if column.nullable else ' not null'}"
             for column in session.read.format("delta").load(place).schema
         )
-        session.sql(f"create table if not exists {schema}.{table} ({columns}) using delta location '{place}'").collect()
+        session.sql(
+            f"create table if not exists `{table.schema}`.`{table.name}` ({columns}) using delta location '{place}'"
+        ).collect()
 
 
 def _first_line(error: BaseException) -> str:

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from extract.export import Query, query_frame
 from extract.known_values import NotKnownYet
+from extract.selection import Selection
 from extract.settings import Settings, load_settings
 from extract.version_query import LONG, find
-from extract.wanted import Wanted
 from extract.warehouse.duckdb import DuckDB
 from tests.dbt.landed_warehouse import FILE, MADRID, PROFILES, PROJECT, Warehouse, body, entry
 
@@ -148,7 +148,7 @@ def test_at_any_cutoff_the_build_says_what_the_payloads_said(
 ) -> None:
     cutoff = data.draw(cutoffs(history))
     limits = {"known_before": cutoff} if isinstance(cutoff, str) else {"as_of": cutoff}
-    wanted = Wanted.of(INDICATORS, versions=versions, trust_sealing=trust, **limits)
+    wanted = Selection.of(INDICATORS, versions=versions, trust_sealing=trust, **limits)
     known = find(opened, wanted)
     rows = rows_of(query_frame(opened, known.query))
     truth = expected(history, wanted.cutoff, versions, trust)

@@ -107,16 +107,16 @@ def test_a_warehouse_in_which_nothing_is_wrong_is_ok(good: Warehouse) -> None:
         "check      ok, 2021-06-05 12:00:00 UTC",
         "ok         last run: 2021-06-05 04:59:00 UTC",
         "ok         last build: dbt run, 2021-06-05 05:01:00 UTC",
-        "ok         freshness: last answers 2021-06-05 05:00:00 UTC or later",
+        "ok         freshness: last responses 2021-06-05 05:00:00 UTC or later",
         "ok         completeness: no hour that is due is missing",
-        "ok         quality: every day is good",
+        "ok         quality: no value has a finding",
     ]
 
 
 def test_a_series_kept_up_to_date_goes_stale_and_then_runs_out(good: Warehouse) -> None:
     assert check(good, datetime(2021, 6, 6, 10, 59)).state == "ok"
     assert problems(check(good, datetime(2021, 6, 6, 11, 1))) == [
-        "460: last answer 2021-06-05 05:00:00 UTC, more than 30 hours ago"
+        "460: last response 2021-06-05 05:00:00 UTC, more than 30 hours ago"
     ]
     assert problems(check(good, datetime(2021, 6, 12, 22, 0)))[1:] == [
         "460: the newest value is for 2021-06-12 21:00 UTC, which is past"
@@ -128,7 +128,7 @@ def test_a_series_kept_up_to_date_goes_stale_and_then_runs_out(good: Warehouse) 
 @pytest.mark.parametrize(
     ("status", "error", "text"),
     [
-        ("failed", "ESIOS answered 503", "460: the run of 2021-06-05 11:00:00 UTC failed: ESIOS answered 503"),
+        ("failed", "ESIOS returned 503", "460: the run of 2021-06-05 11:00:00 UTC failed: ESIOS returned 503"),
         ("interrupted", None, "460: the run of 2021-06-05 11:00:00 UTC interrupted"),
     ],
 )
@@ -175,7 +175,7 @@ def test_gaps_and_odd_days_are_named_and_the_last_days_can_be_asked_for_alone(
     assert odd[1].startswith("bad: 460 2020-12-16 (Madrid): values out of range: 9, by up to 6000; steps too large: 1")
     assert odd[1].endswith(", area 8741")
     assert len(odd) == 9
-    assert checks["quality"].notes == ("544 area 8742: 1 entry is landed, the area is not registered",)
+    assert checks["quality"].notes == ("544 area 8742: 1 entry landed, the area is not registered",)
     lately = {one.name: one for one in check(copy, days=20).checks}
     assert [problem.key for problem in lately["quality"].problems if " 460 " in problem.key] == [
         "bad 460 8741 2020-12-16"
@@ -272,7 +272,7 @@ def test_a_webhook_that_fails_hides_nothing_tells_no_secret_and_is_tried_again(
     for webhook.status in (500, 307):
         report = check(good, notify_url=webhook.url, say=said.append)
         assert report.exit_code == 1
-    assert [line.split(":")[1].strip() for line in said] == ["the webhook answered 500", "the webhook answered 307"]
+    assert [line.split(":")[1].strip() for line in said] == ["the webhook returned 500", "the webhook returned 307"]
     webhook.status = 200
     check(good, notify_url=webhook.url, say=said.append)
     check(good, notify_url=webhook.url, say=said.append)
@@ -294,7 +294,7 @@ def test_a_webhook_that_fails_hides_nothing_tells_no_secret_and_is_tried_again(
 def test_an_address_that_is_none_is_refused_before_anything_and_not_shown(good: Warehouse, url: str) -> None:
     with pytest.raises(UsageError) as refused:
         check(good, notify_url=url)
-    assert "no http(s) address" in str(refused.value)
+    assert "not a valid http(s) address" in str(refused.value)
     assert SECRET not in str(refused.value)
 
 

@@ -17,8 +17,8 @@ from tests.monitoring.test_check import note_run, settings_of
 
 CANARIES, UNNAMED = 8742, 8999
 NOTES = [
-    "460 area 8742 (Canarias): 49 entries are landed, the area is not registered",
-    "460 area 8999: 1 entry is landed, the area is not registered",
+    "460 area 8742 (Canarias): 49 entries landed, the area is not registered",
+    "460 area 8999: 1 entry landed, the area is not registered",
 ]
 
 
@@ -48,7 +48,7 @@ def test_status_says_each_area_once_and_it_is_no_fault(folder: Path) -> None:
     assert [line for line in status.text().splitlines() if "not registered" in line] == [
         f"note       {note}" for note in NOTES
     ]
-    assert status.complaints() == [
+    assert status.findings() == [
         "missing: 460 2021-06-03 12:00 … 2021-06-03 12:00 UTC (1 hour), area 8741",
         "quarantined: 460 2021-06-03T14:00:00.000+02:00 value null (the value is null), area 8741",
     ]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .twins import Twins
+from .twins import Twins, with_zones
 
 _PYSPARK = find_spec("pyspark")
 HAS_JVM_SPARK = bool(
@@ -80,7 +80,7 @@ class TwinsOnJvm(Twins):
         place = self.lake / "raw_esios" / table
         is_new = not place.exists()
         place.mkdir(parents=True, exist_ok=True)
-        pq.write_table(rows, place / f"part-{len([*place.iterdir()])}.parquet")
+        pq.write_table(with_zones(rows), place / f"part-{len([*place.iterdir()])}.parquet")
         if is_new:
             self._spark(NAME_TABLES, json.dumps({table: str(place)}))
 

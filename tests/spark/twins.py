@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable
 
 from tests.integration.conftest import Finished, Home
 
@@ -46,18 +46,20 @@ class Twins:
                 with self.connect() as file:
                     file.execute(f"insert into raw_esios.{table} ({', '.join(row)}) values ({marks})", [*row.values()])
                     added = file.sql(f"select * from raw_esios.{table} order by rowid desc limit 1").to_arrow_table()
-                self.append(table, as_the_lake_has_it(added))
+                self.append(table, added)
 
     def copy_landing(self) -> None:
         """The raw tables, as they are, into the lake."""
         with self.connect() as file:
             tables = file.sql("select table_name from duckdb_tables() where schema_name = 'raw_esios'").fetchall()
             for (name,) in tables:
-                self.append(name, as_the_lake_has_it(file.sql(f"select * from raw_esios.{name}").to_arrow_table()))
+                self.append(name, file.sql(f"select * from raw_esios.{name}").to_arrow_table())
 
     def append(self, table: str, rows: pa.Table) -> None:
         """To a raw table on Spark's side; makes it."""
-        write_deltalake(self.lake / "raw_esios" / table, rows, mode="append")
+        with self.spark.warehouse() as warehouse:
+            warehouse.ensure_schema()
+            warehouse.append(f"raw_esios.{table}", rows.to_pylist())
 
     def files(self, schema: str, table: str) -> list[str]:
         """The Parquet files of a table on Spark's side."""
@@ -106,7 +108,7 @@ def in_utc(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def as_the_lake_has_it(rows: pa.Table) -> pa.Table:
+def with_zones(rows: pa.Table) -> pa.Table:
     """Instants with their zone."""
     zoned = [
         pa.field(field.name, pa.timestamp("us", tz="UTC") if pa.types.is_timestamp(field.type) else field.type)
