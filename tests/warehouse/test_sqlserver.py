@@ -18,7 +18,7 @@ from extract.errors import EsiosError, UsageError, WarehouseError
 from extract.settings import Settings
 from extract.warehouse import Kind, connect
 from extract.warehouse.sqlserver import SqlServer
-from extract.warehouse.sqlserver_bulk import FEW_ROWS
+from extract.warehouse.sqlserver_bulk import FEW_ROWS, ROWS_A_SEND
 from extract.warehouse.sqlserver_faults import ConnectionLost, Deadlock
 from extract.warehouse.tables import Column, Grid, TableName
 
@@ -65,6 +65,43 @@ def test_texts_that_json_must_escape_arrive_value_for_value(place: Place) -> Non
     sent = pd.DataFrame({"id": range(FEW_ROWS * 2), "s": [awkward[n % 7] for n in range(FEW_ROWS * 2)]})
     place.warehouse.bulk_load(sent, table)
     assert [row[1] for row in place.content(table, order="id")] == list(sent["s"])
+
+
+def test_texts_that_json_must_escape_may_come_late_in_a_load(place: Place) -> None:
+    table = place.table(columns={"id": "integer not null", "s": "text"})
+    sent = ["plain"] * (2 * ROWS_A_SEND) + ['"quoted"'] * FEW_ROWS + ["nul\x00"] * FEW_ROWS
+    place.warehouse.bulk_load(pd.DataFrame({"id": range(len(sent)), "s": sent}), table)
+    assert [row[1] for row in place.content(table, order="id")] == sent
+
+
+class Telling(SqlServer):
+    """A connector that notes by which way it sends each piece of what is loaded."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.ways: list[str] = []
+        super().__init__(settings)
+
+    def _as_json(self, stage, piece):  # type: ignore[no-untyped-def]
+        self.ways += ["json"] if piece.num_rows >= FEW_ROWS else []
+        return super()._as_json(stage, piece)
+
+    def _as_arrays(self, stage, piece):  # type: ignore[no-untyped-def]
+        self.ways += ["arrays"] if piece.num_rows >= FEW_ROWS else []
+        return super()._as_arrays(stage, piece)
+
+    def _bulk_copy(self, stage, schema, pieces):  # type: ignore[no-untyped-def]
+        pieces = list(pieces)
+        self.ways += ["bulk copy"] * sum(piece.num_rows >= FEW_ROWS for piece in pieces)
+        super()._bulk_copy(stage, schema, pieces)
+
+
+def test_a_table_is_loaded_the_same_way_each_time(place: Place, settings: Settings) -> None:
+    table = place.table(columns=COLUMNS)
+    with Telling(settings) as warehouse:
+        for _ in range(3):
+            warehouse.bulk_load(frame(3 * ROWS_A_SEND), table)
+    assert warehouse.ways == warehouse.ways[:1] * 9
+    assert place.warehouse.value(f"select count(*) from {place.warehouse.sql_name(table)}") == 9 * ROWS_A_SEND
 
 
 class Altering(SqlServer):
