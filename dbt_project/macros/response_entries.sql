@@ -1,10 +1,7 @@
-{#- An engine holds what it opens in memory, and a payload is some thousand times an entry: so many responses at once. -#}
-{% macro responses_at_once() %}{{ return(250) }}{% endmacro %}
-
 {% macro batches_of_responses(after) %}
     {#- [first and last response_id, literals of the first and last extraction] of the responses after a number, a batch a row.
         By the literals an engine finds a batch's payloads without opening the others. -#}
-    {%- set number = 'floor((response_id - ' ~ after ~ ' - 1) / ' ~ responses_at_once() ~ '.0)' -%}
+    {%- set number = 'floor((response_id - ' ~ after ~ ' - 1) / ' ~ responses_at_once() ~ 'e0)' -%}
     {%- set query %}
         select
             min(response_id) as first_id,
