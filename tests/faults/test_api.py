@@ -153,7 +153,7 @@ def test_a_refused_key_ends_the_run_and_keeps_what_was_landed(
     then_plain(machine, server, undisturbed)
 
 
-def test_what_was_answered_is_landed_though_a_failure_that_ends_the_run_is_known_as_well(
+def test_responses_are_landed_even_if_a_failure_that_ends_the_run_is_known(
     machine: Machine, server: simulator.Server, undisturbed_days: list[Row]
 ) -> None:
     holder: list[duckdb.DuckDBPyConnection] = []
@@ -310,7 +310,7 @@ def test_an_api_that_cannot_be_reached_leaves_nothing_half_done(
 @pytest.mark.parametrize(
     ("fault", "dripping"), [("trickle", Drip), ("dripping head", DrippingHead)], indirect=["dripping"]
 )
-def test_an_answer_that_drips_in_is_not_waited_for(
+def test_a_response_that_drips_in_is_not_waited_for(
     machine: Machine, server: simulator.Server, undisturbed: list[Row], fault: str, dripping: str
 ) -> None:
     API[fault].check(machine.extract(ESIOS_BASE_URL=dripping, **IMPATIENT))
@@ -324,7 +324,7 @@ def test_an_untrusted_server_never_sees_the_key(machine: Machine, untrusted: sim
     assert untrusted.requests == []
 
 
-def test_an_empty_answer_is_landed_and_its_hours_come_with_a_later_one(
+def test_an_empty_response_is_landed_and_its_hours_come_with_a_later_one(
     machine: Machine, server: simulator.Server, undisturbed: list[Row]
 ) -> None:
     server.add(faults.empty_values(covering=SECOND))
@@ -343,7 +343,7 @@ def test_an_indicator_without_values_is_not_added(machine: Machine) -> None:
     API["no values"].check(machine.esios("add", "603"))
 
 
-def test_a_catalogue_that_lost_the_name_is_told_and_does_not_touch_the_extraction(
+def test_a_catalogue_that_lost_the_name_is_reported_and_does_not_touch_the_extraction(
     machine: Machine, server: simulator.Server, undisturbed: list[Row]
 ) -> None:
     server.add(faults.catalogue_without(NAME))

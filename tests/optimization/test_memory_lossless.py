@@ -142,7 +142,7 @@ def test_a_column_that_turns_to_text_late_is_read_again_whole(tmp_path: Path, mo
     assert loaded["a"].iloc[1990] == "unknown"
 
 
-def test_day_and_month_are_told_by_a_later_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_day_and_month_are_decided_by_a_later_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import optimization.compact.source as source
 
     monkeypatch.setattr(source.Source.__init__, "__defaults__", (None, None, None, 4096))

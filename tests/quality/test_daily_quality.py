@@ -89,7 +89,7 @@ def test_each_odd_thing_is_named_by_its_measure(warehouse: Warehouse) -> None:
     assert day(warehouse, 544, "2021-02-17", "quarantined_entries") == (2,)
 
 
-def test_an_area_that_is_not_registered_is_no_fault(warehouse: Warehouse) -> None:
+def test_an_area_that_is_not_registered_is_not_a_fault(warehouse: Warehouse) -> None:
     assert day(warehouse, 544, "2021-02-24", "verdict", "quarantined_entries") == ("good", 0)
 
 
@@ -245,7 +245,7 @@ def test_no_check_is_read_twice_and_none_that_was_committed_late_is_missed(wareh
     assert_as_rebuilt(warehouse)
 
 
-def test_an_answer_that_comes_before_its_hour_is_kept_as_what_was_known(warehouses: Makers, tmp_path: Path) -> None:
+def test_a_response_that_comes_before_its_hour_is_kept_as_what_was_known(warehouses: Makers, tmp_path: Path) -> None:
     warehouse = warehouses.judged(tmp_path)
     first = judged.days("2021-06-05", "2021-06-05")
     judged.land(warehouse, 460, "2021-06-05", "2021-06-05", first, extracted="2021-06-05 05:30")
@@ -262,7 +262,7 @@ def test_an_answer_that_comes_before_its_hour_is_kept_as_what_was_known(warehous
         assert ahead == (before if instant > datetime(2021, 6, 5, 5, 30, tzinfo=UTC) else None)
 
 
-def test_rows_that_come_twice_fail_their_tests_and_history_tells_it(warehouses: Makers, tmp_path: Path) -> None:
+def test_rows_that_come_twice_fail_their_tests_and_history_shows_it(warehouses: Makers, tmp_path: Path) -> None:
     warehouse = warehouses.judged(tmp_path)
     names = ("period_checks_are_unique", "daily_quality_has_each_day_once")
     assert warehouse.dbt("test", "--select", *names) == dict.fromkeys(names, "pass")

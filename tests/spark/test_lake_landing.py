@@ -239,7 +239,7 @@ def test_the_catalogue_is_kept_as_it_was_fetched_last(lake: Settings) -> None:
 
 
 @pytest.mark.parametrize("variables", ["folder"], indirect=True)
-def test_a_table_written_anew_beside_a_compaction_doubles_no_row(lake: Settings) -> None:
+def test_a_table_written_again_beside_a_compaction_doubles_no_row(lake: Settings) -> None:
     """deltalake 1.6.6 lets such a commit pass, and both the moved rows and the new ones would stay."""
     from extract.warehouse.lake_upkeep import Upkeep
 

@@ -158,7 +158,7 @@ FORMATS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("what", FORMATS)
 @pytest.mark.parametrize("rest", [b"", b"\na,b\n1,2\n"])
-def test_what_is_no_csv_is_refused_by_what_it_is(warehouse: DuckDB, tmp_path: Path, what: str, rest: bytes) -> None:
+def test_what_is_not_csv_is_refused_by_what_it_is(warehouse: DuckDB, tmp_path: Path, what: str, rest: bytes) -> None:
     found = loaded(warehouse, tmp_path, FORMATS[what] + rest)
     assert isinstance(found, str)
     assert re.search(r"\.csv is (a|an|UTF-16)\b.*: .*nothing was written$", found), found

@@ -71,7 +71,7 @@ def test_the_payload_keeps_every_character_compactly() -> None:
     assert "payload varchar(max) collate Latin1_General_100_BIN2_UTF8 not null" in text
 
 
-def test_nobody_is_granted_the_deletion_of_raw_rows() -> None:
+def test_no_role_is_granted_the_deletion_of_raw_rows() -> None:
     text = re.sub(r"--.*", "", (DDL / "grants.sql").read_text("utf-8"))
     granted = re.findall(r"grant ([\w\s,]+) on schema::raw_esios", text)
     assert granted
