@@ -137,7 +137,7 @@ def test_hours_are_due_up_to_the_end_of_the_madrid_day_on_which_a_window_was_las
     )
     warehouse.run()
     assert warehouse.rows(GAPS) == [("2018-04-01 21:00", "2018-04-01 21:00", 1)]
-    # Asked again after midnight and answered with the same: another day is due.
+    # Asked again after midnight and the response is the same: another day is due.
     warehouse.check(quarter, "2018-04-01 22:30", run="run-2")
     warehouse.run()
     assert warehouse.rows(GAPS) == [("2018-04-01 21:00", "2018-04-02 21:00", 25)]
@@ -175,7 +175,7 @@ def test_the_known_faults_of_the_series_are_suspect_and_each_is_named_once(wareh
     warehouse.land(
         body([entry(hour, value) for hour, value in zip(hours("2020-12-22 00:00", 4), shift, strict=True)]), run="4"
     )
-    # Two days apart: a gap is no step.
+    # Two days apart: a gap is not a step.
     warehouse.land(body([entry(utc("2020-12-25 00:00"), 44000.0), entry(utc("2020-12-26 00:00"), 46000.0)]), run="5")
     warehouse.run()
     assert warehouse.rows(

@@ -1,4 +1,4 @@
-"""Staging: what becomes of an answer's entries, and in which order answers are numbered."""
+"""Staging: what becomes of a response's entries, and in which order responses are numbered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client: which answers are asked for again, which are final, and that the key stays where it belongs."""
+"""The client: which responses are asked for again, which are final, and that the key stays where it belongs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ASK = api_parameters(JANUARY, "hour", "average", [8741])
 
 
 def ask(settings_for: MakeSettings, server: Server, **more: str) -> tuple[EsiosClient, object]:
-    """One indicator call; the second part is the answer or the error."""
+    """One indicator call; the second part is the response or the error."""
     client = EsiosClient(settings_for(server, **more).api)
     try:
         return client, client.indicator(460, ASK)

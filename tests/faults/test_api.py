@@ -23,7 +23,7 @@ from tests.faults.machine import FIRST, KEY, LAST, Machine, Row
 from tests.faults.table import API
 
 NAME = "Previsión diaria de la demanda eléctrica peninsular"
-# The second of the two windows; the first one is answered in any case.
+# The second of the two windows; the first one always has a response.
 SECOND = "2017-02-10"
 IMPATIENT = {"ESIOS_CONNECT_TIMEOUT_S": "0.3", "ESIOS_READ_TIMEOUT_S": "0.5", "ESIOS_MAX_TRIES": "2"}
 Make = Callable[..., faults.Fault]
@@ -121,7 +121,7 @@ def test_a_window_that_cannot_be_had_leaves_the_others_and_is_fetched_next_time(
     make, settings = STRIKES[fault]
     server.add(make(**settings, covering=SECOND))
     patience = {"ESIOS_READ_TIMEOUT_S": "0.7", "ESIOS_MAX_TRIES": "2"} if fault == "read time-out" else {}
-    # One at a time: the first window is answered before the second one is asked for.
+    # One at a time: the first window has its response before the second one is asked for.
     API[fault].check(machine.extract(ESIOS_CONCURRENCY="1", ESIOS_MAX_RETRY_S="60", **patience))
     assert machine.landing() == undisturbed[:1]
     assert machine.run_states() == ["failed"]
@@ -165,7 +165,7 @@ def test_responses_are_landed_even_if_a_failure_that_ends_the_run_is_known(
                 holder.append(duckdb.connect(str(machine.warehouse)))
         return document
 
-    # Nothing can be landed until seven windows are answered and the eighth is refused.
+    # Nothing can be landed until seven windows have a response and the eighth is refused.
     server.add(faults.edit(hold_the_warehouse))
     server.add(faults.key_refused(covering="2017-01-08"))
     extract = "esios", "extract", "--start", FIRST, "--end", LAST
@@ -208,7 +208,7 @@ def test_a_redirect_in_a_circle_ends(machine: Machine, server: simulator.Server,
 
 @pytest.fixture
 def nobody() -> Iterator[str]:
-    """An address on this machine that refuses connections: bound, and nobody listens."""
+    """An address on this machine that refuses connections: bound, and nothing listens."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -216,7 +216,7 @@ def nobody() -> Iterator[str]:
 
 @pytest.fixture
 def deaf() -> Iterator[str]:
-    """An address on this machine whose queue of connections is full: further ones are never answered."""
+    """An address on this machine whose queue of connections is full: further ones never get a response."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -254,7 +254,7 @@ class DrippingHead(Drip):
 
 @pytest.fixture
 def dripping(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A server whose answers drip in."""
+    """A server whose responses drip in."""
     with ThreadingHTTPServer(("127.0.0.1", 0), request.param) as listener:
         listener.daemon_threads = True
         thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.05})
@@ -287,7 +287,7 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certified]:
 
 @pytest.fixture
 def untrusted(certified: Certified) -> simulator.Server:
-    """The same, where nobody here knows who vouches for it."""
+    """The same, with an issuer unknown here."""
     return certified.server
 
 

@@ -1,4 +1,4 @@
-"""Configuration and input that make no sense are told before anything is touched; names may hold anything."""
+"""Configuration and input that make no sense are reported before anything is touched; names may hold anything."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ def test_dbt_builds_in_a_file_with_an_odd_name(
 
 
 def renamed(document: dict[str, Any]) -> dict[str, Any]:
-    """The answer under an odd name."""
+    """The response under an odd name."""
     document["indicator"]["name"] = ODD_NAME
     return document
 

@@ -94,7 +94,7 @@ class SmallQuota(SmallDisk):
     def run(self, machine: Machine, *command: str) -> Finished:
         if not self._kilobytes:
             return machine(*command)
-        # What the limit hits is told as an error, not by the signal that would end the process.
+        # What the limit hits is reported as an error, not by the signal that would end the process.
         return machine("bash", "-c", f"trap '' XFSZ; ulimit -f {self._kilobytes}; exec \"$@\"", "bash", *command)
 
     def make_room(self) -> None:

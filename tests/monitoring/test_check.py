@@ -31,7 +31,7 @@ SECRET = "T0PSECRET"
 
 @pytest.fixture(scope="module")
 def good_folder(warehouses: Makers, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small warehouse that is kept up to date, and in which nothing is wrong on 2021-06-05 at noon."""
+    """A small warehouse that is followed, and in which nothing is wrong on 2021-06-05 at noon."""
     folder = tmp_path_factory.mktemp("good")
     warehouse = warehouses.empty(folder)
     judged.land(warehouse, 460, "2021-05-20", "2021-06-12", judged.days("2021-05-20", "2021-06-12"), "2021-06-05 05:00")
@@ -42,7 +42,7 @@ def good_folder(warehouses: Makers, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def note_run(warehouse: Warehouse, started: str, status: str, end: str | None = None, error: str | None = None) -> None:
-    """Note a run of the extractor; without end the series is kept up to date."""
+    """Note a run of the extractor; without end the series is followed."""
     values = [f"run {started}", started, started, status, 460, "2021-05-20", end, 1, 1, 0, 1, 1, error]
     import duckdb
 
@@ -70,7 +70,7 @@ def problems(report: Report) -> list[str]:
 
 
 class Webhook:
-    """A real server on loopback that keeps what it was told, and answers with `status`."""
+    """A real server on loopback that stores what it receives, and responds with `status`."""
 
     def __init__(self) -> None:
         self.told: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""An area that is not registered is said once, by name and count; it is no fault, and no day is odd for it."""
+"""An area that is not registered is said once, by name and count; it is not a fault, and no day is odd for it."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def test_gaps_among_values_that_never_repeat_leave_them_what_they_are(tmp_path: 
     path = written(tmp_path, list(kinds), rows)
     for level in LEVELS:
         assert differences(load_csv(path, level), list(kinds), rows) == []
-    if missing != "":  # an empty text in quotes is no gap
+    if missing != "":  # an empty text in quotes is not a gap
         loaded = load_csv(path)
         assert [str(dtype) for dtype in loaded.dtypes] == [dtype for _, dtype in kinds.values()]
 

@@ -151,12 +151,12 @@ def test_an_incremental_run_judges_what_is_new_and_as_a_full_one_would(warehouse
             "select indicator_id * 1000000 + epoch(madrid_day), judged_at_utc from quality_esios.daily_quality"
         )
     )
-    # The quarter again: mended, but for an hour that is left out and one that is revised far.
+    # The quarter again: fixed, but for an hour that is left out and one that is revised far.
     mended = judged.days("2020-10-01", "2020-12-31")
     withdrawn = mended.pop(judged.hour("2020-12-20 10"))
     mended[judged.hour("2020-12-21 12")] += 6_500.0
     judged.land(warehouse, 460, "2020-10-01", "2020-12-31", mended, extracted="2021-06-02 10:00")
-    # Kept up to date: a forecast for eight days, of which one is due; later the next, by an unchanged answer.
+    # Followed: a forecast for eight days, of which one is due; later the next, by an unchanged response.
     rolling = judged.days("2021-06-05", "2021-06-12")
     judged.land(warehouse, 460, "2021-06-05", "2021-06-12", rolling, extracted="2021-06-05 05:00")
     # Published on the first, landed on the third.
@@ -187,7 +187,7 @@ def test_an_incremental_run_judges_what_is_new_and_as_a_full_one_would(warehouse
     late = "select number from quality_esios.quality_findings where code = 'late'"
     assert warehouse.rows(late) == [(waited,)]
     assert day(warehouse, 1775, "2020-06-02", "publication_to_landing_hours") == (None,)
-    # An unchanged answer a day later makes the next day due; what it does not touch is not judged again.
+    # An unchanged response a day later makes the next day due; what it does not touch is not judged again.
     warehouse.check(judged.window("2021-06-05", "2021-06-12"), "2021-06-06 05:00", indicator=460)
     warehouse.run(*MODELS)
     assert warehouse.rows(due)[:3] == [("2021-06-05", 24, 24), ("2021-06-06", 24, 24), ("2021-06-07", 0, 24)]

@@ -1,4 +1,4 @@
-"""A span that was asked for by mistake is no longer due once it is forgotten, built anew or bit by bit alike."""
+"""A span that was asked for by mistake is no longer due once it is forgotten, built again or bit by bit alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the simulated ESIOS answers, asked over HTTP: the recorded shape, and each trap of the real API."""
+"""What the simulated ESIOS sends over HTTP: the recorded shape, and each trap of the real API."""
 
 from __future__ import annotations
 

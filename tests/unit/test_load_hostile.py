@@ -42,7 +42,7 @@ def loaded(warehouse: DuckDB, folder: Path, content: str | bytes) -> list[tuple[
 
 
 def as_python_reads_it(content: str) -> list[tuple[str, ...]] | None:
-    """The rows below the header; None where the file is no CSV of two columns."""
+    """The rows below the header; None where the file is not CSV of two columns."""
     try:
         records = [record for record in csv.reader(io.StringIO(content, newline=""), strict=True) if record]
     except csv.Error:

@@ -672,7 +672,7 @@ def test_what_was_not_committed_is_gone_after_closing(place: Place) -> None:
 def test_a_lock_lasts_until_its_transaction_ends(place: Place) -> None:
     name = "a name; with 'quotes'"
     with place.warehouse.transaction(), place.warehouse.lock(name), place.warehouse.lock(name):
-        pass  # one's own lock is no obstacle
+        pass  # one's own lock is not an obstacle
     with connect(place.settings) as other, other.transaction(), other.lock(name):
         assert other.in_transaction
 

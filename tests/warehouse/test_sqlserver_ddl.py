@@ -76,4 +76,4 @@ def test_no_role_is_granted_the_deletion_of_raw_rows() -> None:
     granted = re.findall(r"grant ([\w\s,]+) on schema::raw_esios", text)
     assert granted
     assert not any("delete" in rights or "control" in rights or "alter" in rights for rights in granted)
-    assert "deny" not in text  # it would hold for whoever has several of the roles, too
+    assert "deny" not in text  # it would hold for logins with several of the roles, too
