@@ -151,7 +151,7 @@ def test_a_wrong_mode_or_a_key_without_upsert_is_refused(warehouse: DuckDB, fold
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("id,code\n2,a\n3\n", ["in.csv, line 3: 1 cells where the header has 2 columns"]),
+        ("id,code\n2,a\n3\n", ["in.csv, line 3: 1 cell where the header has 2 columns"]),
         ("id,code\n2,a\n3,b,c\n", ["in.csv, line 3: 3 cells where the header has 2 columns"]),
         ('id,code\n2,"a\nb"\n3,b,c\n', ["in.csv, line 4: 3 cells"]),
         ('id,code\n2,a\n3,"cut off', ["in.csv, line 3: unexpected end of data"]),
