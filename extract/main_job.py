@@ -1,4 +1,4 @@
-"""The main job, whole: extract → dbt build → export → summary. Missing data does not stop it; broken parts do."""
+"""The main job, whole: extract → dbt build → export → summary, and the exit code. Only broken parts stop it."""
 
 from __future__ import annotations
 
