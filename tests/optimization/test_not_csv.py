@@ -79,7 +79,7 @@ KINDS: dict[str, tuple[Callable[[Path], bytes], str]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_file_that_is_no_csv_is_refused_as_what_it_is(
+def test_a_file_that_is_not_csv_is_refused_as_what_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
     make, told = KINDS[kind]
@@ -112,7 +112,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize("data", VALUES)
-def test_a_first_line_of_values_alone_is_no_header(
+def test_a_first_line_of_values_alone_is_not_a_header(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], data: bytes
 ) -> None:
     path = tmp_path / "in.csv"

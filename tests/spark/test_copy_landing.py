@@ -126,7 +126,7 @@ def test_two_copies_at_once_double_nothing(tmp_path: Path) -> None:
     for process in [python(code, variables) for _ in range(2)]:
         out, err = process.communicate(timeout=200)
         assert process.returncode == 0, err
-        assert "222 rows are on spark" in out
+        assert "222 rows on spark" in out
     assert content(on("spark", tmp_path)) == content(on("duckdb", tmp_path))
 
 

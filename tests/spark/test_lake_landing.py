@@ -1,4 +1,4 @@
-"""The landing's contract on a lake, in a folder and on S3: append-only, whole, once, whoever else writes or dies."""
+"""The landing's contract on a lake, in a folder and on S3: append-only, whole, once, even if others write or die."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_extracts_at_once_land_each_response_once_and_every_check(variables: dic
         assert process.returncode == 0, err
         landed += list(map(int, out.split()))
     made = lake_settings(variables["ESIOS_LAKE"], **variables)
-    # Whoever comes late may find a newer version landed and land its own older one again: a change each time.
+    # A late process may find a newer version landed and land its own older one again: a change each time.
     assert sum(landed) == count(made, landing.RESPONSES) >= 12
     assert count(made, landing.CHECKS) == len(landed) == 36
     assert count(made, landing.SOURCE) == 1
@@ -239,7 +239,7 @@ def test_the_catalogue_is_kept_as_it_was_fetched_last(lake: Settings) -> None:
 
 
 @pytest.mark.parametrize("variables", ["folder"], indirect=True)
-def test_a_table_written_anew_beside_a_compaction_doubles_no_row(lake: Settings) -> None:
+def test_a_table_written_again_beside_a_compaction_doubles_no_row(lake: Settings) -> None:
     """deltalake 1.6.6 lets such a commit pass, and both the moved rows and the new ones would stay."""
     from extract.warehouse.lake_upkeep import Upkeep
 

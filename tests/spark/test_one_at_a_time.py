@@ -65,7 +65,7 @@ def test_a_killed_run_frees_the_folder_at_once(settings: Settings, tmp_path: Pat
         assert "process" in (Path(settings.lake) / "_dbt_run.lock").read_text("utf-8")
 
 
-def test_one_waits_for_the_other_as_long_as_it_is_told(settings: Settings) -> None:
+def test_one_waits_for_the_other_as_long_as_it_is_reported(settings: Settings) -> None:
     Path(settings.lake).mkdir(parents=True)
     with (Path(settings.lake) / "_dbt_run.lock").open("a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -94,7 +94,7 @@ def test_a_lease_is_renewed_for_as_long_as_the_run_lasts(settings: Settings, mon
         assert Lease(f"{store.lake}/_dbt_run").take() is not None
 
 
-def test_a_lease_that_nobody_renews_is_over_and_its_holder_can_write_no_more(
+def test_a_lease_that_is_not_renewed_ends_and_its_holder_can_write_no_more(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lake_lock, "LEASE", timedelta(seconds=0.5))

@@ -45,7 +45,7 @@ def test_a_session_in_another_zone_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "lake" / "staging_esios").exists()
 
 
-def test_a_server_that_is_not_there_is_named_at_once(tmp_path: Path) -> None:
+def test_a_missing_server_is_named_at_once(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         nowhere = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -58,7 +58,7 @@ def test_a_server_that_is_not_there_is_named_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("remote", ["localhost:15002", "http://localhost:15002", "sc://", "sc://localhost:port"])
-def test_what_is_no_address_of_a_server_is_refused(tmp_path: Path, remote: str) -> None:
+def test_an_invalid_address_of_a_server_is_refused(tmp_path: Path, remote: str) -> None:
     done = empty_lake(tmp_path, SPARK_REMOTE=remote)("dbt", "run", timeout=60)
     assert done.code == 2
     assert last_line(done.err) == (
@@ -73,7 +73,7 @@ def test_what_is_no_address_of_a_server_is_refused(tmp_path: Path, remote: str) 
         ("ESIOS_SPARK_SERVICE", "emr", "set it to one of databricks, fabric"),
     ],
 )
-def test_a_word_that_is_none_is_refused(tmp_path: Path, name: str, value: str, remedy: str) -> None:
+def test_an_unknown_word_is_refused(tmp_path: Path, name: str, value: str, remedy: str) -> None:
     done = empty_lake(tmp_path, **{name: value})("dbt", "parse", timeout=60)
     assert done.code == 2
     assert last_line(done.err) == f"Error: {name} is {value!r}: {remedy}"
