@@ -11,6 +11,7 @@ locks: a commit fails where another process came first, and `atomically` does th
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import random
 import shutil
@@ -180,18 +181,29 @@ class Lake(DuckDB):
             connection.execute(f"create or replace view {self.sql_name(table)} as {self._content(table)}")
 
     def _content(self, table: TableName) -> str:
-        """The query for what the table holds: its files, and what the open transaction has collected.
-
-        Instants lie as UTC with a zone and are given without one, as everywhere. DuckDB casts, not pyarrow: its filter
-        on a row group's statistics knows one of the two types only.
-        """
-        schema = json.loads(self._snapshots[table].schema().to_json())
-        instants = [self.quote(field["name"]) for field in schema["fields"] if field["type"] == "timestamp"]
-        casts = ", ".join(f"cast({name} as timestamp) as {name}" for name in instants)
+        """The query for what the table holds: its files, and what the open transaction has collected."""
         written = self._written.get(table)
         also = f" union all by name select * from {written.collected}" if written and written.collected else ""
-        listed = f"* replace ({casts})" if casts else "*"
-        return f"select {listed} from {self.quote(f'files of {table}')}{also}"
+        return f"select * from {self.quote(f'files of {table}')}{also}"
+
+    # Within a query an instant has its zone, UTC, as it lies in the files: so that a filter on it reaches them.
+    @staticmethod
+    def outward_instant(instant: dt.datetime) -> dt.datetime:
+        return instant.astimezone(dt.UTC).replace(tzinfo=None)
+
+    def batches(self, sql: str, params: Sequence[Any] = (), size: int = 65_536) -> pa.RecordBatchReader:
+        import pyarrow as pa
+
+        reader = super().batches(sql, params, size)
+        zoned = pa.types.is_timestamp
+        schema = pa.schema([f.with_type(pa.timestamp("us")) if zoned(f.type) else f for f in reader.schema])
+
+        def all_of_them() -> Iterator[pa.RecordBatch]:
+            for batch in reader:
+                arrays = [array.cast(field.type) for array, field in zip(batch.columns, schema, strict=True)]
+                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+        return pa.RecordBatchReader.from_batches(schema, all_of_them())
 
     def _refuse_iceberg(self, table: TableName) -> None:
         if self._format == "iceberg" and table.schema != "raw_esios":
@@ -318,12 +330,7 @@ class Lake(DuckDB):
         import pyarrow as pa
 
         schema = pa.schema(snapshot.schema().to_arrow())
-        columns = [
-            f"cast({self.quote(field.name)} as timestamptz)"
-            if pa.types.is_timestamp(field.type) and field.type.tz
-            else self.quote(field.name)
-            for field in schema
-        ]
+        columns = [self.quote(name) for name in schema.names]
         reader = self._connection.sql(f"select {', '.join(columns)} from {source}").to_arrow_reader(4096)
 
         def batches() -> Iterator[pa.RecordBatch]:
