@@ -16,7 +16,7 @@ from pypdf import PdfReader
 from extract.health.wording import FINDINGS, QUARANTINED
 from extract.report import write_report
 from tests.report.browser import CHROMIUM, FLAGS, Opened, open_report
-from tests.report.made_warehouse import MadeWarehouse, at
+from tests.warehouses.made import MadeWarehouse, at
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH: apt-get install chromium")
 
