@@ -28,11 +28,11 @@ import duckdb
 
 from extract.errors import UsageError, WarehouseError
 from extract.settings import Settings
-from extract.warehouse.base import packaged_ddl, read_ddl
+from extract.warehouse.base import RAW_SCHEMA, packaged_ddl, read_ddl
 from extract.warehouse.duckdb import DuckDB, column_of, translating
 from extract.warehouse.lake_storage import WrittenMeanwhile
 from extract.warehouse.lake_upkeep import Upkeep
-from extract.warehouse.tables import Column, Key, Kind, TableName
+from extract.warehouse.tables import Column, Key, Kind, TableName, missing_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,6 +59,8 @@ _AS_DUCKDB = {
 # Every so many versions of a table the process that commits joins its small files: a query opens each of them.
 _JOIN_EVERY = 100
 _LONGEST_PAUSE_S = 2.0
+# A row that depends on nothing else is in for good at some time, however many others write.
+_PATIENCE = 1_000
 
 
 def open_warehouse(settings: Settings, read_only: bool = False, create: bool = True) -> Lake:
@@ -71,7 +73,6 @@ class _Written:
     """A table that the open transaction has written to, as it was before, and how."""
 
     snapshot: DeltaTable
-    columns: list[str]
     rewritten: bool = False  # else rows were added only
     collected: str = ""  # the quoted name of what collects them
 
@@ -102,7 +103,7 @@ class Lake(DuckDB):
         self._spill = tempfile.mkdtemp(prefix="esios-lake-")
         super().__init__(_MEMORY)
         with translating():
-            self._connection.execute(f"set temp_directory = '{self._spill}'")
+            self._connection.execute("set temp_directory = '{}'".format(self._spill.replace("'", "''")))
             self._connection.execute(f"create schema {_COLLECTED}")
 
     def close(self) -> None:
@@ -162,6 +163,11 @@ class Lake(DuckDB):
                 known.update_incremental()
         if known is not None:
             self._snapshots[table] = known
+        elif self._format == "iceberg" and table.schema != RAW_SCHEMA:
+            raise UsageError(
+                f"{table} is not read from an Iceberg lake (ESIOS_SPARK_FORMAT=iceberg)",
+                "read it with Spark, or build with ESIOS_SPARK_FORMAT=delta",
+            )
         if self.in_transaction:
             self._pinned[table] = known
         return known
@@ -173,7 +179,6 @@ class Lake(DuckDB):
             return
         snapshot = self._snapshot(table)
         if snapshot is None:
-            self._refuse_iceberg(table)
             return
         with translating():
             connection.register(f"files of {table}", self.storage.dataset(table, snapshot))
@@ -204,13 +209,6 @@ class Lake(DuckDB):
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
         return pa.RecordBatchReader.from_batches(schema, all_of_them())
-
-    def _refuse_iceberg(self, table: TableName) -> None:
-        if self._format == "iceberg" and table.schema != "raw_esios":
-            raise UsageError(
-                f"{table} is an Iceberg table (ESIOS_SPARK_FORMAT=iceberg), which only Spark reads here",
-                "read it with Spark, or build with ESIOS_SPARK_FORMAT=delta",
-            )
 
     def _stream(self, sql: str) -> duckdb.DuckDBPyConnection:
         stream = super()._stream(sql)
@@ -275,15 +273,10 @@ class Lake(DuckDB):
         if name not in self._written:
             snapshot = self._snapshot(name)
             if snapshot is None:
-                raise self._no_such(name)
+                raise missing_table(name, self.tables())
             self._show(self._connection, name)
-            self._written[name] = _Written(snapshot, [column.name for column in self.find_columns(name)])
+            self._written[name] = _Written(snapshot)
         return name, self._written[name]
-
-    def _no_such(self, table: TableName) -> UsageError:
-        from extract.warehouse.tables import missing_table
-
-        return missing_table(table, self.tables())
 
     def for_insert(self, table: TableName | str) -> str:
         name, written = self._write_to(table)
@@ -352,7 +345,7 @@ class Lake(DuckDB):
             return CommitProperties(max_commit_retries=0)
         lock = self._guarded.get(table)
         if lock is None:
-            return CommitProperties()
+            return CommitProperties(max_commit_retries=_PATIENCE)
         return CommitProperties(app_transactions=[Transaction(lock, written.snapshot.version() + 1)])
 
     # ---------------------------------------------------------------- loading

@@ -108,11 +108,17 @@ def test_a_copy_that_is_killed_is_resumed(tmp_path: Path) -> None:
         "import sys; from extract.__main__ import main; sys.argv = ['esios', 'copy-landing', '--to', 'spark']; main()"
     )
     chance = Random(7)
+    responses = tmp_path / "lake" / "raw_esios" / "indicator_responses"
+    killed = 0
     for _ in range(4):
         process = python(code, variables)
-        time.sleep(chance.uniform(0.8, 2.5))
+        wanted = len(list(responses.glob("*.parquet"))) + chance.randrange(1, 3)
+        while process.poll() is None and len(list(responses.glob("*.parquet"))) < wanted:
+            time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+    assert killed >= 2
     copy_landing(on("duckdb", tmp_path), on("spark", tmp_path), print)
     assert content(on("spark", tmp_path)) == content(on("duckdb", tmp_path))
 

@@ -173,8 +173,12 @@ def test_iceberg_tables_are_refused_and_the_landing_is_read(tmp_path: Path) -> N
         warehouse.ensure_schema()
         land(warehouse, month(1), b"one")
         assert len(responses(warehouse)) == 1
-        with pytest.raises(UsageError, match="is an Iceberg table"):
-            warehouse.value(f"select count(*) from {warehouse.sql_name('esios_values')}")
+        for read in (
+            warehouse.exists,
+            lambda name: warehouse.value(f"select count(*) from {warehouse.sql_name(name)}"),
+        ):
+            with pytest.raises(UsageError, match="not read from an Iceberg lake"):
+                read("esios_values")
 
 
 def test_a_lake_that_is_not_there_yet_is_not_made_by_a_reader(tmp_path: Path) -> None:
