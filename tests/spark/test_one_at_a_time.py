@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import multiprocessing
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +17,6 @@ from extract import lake_lock
 from extract.errors import WarehouseError
 from extract.lake_lock import Lease, only_dbt_run
 from extract.settings import Settings, load_settings
-from tests.integration.conftest import Home
-
-HOLD = "from extract.settings import load_settings; from extract.lake_lock import only_dbt_run; import time\n" + (
-    "with only_dbt_run(load_settings()):\n    print('held', flush=True)\n    time.sleep(60)"
-)
 
 
 @pytest.fixture
@@ -37,32 +28,6 @@ def settings(tmp_path: Path) -> Settings:
 def in_a_store(settings: Settings) -> Settings:
     """The same lake by an address, as a store has it that knows no locks."""
     return replace(settings, lake=f"file://{settings.lake}")
-
-
-def test_a_dbt_run_is_refused_while_another_is_at_work(settings: Settings, tmp_path: Path) -> None:
-    home = Home(
-        "spark", tmp_path, {"ESIOS_TARGET": "spark", "ESIOS_LAKE": settings.lake, "ESIOS_WAREHOUSE_WAIT_S": "0"}
-    )
-    with only_dbt_run(settings):
-        refused = home("dbt", "build")
-    assert refused.code == 5
-    assert refused.err.splitlines()[-1] == (
-        f"Error: another dbt run (process {os.getpid()}) is at work in the lake {settings.lake}:"
-        " let it end, or raise ESIOS_WAREHOUSE_WAIT_S to wait for it longer"
-    )
-    assert "Running with dbt" not in refused.out
-
-
-def test_a_killed_run_frees_the_folder_at_once(settings: Settings, tmp_path: Path) -> None:
-    environment = os.environ | {"ESIOS_TARGET": "spark", "ESIOS_LAKE": settings.lake}
-    with subprocess.Popen([sys.executable, "-c", HOLD], env=environment, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(WarehouseError, match=f"process {holder.pid}"), only_dbt_run(settings):
-            pass
-        holder.send_signal(signal.SIGKILL)
-    with only_dbt_run(settings):
-        assert "process" in (Path(settings.lake) / "_dbt_run.lock").read_text("utf-8")
 
 
 def test_one_waits_for_the_other_as_long_as_it_is_told(settings: Settings) -> None:
