@@ -615,7 +615,7 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
      "output full"),
     ("`DBT_*` variables of another project", "a note", "the same table as without them", "dbt variables"),
     ("a Spark server that does not run", "5: start it, or build with Sail", "what was built before", "no Spark server"),
-    ("a Spark session in another zone than UTC, an address, a format or a service that is not known", "2 and what to set",
+    ("a Spark session in another zone than UTC; an address, format or service that is not known", "2 and what to set",
      "what was built before", "no Spark address, Spark in another zone, format of a lake, Spark service"),
     ("two dbt runs at once in a lake", "5 and the process that is at work, after ESIOS_WAREHOUSE_WAIT_S seconds",
      "what the other run builds", "another dbt run"),
