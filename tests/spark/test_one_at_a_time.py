@@ -17,6 +17,7 @@ from extract import lake_lock
 from extract.errors import WarehouseError
 from extract.lake_lock import Lease, only_dbt_run
 from extract.settings import Settings, load_settings
+from extract.warehouse.lake_storage import LakeStorage
 
 
 @pytest.fixture
@@ -56,14 +57,14 @@ def test_a_lease_is_renewed_for_as_long_as_the_run_lasts(settings: Settings, mon
     store = in_a_store(settings)
     with only_dbt_run(store):
         time.sleep(2.5)
-        assert Lease(f"{store.lake}/_dbt_run").take() is not None
+        assert Lease(LakeStorage(store)).take() is not None
 
 
 def test_a_lease_that_nobody_renews_is_over_and_its_holder_can_write_no_more(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lake_lock, "LEASE", timedelta(seconds=0.5))
-    killed, next_one, late = (Lease(f"{in_a_store(settings).lake}/_dbt_run") for _ in range(3))
+    killed, next_one, late = (Lease(LakeStorage(in_a_store(settings))) for _ in range(3))
     assert killed.take() is None
     assert next_one.take() is not None
     time.sleep(0.6)
@@ -80,6 +81,14 @@ def test_of_several_that_begin_together_one_gets_the_lease(settings: Settings) -
         return lease.take() is None
 
     for number in range(5):
-        leases = [Lease(f"{in_a_store(settings).lake}/{number}") for _ in range(4)]
+        store = replace(settings, lake=f"file://{settings.lake}/{number}")
+        leases = [Lease(LakeStorage(store)) for _ in range(4)]
         with ThreadPoolExecutor(4) as racers:
             assert sorted(racers.map(takes_it, leases)) == [False, False, False, True]
+
+
+def test_a_store_that_cannot_be_reached_is_named(settings: Settings) -> None:
+    storage = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}
+    store = replace(settings, lake="s3://bucket/lake", lake_storage={**storage, "AWS_REGION": "eu-south-2"})
+    with pytest.raises(WarehouseError, match="the lake s3://bucket/lake cannot be reached"), only_dbt_run(store):
+        pass
