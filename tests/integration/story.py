@@ -163,7 +163,8 @@ def break_the_mart(home: Home) -> int:
     whole = model.read_text("utf-8")
     assert "write_publication_log(this)" in whole
     model.write_text(
-        whole.replace("'{{ write_publication_log(this) }}'", "'select no_such_column from {{ this }}'"), "utf-8"
+        whole.replace("'{{ write_publication_log(this) }}'", "'insert into {{ this }} (no_such_column) values (1)'"),
+        "utf-8",
     )
     try:
         return home.build().code
