@@ -12,51 +12,25 @@
 {#- No plain watermark: a response may be committed late, with an older extracted_at_utc than the newest one staged. The
     payloads are read only of what is new. -#}
 {%- set last_response_id = highest(this, 'response_id') if is_incremental() else 0 -%}
-{%- set texts = json_texts('new_payloads.payload', ['$.indicator.name', '$.indicator.values_updated_at']) %}
-with new_responses as (
+{%- set texts = json_texts('landed.payload', ['$.indicator.name', '$.indicator.values_updated_at']) %}
+with described as (
+    {#- A payload is opened where it lies: what is put in order has none. #}
     select
         landed.indicator_id,
         landed.window_start_utc,
         landed.window_end_utc,
         landed.payload_sha256,
         landed.run_id,
-        landed.extracted_at_utc
+        landed.extracted_at_utc,
+        {%- for column in asked_columns() %}
+        {{ asked_for(column, 'landed.source_url') }} as {{ column }},
+        {%- endfor %}
+        {{ texts[0] }} as indicator_name,
+        {{ texts[1] }} as values_updated_at_text
     from {{ source('raw_esios', 'indicator_responses') }} as landed
     {% if is_incremental() %}
     where {{ not_staged(source('raw_esios', 'indicator_responses'), this) }}
     {% endif %}
-),
-
-new_payloads as (
-    select
-        {{ stays_small('new_responses') }}
-        new_responses.indicator_id,
-        new_responses.window_start_utc,
-        new_responses.window_end_utc,
-        new_responses.payload_sha256,
-        new_responses.run_id,
-        new_responses.extracted_at_utc,
-        landed.source_url,
-        landed.payload
-    from new_responses
-    inner join {{ source('raw_esios', 'indicator_responses') }} as landed
-        on {{ same_answer('new_responses', 'landed') }}
-),
-
-described as (
-    select
-        new_payloads.indicator_id,
-        new_payloads.window_start_utc,
-        new_payloads.window_end_utc,
-        new_payloads.payload_sha256,
-        new_payloads.run_id,
-        new_payloads.extracted_at_utc,
-        {%- for column in asked_columns() %}
-        {{ asked_for(column, 'new_payloads.source_url') }} as {{ column }},
-        {%- endfor %}
-        {{ texts[0] }} as indicator_name,
-        {{ texts[1] }} as values_updated_at_text
-    from new_payloads
 )
 
 select
