@@ -1,6 +1,3 @@
-{#- An engine holds what it opens in memory, and a payload is some thousand times an entry: so many responses at once. -#}
-{% macro responses_at_once() %}{{ return(500) }}{% endmacro %}
-
 {% macro batches_of_responses(after) %}
     {#- [first and last response_id, literals of the first and last extraction] of the responses after a number, a batch a row.
         By the literals an engine finds a batch's payloads without opening the others. -#}
@@ -193,10 +190,9 @@ from all_entries
 {% macro stage_further_entries(table) %}
     {#- Post-hook: the responses after those that the model itself has staged, in the same transaction. -#}
     {%- if execute -%}
-        {%- set columns = adapter.get_columns_in_relation(table) | map(attribute='name') | join(', ') -%}
         {%- set statements = [] -%}
         {%- for batch in batches_of_responses(highest(table, 'response_id')) -%}
-            {%- do statements.append(entries_of_responses(batch, 'insert into ' ~ table ~ ' (' ~ columns ~ ')')) -%}
+            {%- do statements.append(entries_of_responses(batch, insert_into(table))) -%}
         {%- endfor -%}
         {{ one_by_one(statements) }}
     {%- endif -%}
