@@ -1,12 +1,7 @@
 {#- How each model and test ended, run by run: append-only, so that quality has a history. -#}
 
 {% macro dbt_results() %}
-    {{ return(api.Relation.create(
-        database=target.database,
-        schema='quality_esios',
-        identifier='dbt_results',
-        type='table'
-    )) }}
+    {{ return(own_table('quality_esios', 'dbt_results')) }}
 {% endmacro %}
 
 {% macro create_dbt_results() %}
@@ -24,18 +19,18 @@
     {%- if execute and results -%}
         {%- set rows = [] -%}
         {%- for result in results -%}
-            {%- set told = result.message if result.status | string not in ('success', 'pass') else none -%}
+            {%- set reason = result.message if result.status | string not in ('success', 'pass') else none -%}
             {%- do rows.append([
                 text_literal(invocation_id),
                 text_literal((flags.WHICH or 'unknown') | string | truncate(20, true, '')),
-                text_literal(run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')[:-3]),
+                'cast(' ~ text_literal(run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')[:-3]) ~ ' as ' ~ type_instant() ~ ')',
                 text_literal(result.node.unique_id | string | truncate(300, true, '')),
                 text_literal(result.node.resource_type | string | truncate(20, true, '')),
                 text_literal(result.node.name | string | truncate(250, true, '')),
                 text_literal(result.status | string | truncate(20, true, '')),
                 result.failures if result.failures is number else 'null',
                 result.execution_time | round(3) if result.execution_time is number else 'null',
-                text_literal(told | string | truncate(400, true, '')) if told else 'null'
+                text_literal(reason | string | truncate(400, true, '')) if reason else 'null'
             ]) -%}
         {%- endfor -%}
         {%- set statements = [create_schema_if_missing('quality_esios'), create_dbt_results()] -%}

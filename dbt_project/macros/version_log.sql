@@ -2,12 +2,7 @@
     in the table's own transaction, so that a run that dies in between does its work again rather than never. -#}
 
 {% macro version_log() %}
-    {{ return(api.Relation.create(
-        database=target.database,
-        schema=ref('stg_esios__response_entries').schema,
-        identifier='value_versions_built',
-        type='table'
-    )) }}
+    {{ return(own_table(ref('stg_esios__response_entries').schema, 'value_versions_built')) }}
 {% endmacro %}
 
 {% macro create_version_log() %}
@@ -64,7 +59,7 @@
 {% endmacro %}
 
 {% macro delete_versions_to_rebuild(table) %}
-    {#- Pre-hook: what an earlier registration called values must not outlive it. -#}
+    {#- Pre-hook: delete the versions of an earlier registration. -#}
     {%- if execute and is_incremental() -%}
         {%- set rebuilt = versions_behind(table) | selectattr(1, 'equalto', 0) | map('first') | list -%}
         {%- if rebuilt -%}
@@ -97,6 +92,6 @@
                 ~ "values (" ~ indicator ~ ', ' ~ staged ~ ", '" ~ digests[indicator] ~ "', " ~ now_utc() ~ ', ' ~ now_utc() ~ ')'
             ) -%}
         {%- endfor -%}
-        {{ statements | join(';\n') }}
+        {{ one_by_one(statements) }}
     {%- endif -%}
 {% endmacro %}

@@ -21,11 +21,11 @@ from typing import Any
 
 import duckdb
 import pytest
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.contracts.graph.manifest import Manifest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from landed_warehouse import MADRID, Warehouse, entry
+
+from tests.warehouses.landed import MADRID, Warehouse, entry
 
 HISTORIES = 60
 STAGES = 3
@@ -200,7 +200,6 @@ def parsed(manifest: Manifest) -> Parsed:
 def empty_warehouse(manifest: Manifest) -> Iterator[Warehouse]:
     with TemporaryDirectory() as folder:
         yield Warehouse(Path(folder), manifest)
-        DuckDBConnectionManager.close_all_connections()
 
 
 @given(seed=st.integers(0, 2**32 - 1))

@@ -1,6 +1,6 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
+    incremental_strategy=replacing_by_key(),
     unique_key=['id', 'datetime'],
     on_schema_change='append_new_columns',
     full_refresh=false,
@@ -8,7 +8,7 @@
     post_hook=["{{ keep_in_order_of(this, ['id', 'datetime']) }}", '{{ write_publication_log(this) }}']
 ) }}
 
-{#- Work in proportion to what is new: the periods of which a response behind the watermark says something. -#}
+{#- Work in proportion to what is new: only the periods in responses behind the watermark. -#}
 {%- set due = none -%}
 {%- if is_incremental() and not var('republish') -%}
     {%- set due = forecasts_to_publish(this) -%}

@@ -1,7 +1,7 @@
 -- depends_on: {{ ref('stg_esios__response_entries') }}
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
+    incremental_strategy=replacing_by_key(),
     unique_key=['indicator_id', 'geo_id', 'madrid_day'],
     on_schema_change='append_new_columns',
     pre_hook='{{ delete_days_to_rebuild(this) }}',
@@ -11,8 +11,8 @@
     + indexed_on(['checks_judged', 'last_checked_at_utc'])
 ) }}
 
-{#- What is due of a day only grows, but for what is forgotten: what was known of it and the new questions are enough. A row
-    is written only where it changes, with the number of this judgement; later models read what has a new number. -#}
+{#- What is due of a day only grows, except for what is forgotten: what was known of it and the new requests are enough. A
+    row is written only if it changes, with the number of this judgement; later models read the rows with a new number. -#}
 {%- set known_checks = [none, 0] -%}
 {%- set behind = none -%}
 {%- set judgement = 1 -%}

@@ -6,7 +6,7 @@ select
     ahead.value as value_ahead,
     firsts.values_updated_at_utc as first_published_at_utc,
     histories.first_landed_at_utc,
-    histories.responses as answers,
+    histories.responses,
     histories.revisions,
     histories.largest_revision,
     histories.last_revised_at_utc,
@@ -17,8 +17,6 @@ from {{ ref('period_histories') }} as histories
 inner join {{ ref('stg_esios__indicator_responses') }} as firsts
     on histories.first_response_id = firsts.response_id
 left join {{ ref('esios_value_versions') }} as ahead
-    on histories.indicator_id = ahead.indicator_id
-        and histories.geo_id = ahead.geo_id
-        and histories.period_start_utc = ahead.period_start_utc
+    on {{ same_period('histories', 'ahead') }}
         and ahead.known_from_utc < ahead.period_start_utc
         and (ahead.known_until_utc is null or ahead.known_until_utc >= ahead.period_start_utc)
