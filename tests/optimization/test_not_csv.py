@@ -92,6 +92,21 @@ def test_a_file_that_is_not_csv_is_refused_as_what_it_is(
     assert not (tmp_path / "out.csv").exists()
 
 
+@pytest.mark.parametrize(
+    "data", [b"sep=;\r\nlatitude;longitude\r\n1,5;2\r\n", b"\xef\xbb\xbfsep=,\nlatitude,longitude\n1,2\n"]
+)
+def test_a_note_to_excel_is_refused_as_what_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], data: bytes
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(data)
+    with pytest.raises(BadInput, match="line 1: sep= is a note to Excel, not a header: remove that line"):
+        memory.load_csv(path)
+    assert speed.main([str(path), "--out", str(tmp_path / "out.csv")]) == 2
+    assert "sep= is a note to Excel" in capsys.readouterr().err
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_parquet_is_read_by_speed_and_refused_by_memory(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     pd.DataFrame({"latitude": [1.0], "longitude": [2.0]}).to_parquet(path)
