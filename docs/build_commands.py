@@ -1,20 +1,18 @@
-"""Write docs/commands.md from the command line itself and from the Makefile: `python docs/build_commands.py`."""
+"""Write docs/commands.md from the command line itself and from the Makefile: `python -m docs.build_commands`."""
 
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import click
 
+from extract.__main__ import cli
+from extract.errors import EXIT_CODES
+from extract.verbs import SECTIONS, Verb, Verbs
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "commands.md"
-sys.path.insert(0, str(ROOT))  # run as a script: what makes `extract` importable is the folder above
-
-from extract.__main__ import cli  # noqa: E402
-from extract.errors import EXIT_CODES  # noqa: E402
-from extract.verbs import SECTIONS, Verb, Verbs  # noqa: E402
 
 # `esios` has them all: once for all verbs.
 EVERYWHERE = {"as_json", "debug"}
@@ -28,7 +26,7 @@ def page(verbs: Verbs) -> str:
         "",
         "`. .venv/bin/activate` first; `esios` is `python -m extract`, and `dbt` typed there sees `.env` as well. Each",
         "verb has `--help`, `--json` (the result as JSON) and `--debug` (the traceback of an error). Progress",
-        "goes to stderr, results to stdout. This page is made from the commands: `python docs/build_commands.py`.",
+        "goes to stderr, results to stdout. This page is made from the commands: `python -m docs.build_commands`.",
         "",
         "| verb | does |",
         "|---|---|",

@@ -29,10 +29,10 @@ def demand_forecast(
     """
     from extract.known_values import demand_forecast_frame
     from extract.registry import default_indicators
-    from extract.wanted import Wanted
+    from extract.selection import Selection
 
     ids = [indicator.id for indicator in default_indicators()]
-    return demand_forecast_frame(Wanted.of(ids, start, end, as_of=as_of, known_before=known_before))
+    return demand_forecast_frame(Selection.of(ids, start, end, as_of=as_of, known_before=known_before))
 
 
 def values(
@@ -64,9 +64,9 @@ def values(
     `extract.known_values.NotKnownYet` says so. `UsageError` for anything that is wrongly asked.
     """
     from extract.known_values import values_frame
-    from extract.wanted import Wanted
+    from extract.selection import Selection
 
-    wanted = Wanted.of(
+    selection = Selection.of(
         *(indicators, start, end),
         areas=areas,
         as_of=as_of,
@@ -76,4 +76,4 @@ def values(
         wide=wide,
         tz=tz,
     )
-    return values_frame(wanted)
+    return values_frame(selection)

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from extract.argument_types import A_DAY_OF_SECONDS, A_MONTH_OF_MINUTES, DAY, NAME, Span
+from extract.counted import counted
 from extract.errors import EXIT_INTERRUPTED, EsiosError, UsageError
 from extract.settings import load_settings
 from extract.streams import exit_code_after_output, make_tolerant, takes_every_character
@@ -105,7 +106,7 @@ def _request(indicators: tuple[str, ...], every: bool, start: date | None, end: 
 def extract(as_json: bool, **span: Any) -> int:
     """Land what is new: each response of the API as it came, in raw_esios.indicator_responses.
 
-    Without dates it goes on where the last run ended; an empty warehouse begins with the series' first day. Days are
+    Without dates it resumes where the last run ended; an empty warehouse begins with the series' first day. Days are
     Madrid days, both included.
     """
     from extract.extraction import extract as extract_request
@@ -144,12 +145,12 @@ def _extract_document(summary: Any) -> dict[str, Any]:
 def run(as_json: bool, out: Path | None, **span: Any) -> int:
     """Run the main job: extract, build and test the tables, export, print a summary.
 
-    Without dates it goes on where the last run ended. Missing data does not stop it: what is there is published, what
-    is not is named, and the exit code is 1.
+    Without dates it resumes where the last run ended. Missing data does not stop it: what is present is published, what
+    is missing is named, and the exit code is 1.
     """
-    from extract.job import run_job, summary_text
+    from extract.main_job import run_main_job, summary_text
 
-    outcome = run_job(load_settings(), _request(**span), out, lambda line: click.echo(line, err=True))
+    outcome = run_main_job(load_settings(), _request(**span), out, lambda line: click.echo(line, err=True))
     if as_json:
         values = outcome.values and outcome.values.document()
         file = outcome.exported or (outcome.values and outcome.values.written.path)
@@ -270,7 +271,7 @@ def load(as_json: bool, file: Path, table: str, mode: str, key: str | None) -> N
     if as_json:
         _print_json({"table": done.table, "inserted": done.inserted, "updated": done.updated})
     else:
-        click.echo(f"load: {done.inserted} rows inserted, {done.updated} updated in {done.table}")
+        click.echo(f"load: {counted(done.inserted, 'row')} inserted, {done.updated} updated in {done.table}")
 
 
 @cli.command(
@@ -339,22 +340,22 @@ def _export_table(as_json: bool, table: str | None, out: Path | None) -> int:
     if as_json:
         _print_json({"table": name, "rows": written.rows, "file": str(written.path)})
     else:
-        click.echo(f"export: {written.rows} rows of {name} to {written.path}")
+        click.echo(f"export: {counted(written.rows, 'row')} of {name} to {written.path}")
     return 0
 
 
 def _export_values(as_json: bool, indicators: tuple[str, ...], out: Path | None, given: dict[str, Any]) -> int:
     from extract.known_values import export_values
-    from extract.wanted import Wanted
+    from extract.selection import Selection
     from extract.warehouse import connect
 
-    wanted = Wanted.of(indicators, **given)
+    selection = Selection.of(indicators, **given)
     with connect(load_settings(), read_only=True) as warehouse:
-        done = export_values(warehouse, wanted, out)
+        done = export_values(warehouse, selection, out)
     if as_json:
         _print_json(done.document())
     else:
-        click.echo(f"export: {done.written.rows} rows of {done.subject()} to {done.written.path}")
+        click.echo(f"export: {counted(done.written.rows, 'row')} of {done.subject()} to {done.written.path}")
     for note in done.notes():
         click.echo(note, err=True)
     return done.exit_code
@@ -369,7 +370,7 @@ def _export_values(as_json: bool, indicators: tuple[str, ...], out: Path | None,
 def forget(as_json: bool, indicator: str, start: date, end: date, yes: bool) -> None:
     """Take back what is due of a span that was asked for by mistake.
 
-    Landed responses stay. `dbt build` then judges the days anew.
+    Landed responses stay. `dbt build` then judges the days again.
     """
     from extract.forget import forget as forget_span
     from extract.forget import plan
@@ -391,14 +392,61 @@ def forget(as_json: bool, indicator: str, start: date, end: date, yes: bool) -> 
 
 
 def _confirm(question: str) -> None:
-    """Ask on stderr; `UsageError` unless the answer is yes."""
+    """Ask on stderr; `UsageError` unless the user says yes."""
     try:
         agreed = click.confirm(question, err=True)
-    except click.Abort:  # nobody is there to answer
+    except click.Abort:  # no terminal, or Ctrl-D
         click.echo(err=True)
         agreed = False
     if not agreed:
-        raise UsageError("not confirmed, so nothing was changed", "answer y, or add --yes")
+        raise UsageError("not confirmed, so nothing was changed", "type y, or add --yes")
+
+
+@cli.command(
+    "copy-landing",
+    section="get",
+    examples=["esios copy-landing --to spark", "esios copy-landing --to sqlserver --json"],
+)
+@click.option(
+    "--to",
+    "target",
+    type=click.Choice(["duckdb", "sqlserver", "spark"]),
+    required=True,
+    help="The warehouse to copy to; its settings as if ESIOS_TARGET named it.",
+)
+@_command
+def copy_landing(as_json: bool, target: str) -> None:
+    """Copy the raw tables to another warehouse, for `dbt build` to make the other tables there.
+
+    Only what is missing on the other side is added, a few rows a commit: a copy that was stopped resumes when it is
+    called again. Each row is read back and compared, payloads by their hash. Rows of two sources never mix.
+    """
+    from extract.copy_landing import copy_landing as copy
+    from extract.copy_landing import other_settings
+
+    done = copy(load_settings(), other_settings(target), _say)
+    if as_json:
+        _print_json({"to": target, "tables": [vars(one) for one in done]})
+    else:
+        rows, copied = sum(one.rows for one in done), sum(one.copied for one in done)
+        click.echo(f"copy-landing: {rows} rows are on {target}, {copied} of them new; build with ESIOS_TARGET={target}")
+
+
+@cli.command(section="watch", examples=["esios lake optimize"])
+@click.argument("action", type=click.Choice(["optimize"]), metavar="optimize")
+@_command
+def lake(as_json: bool, action: str) -> None:  # noqa: ARG001 - the only one
+    """Keep the lake of ESIOS_TARGET=spark quick: join small files, delete old ones.
+
+    What versions of the last ESIOS_LAKE_KEEP_HOURS (a week) need stays. Extracts and builds may go on meanwhile.
+    """
+    from extract.lake import optimize
+
+    done = optimize(load_settings(), _say)
+    if as_json:
+        _print_json([vars(one) for one in done])
+    else:
+        click.echo("\n".join(one.text() for one in done) or "the lake is empty")
 
 
 @cli.command(section="watch", examples=["esios status", "esios status --json"])
@@ -417,7 +465,7 @@ def status(as_json: bool) -> int:
         _print_json(found.document())
     else:
         click.echo(found.text())
-    return 1 if found.complaints() else 0
+    return 1 if found.findings() else 0
 
 
 @cli.command(section="use", examples=["esios report", "esios report --indicator 460 --out state.html"])
@@ -427,7 +475,7 @@ def status(as_json: bool) -> int:
 )
 @_command
 def report(as_json: bool, out: Path | None, indicators: tuple[str, ...]) -> None:
-    """Write one HTML page with the state, the curves, the revisions and the faults of what is landed.
+    """Write one HTML page with the state, the curves, the revisions and the findings of what is landed.
 
     The page needs no network and is in English and Spanish.
     """
@@ -542,8 +590,8 @@ def main() -> None:
         cli(prog_name="esios")
     except SystemExit as end:
         code = exit_code_after_output(end)
-        # Requests that are still under way are not waited for: their answers are not wanted any more. Only here, where
-        # the process is our own: who calls `cli` from another program goes on.
+        # Requests under way are not waited for: their responses are no longer required. Only here, where the process
+        # is our own: another program that calls `cli` must not be ended.
         if any(thread.name.startswith("esios") for thread in threading.enumerate()):
             os._exit(code)
         raise SystemExit(code) from None

@@ -1,6 +1,6 @@
 """One GET to ESIOS: politeness, retries, and typed errors. Knows neither windows nor warehouse.
 
-The behaviour that the retries answer to is REE's own: 403 is a bad key when its body is JSON and the firewall when it
+The retries follow REE's own behaviour: 403 is a bad key when its body is JSON and the firewall when it
 is HTML; maintenance pages come as 200 with HTML; 502/503/504 and cut bodies happen; a redirect may point anywhere.
 """
 
@@ -22,8 +22,9 @@ import requests
 import tenacity
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from extract.counted import counted
 from extract.errors import ApiClosed, ApiUnavailable, KeyRefused
-from extract.prompt_adapter import PromptAdapter
+from extract.head_timeout import HeadTimeoutAdapter
 from extract.settings import ApiSettings, is_loopback
 
 ACCEPT = "application/json; application/vnd.esios-api-v1+json"
@@ -37,11 +38,11 @@ SHAPE_TRIES = 3
 
 
 class Interrupted(Exception):
-    """The client was told to stop while it waited."""
+    """`stop()` was called while the client waited."""
 
 
 class _Transient(Exception):
-    """An answer worth asking for again, after `wait_s` where the server said so."""
+    """A failure worth another try, after `wait_s` where the server said so."""
 
     def __init__(self, reason: str, wait_s: float | None = None, tries: int | None = None) -> None:
         super().__init__(reason)
@@ -50,7 +51,7 @@ class _Transient(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """One good response: the body as received (decompressed), and where it came from."""
 
     url: str
@@ -93,7 +94,7 @@ class TokenBucket:
             return max(0.0, -self._tokens / self._per_second)
 
     def pause(self, seconds: float) -> None:
-        """Nobody sends anything for so long: the server asked one of us to wait."""
+        """No thread sends anything for so long: the server asked one of us to wait."""
         with self._lock:
             now = self._clock()
             tokens = self._tokens + (now - self._at) * self._per_second
@@ -101,7 +102,7 @@ class TokenBucket:
 
 
 class EsiosClient:
-    """Asks ESIOS and returns good answers only. One session, safe to share between threads.
+    """Asks ESIOS and returns good responses only. One session, safe to share between threads.
 
     Raises `KeyRefused` (401, or 403 in JSON; never retried), `ApiUnavailable` (after the retries, or at once where a
     retry cannot help) and `Interrupted` (after `stop()`).
@@ -128,7 +129,7 @@ class EsiosClient:
         self._session.headers.update(
             {"Accept": ACCEPT, "Content-Type": "application/json", "User-Agent": USER_AGENT, "x-api-key": settings.key}
         )
-        adapter = PromptAdapter(settings.read_timeout_s, pool_connections=1, pool_maxsize=settings.concurrency)
+        adapter = HeadTimeoutAdapter(settings.read_timeout_s, pool_connections=1, pool_maxsize=settings.concurrency)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         # Without an auth of our own, requests would look one up in ~/.netrc and add it.
@@ -145,11 +146,11 @@ class EsiosClient:
         """Close the connections."""
         self._session.close()
 
-    def catalogue(self) -> Answer:
+    def catalogue(self) -> Response:
         """Every indicator that ESIOS knows; `indicators[].id` and `.name` are checked."""
         return self._get(0, "/indicators", {}, _catalogue_shape)
 
-    def indicator(self, indicator_id: int, parameters: Mapping[str, str | list[str]]) -> Answer:
+    def indicator(self, indicator_id: int, parameters: Mapping[str, str | list[str]]) -> Response:
         """The values of one indicator for the query; `indicator.id` and every `values[].datetime` are checked."""
         path = f"/indicators/{indicator_id}"
         return self._get(indicator_id, path, parameters, lambda document: _values_shape(document, indicator_id))
@@ -160,7 +161,7 @@ class EsiosClient:
         path: str,
         parameters: Mapping[str, str | list[str]],
         shape: Callable[[Any], str | None],
-    ) -> Answer:
+    ) -> Response:
         url = requests.Request("GET", self._settings.base_url + path, params=dict(parameters)).prepare().url or ""
         settings = self._settings
         began = self._clock()
@@ -190,10 +191,10 @@ class EsiosClient:
             return retrying(self._once, label, url, shape)
         except _Transient as error:
             tries = retrying.statistics.get("attempt_number", 1)
-            told_to_go_away = error.wait_s is not None and tries < settings.max_tries
-            _fail(error, tries, urlsplit(url).netloc, ApiClosed if told_to_go_away else ApiUnavailable)
+            must_wait_too_long = error.wait_s is not None and tries < settings.max_tries
+            _fail(error, tries, urlsplit(url).netloc, ApiClosed if must_wait_too_long else ApiUnavailable)
 
-    def _once(self, label: int, url: str, shape: Callable[[Any], str | None]) -> Answer:
+    def _once(self, label: int, url: str, shape: Callable[[Any], str | None]) -> Response:
         origin = urlsplit(url)
         target = url
         for _ in range(MAX_REDIRECTS + 1):
@@ -203,7 +204,7 @@ class EsiosClient:
                 return self._judge(url, response, body, shape)
             target = urljoin(target, response.headers["Location"])
             if urlsplit(target)[:2] != origin[:2]:
-                # The key must not follow to another host, and an answer without a key from there is not ESIOS's.
+                # The key must not follow to another host, and a response without a key from there is not ESIOS's.
                 raise _Transient(
                     f"it redirects to another host ({urlsplit(target).hostname}); the key was not sent there"
                 )
@@ -227,7 +228,7 @@ class EsiosClient:
                     size += len(chunk)
                     if size > settings.max_body_bytes:
                         raise ApiUnavailable(
-                            f"the answer is larger than {settings.max_body_bytes // 2**20} MB and was not landed",
+                            f"the response is larger than {settings.max_body_bytes // 2**20} MB and was not landed",
                             "ask for less at a time (ESIOS_WINDOW=month or day)",
                         )
                     if self._stopped.is_set():
@@ -253,7 +254,9 @@ class EsiosClient:
         self._count(label, bytes_received=size)
         return response, b"".join(chunks)
 
-    def _judge(self, url: str, response: requests.Response, body: bytes, shape: Callable[[Any], str | None]) -> Answer:
+    def _judge(
+        self, url: str, response: requests.Response, body: bytes, shape: Callable[[Any], str | None]
+    ) -> Response:
         status = response.status_code
         if status == 401 or (status == 403 and _is_json(body)):
             raise KeyRefused(f"ESIOS refused the key ({status})", "set ESIOS_API_KEY in .env to a valid personal token")
@@ -265,7 +268,7 @@ class EsiosClient:
             raise _Transient(f"HTTP {status} in place of 200")
         if status != 200:
             raise ApiUnavailable(
-                f"ESIOS answered {status} for {urlsplit(url).path}", "check ESIOS_BASE_URL and the indicator"
+                f"ESIOS returned {status} for {urlsplit(url).path}", "check ESIOS_BASE_URL and the indicator"
             )
         with self._parsing:
             document = parse(body)
@@ -279,7 +282,7 @@ class EsiosClient:
         self.last_success = self._clock()
         base = urlsplit(self._settings.base_url)
         simulated = response.headers.get("Server", "").startswith(SIMULATOR)
-        return Answer(url, body, SIMULATED if simulated else source_of(base.geturl()))
+        return Response(url, body, SIMULATED if simulated else source_of(base.geturl()))
 
     def _wait(self, seconds: float) -> None:
         if seconds > 0:
@@ -328,7 +331,7 @@ def _json_value(body: bytes) -> Any:
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_unambiguous)
         if b"\\ud" in body.lower():
-            # Half a surrogate pair is no text: DuckDB would not read a word of the whole body.
+            # Half a surrogate pair is not text: DuckDB would not read a word of the whole body.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         return None
@@ -399,6 +402,6 @@ def _cause(error: BaseException) -> str:
 def _fail(error: _Transient, tries: int, host: str, kind: type[ApiUnavailable]) -> NoReturn:
     asked = f", which asked us to wait {error.wait_s:.0f} s" if error.wait_s else ""
     raise kind(
-        f"{host}: gave up after {tries} {'attempt' if tries == 1 else 'attempts'}{asked}: {error}",
+        f"{host}: gave up after {counted(tries, 'attempt')}{asked}: {error}",
         "what was landed stays; run the same command again later to fetch the rest",
     ) from None

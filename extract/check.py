@@ -24,12 +24,12 @@ def run_check(
     say: Callable[[str], None] = lambda _: None,
     now: Callable[[], datetime] = utc_now,
 ) -> Report:
-    """Check, write the metrics, tell the webhook of a change; then raise what kept the warehouse from being read.
+    """Check, write the metrics, post a change to the webhook; then raise the error that stopped the reading, if any.
 
-    Neither a metrics file that cannot be written nor a webhook that does not answer hides the result: both are told
-    with `say`.
+    Neither a metrics file that cannot be written nor a webhook that does not respond hides the result: `say` reports
+    both.
     """
-    from extract.health.notify import checked_url, tell_of_change
+    from extract.health.notify import checked_url, post_change
 
     url = checked_url(notify_url) if notify_url else None
     failure: EsiosError | None = None
@@ -44,7 +44,7 @@ def run_check(
 
         _attempt(lambda: write_metrics(report, metrics), say)
     if url is not None:
-        _attempt(lambda: tell_of_change(settings, report, url), say)
+        _attempt(lambda: post_change(settings, report, url), say)
     if failure is not None:
         raise failure
     return report

@@ -42,7 +42,7 @@ class AsOf:
         """An instant as ISO-8601 text or as a datetime; without an offset it is UTC. `UsageError` for any other."""
         try:
             instant = datetime.fromisoformat(given.strip()) if isinstance(given, str) else given
-            if not isinstance(instant, datetime) or instant != instant:  # pandas' NaT is no instant
+            if not isinstance(instant, datetime) or instant != instant:  # pandas' NaT is not an instant
                 raise ValueError
             if instant.tzinfo is not None:
                 instant = instant.astimezone(UTC).replace(tzinfo=None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from extract.errors import EsiosError
@@ -19,6 +20,7 @@ OTHER_PROJECT = "ESIOS_DBT_PROJECT_DIR"
 WHERE_DBT_WRITES = {"DBT_TARGET_PATH": "target", "DBT_LOG_PATH": "logs"}
 # The subcommands that open the warehouse.
 READS_WAREHOUSE = frozenset({"build", "run", "test", "compile", "docs", "source", "show", "run-operation", "retry"})
+WRITES_WAREHOUSE = frozenset({"build", "run", "run-operation", "retry"})
 
 
 def prepare_environment(settings: Settings, environment: MutableMapping[str, str]) -> list[str]:
@@ -34,6 +36,10 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
         {
             "ESIOS_TARGET": settings.target,
             "ESIOS_DUCKDB_PATH": str(settings.duckdb_path),
+            "ESIOS_DBT_OUTPUT": (settings.target == "spark" and settings.spark_service) or settings.target,
+            "ESIOS_LAKE": settings.lake,
+            "DBT_ENV_SECRET_SPARK_TOKEN": configuration().get("SPARK_TOKEN", ""),
+            "ESIOS_SPARK_FORMAT": settings.spark_format,
             "MSSQL_SERVER": mssql.server,
             "MSSQL_PORT": str(mssql.port),
             "MSSQL_DATABASE": mssql.database,
@@ -85,18 +91,39 @@ def main() -> None:
         os.environ.setdefault(name, value)
     note_ignored(prepare_environment(settings, os.environ))
 
-    from dbt.cli.main import cli
-
     try:
-        cli()
+        with _warehouse_open(settings):
+            from dbt.cli.main import cli
+
+            cli()
+    except EsiosError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
     except SystemExit as end:
         raise SystemExit(exit_code_after_output(end)) from None
+
+
+@contextmanager
+def _warehouse_open(settings: Settings) -> Iterator[None]:
+    """What dbt's connection needs around it, which is something on Spark alone."""
+    if settings.target != "spark" or not READS_WAREHOUSE.intersection(sys.argv):
+        yield
+        return
+    from extract.lake_lock import only_dbt_run
+    from extract.spark_session import spark_session
+
+    with ExitStack() as around:
+        if WRITES_WAREHOUSE.intersection(sys.argv):
+            around.enter_context(only_dbt_run(settings))
+        if not settings.spark_service and os.environ.get("ESIOS_SPARK_METHOD", "session") == "session":
+            around.enter_context(spark_session(settings))
+        yield
 
 
 def _wait_for_file(settings: Settings) -> None:
     """Until no other process holds the DuckDB file: dbt-duckdb's own tries lie ever further apart, and end sooner.
 
-    A damaged file is told here, in one line, in place of dbt's traceback.
+    A damaged file is reported here, in one line, in place of dbt's traceback.
     """
     from extract.warehouse import connect
 

@@ -6,10 +6,10 @@ EXIT_INTERRUPTED = 130
 # The public interface of every command. `esios --help` and docs/commands.md show this table.
 EXIT_CODES = {
     0: "done",
-    EXIT_DATA_INCOMPLETE: "finished, but data is missing or bad; each fault is named",
+    EXIT_DATA_INCOMPLETE: "finished, but data is missing or bad; each finding is named",
     2: "wrong usage, configuration or input; nothing was changed",
     3: "the API refused the key",
-    4: "the API could not be reached or answered nonsense after retries; what was landed stays",
+    4: "the API could not be reached, or its responses were unusable, after retries; what was landed stays",
     5: "the warehouse failed; the open transaction was rolled back",
     EXIT_INTERRUPTED: "interrupted (Ctrl-C, SIGTERM); run the same command again to resume",
 }
@@ -48,13 +48,13 @@ class KeyRefused(EsiosError):
 
 
 class ApiUnavailable(EsiosError):
-    """The API could not be reached or answered nonsense after retries; what was landed stays."""
+    """The API could not be reached, or its responses were unusable, after retries; what was landed stays."""
 
     exit_code = 4
 
 
 class ApiClosed(ApiUnavailable):
-    """No request will be answered for now, whatever it asks for: the others need not be tried."""
+    """No request can succeed for now, whatever it asks for: the others need not be tried."""
 
 
 class WarehouseError(EsiosError):

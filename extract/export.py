@@ -83,7 +83,7 @@ def query_frame(warehouse: Warehouse, query: Query) -> pd.DataFrame:
 
 
 def demand_forecast_query(warehouse: Warehouse) -> Query:
-    """The published table's five columns, ordered by datetime, id. `UsageError` where there is no table yet."""
+    """The published table's five columns, ordered by datetime, id. `UsageError` where the table is not built yet."""
     return _query_of(warehouse, warehouse.resolve(MART))
 
 
@@ -97,7 +97,7 @@ def checked_target(out: Path) -> Path:
     """The absolute path of a file to write; `UsageError` where its ending says no format, or it is a folder."""
     path = output_path(out)
     if path.suffix.lower() not in ENDINGS:
-        raise UsageError(f"cannot tell from {path.name!r} what to write", f"end it in {' or '.join(ENDINGS)}")
+        raise UsageError(f"{path.name!r} does not say what to write", f"end it in {' or '.join(ENDINGS)}")
     if path.is_dir():
         raise UsageError(f"{path} is a folder", "name a file with --out")
     return path
@@ -108,7 +108,7 @@ def _query_of(warehouse: Warehouse, table: TableName) -> Query:
     mart = str(table).casefold() == str(warehouse.resolve(MART)).casefold()
     if mart and not warehouse.exists(table):
         raise UsageError(
-            f"there is no table {table} yet", "make it with `make run`, or with `dbt build` after an extract"
+            f"table {table} does not exist yet", "make it with `make run`, or with `dbt build` after an extract"
         )
     columns = warehouse.columns(table)
     by_name = {column.name.casefold(): column for column in columns}

@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from extract import landing
 from extract.allocator import return_large_blocks
-from extract.api import Answer, EsiosClient, Interrupted
+from extract.api import EsiosClient, Interrupted, Response
+from extract.counted import counted
 from extract.errors import ApiClosed, ApiUnavailable, EsiosError, KeyRefused, UsageError, WarehouseError
 from extract.landing import Run
 from extract.progress import Progress
@@ -22,13 +23,13 @@ from extract.windows import DAY, Window, api_parameters, madrid_day, without
 
 # Where several things failed, the run ends as the first of these says.
 GRAVEST_FIRST = (WarehouseError, UsageError, KeyRefused, ApiUnavailable)
-# So many windows in a row that could not be had, with nothing answered meanwhile: the API is down, not a window odd.
+# So many failed windows in a row, without a response meanwhile: the API is down, and not only a window odd.
 API_IS_DOWN_AFTER = 4
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to extract. Days are Madrid days, both included; without either: keep up to date.
+    """What to extract. Days are Madrid days, both included; without either the series is followed.
 
     `clip`: of each indicator only the days that it is published for, where a day beyond them is refused otherwise.
     """
@@ -65,9 +66,9 @@ class Summary:
         if not windows:
             return "extract: everything asked for is landed and closed; no request was made"
         return (
-            f"extract: {self.windows_answered} of {windows} windows answered, {landed} landed, "
-            f"{self.windows_answered - landed} unchanged; {self.total('requests')} requests "
-            f"({self.total('retries')} retries), {self.total('bytes_received') / 1e6:.1f} MB"
+            f"extract: {self.windows_answered} of {counted(windows, 'window')} fetched, {landed} landed, "
+            f"{self.windows_answered - landed} unchanged; {counted(self.total('requests'), 'request')} "
+            f"({counted(self.total('retries'), 'retry')}), {self.total('bytes_received') / 1e6:.1f} MB"
         )
 
 
@@ -104,7 +105,7 @@ class _Plan:
 @dataclass(frozen=True)
 class _Failure:
     error: EsiosError
-    nothing_answered: bool = False  # by the API to anybody, while this window was asked for
+    no_response: bool = False  # to any request while this window was asked for
 
 
 def utc_now() -> datetime:
@@ -141,7 +142,7 @@ def extract(
         try:
             if summary.total("windows"):
                 _work_through(settings, session, plans, summary, now, quiet)
-        except KeyboardInterrupt:  # after the last answer
+        except KeyboardInterrupt:  # after the last response
             summary.interrupted = True
             session.renew()
         _close_runs(session, summary, now)
@@ -212,8 +213,8 @@ def _work_through(
     try:
         jobs = (job for plan in plans for job in plan.jobs())
         with Progress(summary.total("windows"), quiet=quiet) as progress:
-            for job, outcome in _answers(client, jobs, settings.api.concurrency, session.release):
-                if isinstance(outcome, Answer):
+            for job, outcome in _outcomes(client, jobs, settings.api.concurrency, session.release):
+                if isinstance(outcome, Response):
                     added = landing.land(session.warehouse, job.run, job.window, outcome, now())
                     job.run.responses_landed += added
                     summary.windows_answered += 1
@@ -222,7 +223,7 @@ def _work_through(
                 else:
                     progress.failed(f"{job}: {outcome.error}")
                     _record(summary, job.run, outcome.error)
-                    in_vain = in_vain + 1 if outcome.nothing_answered else 0
+                    in_vain = in_vain + 1 if outcome.no_response else 0
                     hopeless = isinstance(outcome.error, ApiClosed) or not isinstance(outcome.error, ApiUnavailable)
                     if hopeless or in_vain >= max(API_IS_DOWN_AFTER, settings.api.concurrency):
                         break
@@ -271,15 +272,16 @@ def _write_ends(session: _Session, summary: Summary, now: Callable[[], datetime]
             raise error from None
 
 
-def _answers(
+def _outcomes(
     client: EsiosClient, jobs: Iterator[_Job], concurrency: int, idle: Callable[[], None]
-) -> Iterator[tuple[_Job, Answer | _Failure]]:
-    """Ask for the windows, a few at a time and in order, and give the outcomes as they come, answers first.
+) -> Iterator[tuple[_Job, Response | _Failure]]:
+    """Ask for the windows, a few at a time, in order; give outcomes as they come, responses first.
 
-    `idle` is called whenever there is nothing to hand over. Answers wait in memory only as long as the caller is busy:
-    at most twice `concurrency` windows are under way, however long the span.
+
+    `idle` is called whenever there is nothing to hand over. Responses wait in memory only as long as the caller is
+    busy: at most twice `concurrency` windows are under way, however long the span.
     """
-    under_way: dict[Future[Answer | _Failure], _Job] = {}
+    under_way: dict[Future[Response | _Failure], _Job] = {}
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="esios")
     try:
         while True:
@@ -290,7 +292,7 @@ def _answers(
             if not any(future.done() for future in under_way):
                 idle()
             finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
-            # Answers before failures, of which one may end the run: what has been answered is landed all the same.
+            # Responses before failures, of which one may end the run: what has come is landed all the same.
             outcomes = [(under_way.pop(future), future.result()) for future in list(under_way) if future in finished]
             yield from sorted(outcomes, key=lambda outcome: isinstance(outcome[1], _Failure))
     finally:
@@ -298,16 +300,16 @@ def _answers(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _ask(client: EsiosClient, job: _Job) -> Answer | _Failure:
+def _ask(client: EsiosClient, job: _Job) -> Response | _Failure:
     began = time.monotonic()
     indicator = job.indicator
     parameters = api_parameters(job.window, job.cadence, indicator.time_agg, indicator.areas)
     try:
         return client.indicator(indicator.id, parameters)
     except EsiosError as error:
-        return _Failure(error, nothing_answered=client.last_success < began)
+        return _Failure(error, no_response=client.last_success < began)
     except Interrupted:
-        return _Failure(ApiUnavailable("stopped before it was answered"))
+        return _Failure(ApiUnavailable("stopped before the response came"))
 
 
 class _Session:

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name says: a workbook saved as .csv is no CSV. Pure."""
+"""What a file is by its first bytes, whatever its name says: a workbook saved as .csv is not a CSV file. Pure."""
 
 from __future__ import annotations
 
@@ -59,5 +59,5 @@ def kind_of(head: bytes) -> tuple[str, str] | None:
 
 
 def _is_text_after_all(signature: bytes, head: bytes) -> bool:
-    """A column may be called ORC_ID, BZhang or PARENT: a signature of letters alone needs a byte that is no text."""
+    """A column may be called ORC_ID, BZhang or PARENT: a signature of letters alone needs a byte that is not text."""
     return signature.isalnum() and not any(byte < 9 or 13 < byte < 32 or byte > 126 for byte in head[:512])

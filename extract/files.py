@@ -1,7 +1,7 @@
 """How every output file is written: export, report, metrics, and the state beside the warehouse. One rule.
 
-A regular file is written aside, then renamed: it is there whole or not at all. Links are followed, the file keeps its
-mode and, where that is allowed, its owner. What is no regular file (a pipe, a device, /dev/stdout) is written to.
+A regular file is written aside, then renamed: it is complete or unchanged. Links are followed, the file keeps its mode
+and, where that is allowed, its owner. Anything but a regular file (a pipe, a device, /dev/stdout) is written to.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def output_path(given: Path) -> Path:
     """The absolute path of an output, `~` expanded; a link stays a link."""
     try:
         return given.expanduser().absolute()
-    except RuntimeError:  # ~name, and nobody of that name has a home here
-        raise UsageError(f"cannot write {given}: there is no such home", "write the path out") from None
+    except RuntimeError:  # ~name without a home folder on this machine
+        raise UsageError(f"cannot write {given}: that home folder does not exist", "write the path out") from None
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def written(path: Path) -> Iterator[BinaryIO]:
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """Of what the path leads to; None where nothing is there yet, also behind a link."""
+    """Of what the path leads to; None where nothing exists yet, also behind a link."""
     try:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -61,7 +61,7 @@ def forget(warehouse: Warehouse, planned: Forgotten, *, now: Callable[[], dateti
     """Write the row of the run log. It holds for every check before it, even if the clock was set back."""
 
     def work() -> None:
-        with warehouse.lock("esios landing"):
+        with warehouse.lock(landing.LOCK):
             at = max(now(), landing.newest_instant(warehouse, planned.indicator_id))
             row = Run(
                 str(uuid.uuid4()), planned.indicator_id, at, planned.start, planned.end, at, status=landing.FORGOTTEN

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from extract.counted import counted
 from extract.errors import EXIT_DATA_INCOMPLETE
 from extract.export import Exported, checked_target, demand_forecast_query, query_frame, write_query
 from extract.registry import Indicator
+from extract.selection import Selection
 from extract.settings import ROOT, Settings, load_settings
 from extract.version_query import DEMAND, PERIOD_START, Known, find
-from extract.wanted import Wanted
 from extract.warehouse import Warehouse, connect
 from extract.windows import DAY, midnight_utc
 
@@ -33,58 +34,62 @@ class NoValues(UserWarning):
     """Nothing is landed of an indicator that was asked for."""
 
 
-def values_frame(wanted: Wanted, settings: Settings | None = None) -> pd.DataFrame:
-    """The wanted values as a DataFrame; see `extract.values`."""
+def values_frame(selection: Selection, settings: Settings | None = None) -> pd.DataFrame:
+    """The selected values as a DataFrame; see `extract.values`."""
     with connect(settings or load_settings(), read_only=True) as warehouse:
-        known = find(warehouse, wanted)
+        known = find(warehouse, selection)
         frame = query_frame(warehouse, known.query)
-    if wanted.wide:
+    if selection.wide:
         frame = frame.set_index(PERIOD_START)
         frame.attrs["columns"] = {name: list(series) for name, series in known.wide_columns.items()}
-    return _with_notes(frame, wanted, known)
+    return _with_notes(frame, selection, known)
 
 
-def demand_forecast_frame(wanted: Wanted, settings: Settings | None = None) -> pd.DataFrame:
-    """The wanted forecasts in the columns of `demand_forecast_esios`, without a cutoff from that table itself; see
+def demand_forecast_frame(selection: Selection, settings: Settings | None = None) -> pd.DataFrame:
+    """The selected forecasts in the columns of `demand_forecast_esios`, without a cutoff from that table itself; see
     `extract.demand_forecast`.
     """
     with connect(settings or load_settings(), read_only=True) as warehouse:
-        if wanted.cutoff is None:
-            return _within(query_frame(warehouse, demand_forecast_query(warehouse)), wanted)
-        known = find(warehouse, wanted, DEMAND)
+        if selection.cutoff is None:
+            return _within(query_frame(warehouse, demand_forecast_query(warehouse)), selection)
+        known = find(warehouse, selection, DEMAND)
         frame = query_frame(warehouse, known.query)
     frame["update_timestamp"] = frame["update_timestamp"].dt.floor("s")
-    return _with_notes(frame, wanted, known)
+    return _with_notes(frame, selection, known)
 
 
-def _within(frame: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
-    """The rows of the wanted days."""
-    if wanted.start:
-        frame = frame[frame["datetime"] >= midnight_utc(wanted.start)]
-    if wanted.end:
-        frame = frame[frame["datetime"] < midnight_utc(wanted.end + DAY)]
+def _within(frame: pd.DataFrame, selection: Selection) -> pd.DataFrame:
+    """The rows of the selected days."""
+    if selection.start:
+        frame = frame[frame["datetime"] >= midnight_utc(selection.start)]
+    if selection.end:
+        frame = frame[frame["datetime"] < midnight_utc(selection.end + DAY)]
     return frame.reset_index(drop=True)
 
 
-def _with_notes(frame: pd.DataFrame, wanted: Wanted, known: Known) -> pd.DataFrame:
+def _with_notes(frame: pd.DataFrame, selection: Selection, known: Known) -> pd.DataFrame:
     """The frame with the count of what it leaves out, which a warning says as well: attrs are easily lost."""
     frame.attrs["not_known_yet"] = known.not_known_yet
     if known.not_known_yet:
-        warnings.warn(not_known_text(wanted, known), NotKnownYet, stacklevel=4)
+        warnings.warn(not_known_text(selection, known), NotKnownYet, stacklevel=4)
     for indicator in known.without_values:
-        warnings.warn(without_values_text(wanted, indicator), NoValues, stacklevel=4)
+        warnings.warn(without_values_text(selection, indicator), NoValues, stacklevel=4)
     return frame
 
 
-def not_known_text(wanted: Wanted, known: Known) -> str:
+def not_known_text(selection: Selection, known: Known) -> str:
     """How many periods are left out, and why."""
     count = known.not_known_yet
-    return f"{count} period{'' if count == 1 else 's'} left out: not known yet at the cutoff ({wanted.cutoff})"
+    return f"{counted(count, 'period')} left out: not known yet at the cutoff ({selection.cutoff})"
 
 
-def without_values_text(wanted: Wanted, indicator: Indicator) -> str:
-    """That nothing of an indicator is there, and what to do about it."""
-    asked = {"from": wanted.start, "to": wanted.end, "in areas": wanted.areas and ", ".join(map(str, wanted.areas))}
+def without_values_text(selection: Selection, indicator: Indicator) -> str:
+    """That the warehouse has no value of an indicator, and what to do about it."""
+    asked = {
+        "from": selection.start,
+        "to": selection.end,
+        "in areas": selection.areas and ", ".join(map(str, selection.areas)),
+    }
     limits = "".join(f" {word} {limit}" for word, limit in asked.items() if limit)
     return (
         f"no value of indicator {indicator.id} ({indicator.name}) is in the warehouse{limits}: "
@@ -96,28 +101,28 @@ def without_values_text(wanted: Wanted, indicator: Indicator) -> str:
 class ExportedValues:
     """The file that was written, for what, and what was found for it."""
 
-    wanted: Wanted
+    selection: Selection
     written: Exported
     known: Known
 
     @property
     def exit_code(self) -> int:
-        """1 if nothing is landed of an indicator; what was not known yet is no fault."""
+        """1 if nothing is landed of an indicator; what was not known yet is not a fault."""
         return EXIT_DATA_INCOMPLETE if self.known.without_values else 0
 
     def subject(self) -> str:
         """Of what the rows are."""
-        return "indicator " + ", ".join(str(indicator.id) for indicator in self.wanted.indicators)
+        return "indicator " + ", ".join(str(indicator.id) for indicator in self.selection.indicators)
 
     def notes(self) -> list[str]:
         """What a person should know of the file besides: what is left out, and of what there is nothing."""
-        left_out = [not_known_text(self.wanted, self.known)] if self.known.not_known_yet else []
-        return left_out + [without_values_text(self.wanted, indicator) for indicator in self.known.without_values]
+        left_out = [not_known_text(self.selection, self.known)] if self.known.not_known_yet else []
+        return left_out + [without_values_text(self.selection, indicator) for indicator in self.known.without_values]
 
     def document(self) -> dict[str, Any]:
         """For programs."""
         return {
-            "indicators": [indicator.id for indicator in self.wanted.indicators],
+            "indicators": [indicator.id for indicator in self.selection.indicators],
             "rows": self.written.rows,
             "file": str(self.written.path),
             "not_known_yet": self.known.not_known_yet,
@@ -130,12 +135,12 @@ class ExportedValues:
         }
 
 
-def export_values(warehouse: Warehouse, wanted: Wanted, out: Path | None = None) -> ExportedValues:
-    """Stream the wanted values into `out` (default: `exports/values.csv`), CSV or Parquet by the ending.
+def export_values(warehouse: Warehouse, selection: Selection, out: Path | None = None) -> ExportedValues:
+    """Stream the selected values into `out` (default: `exports/values.csv`), CSV or Parquet by the ending.
 
     The bytes are those of `export_table`, the same on every engine; whole or not at all. `UsageError` as there, and
     where the table is not built yet or an area is unknown.
     """
     path = checked_target(out or DEFAULT_OUT)
-    known = find(warehouse, wanted)
-    return ExportedValues(wanted, write_query(warehouse, known.query, path), known)
+    known = find(warehouse, selection)
+    return ExportedValues(selection, write_query(warehouse, known.query, path), known)

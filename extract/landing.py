@@ -1,6 +1,6 @@
 """Response → landing row, and what is already landed. Knows no engine and no network.
 
-The landing is append-only: an answer equal to the newest one for its indicator and window adds no row, only a check.
+The landing is append-only: a response equal to the newest one for its indicator and window adds no row, only a check.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from extract.api import SIMULATED, Answer, source_of
+from extract.api import SIMULATED, Response, source_of
 from extract.errors import UsageError
 from extract.registry import Indicator
 from extract.settings import is_loopback
@@ -33,14 +33,16 @@ RESPONSES = "raw_esios.indicator_responses"
 CHECKS = "raw_esios.window_checks"
 RUNS = "raw_esios.extract_runs"
 SOURCE = "raw_esios.source"
-# The status of a row of the run log that is no run: from then on its span is no longer due (`esios forget`).
+# The status of a row of the run log that is not a run: from then on its span is no longer due (`esios forget`).
 FORGOTTEN = "forgotten"
+# Who decides by what is landed takes turns.
+LOCK = "esios landing"
 _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass
 class Run:
-    """One row of `extract_runs`: what was asked for, how far it came. `requested_end` None: kept up to date."""
+    """One row of `extract_runs`: what was asked for, how far it came. `requested_end` None: followed."""
 
     run_id: str
     indicator_id: int
@@ -107,7 +109,7 @@ def closed_days(
 
 
 def checked_windows(warehouse: Warehouse, indicator_id: int) -> dict[Window, datetime]:
-    """Every window that ever answered, and when it did last (naive UTC)."""
+    """Every window that ever had a response, and when the last one came (naive UTC)."""
     sql = (
         "select window_start_utc, window_end_utc, max(checked_at_utc)"
         f" from {CHECKS} where indicator_id = ? group by window_start_utc, window_end_utc"
@@ -150,7 +152,7 @@ def events_since_forgotten(warehouse: Warehouse, indicator_id: int) -> list[Span
 
 
 def forgotten_spans(events: Iterable[SpanEvent]) -> list[Window]:
-    """The days that nobody asked for again after they were forgotten."""
+    """The days that were not asked for again after they were forgotten."""
     forgotten: list[Window] = []
     for event in events:
         if event.is_forgotten:
@@ -195,21 +197,22 @@ def begin_run(warehouse: Warehouse, run: Run) -> None:
     """Write the run's row when it starts."""
     names = list(Run.__dataclass_fields__)
     marks = ", ".join("?" for _ in names)
-    with warehouse.transaction():
-        warehouse.execute(
-            f"insert into {RUNS} ({', '.join(names)}) values ({marks})",
-            [getattr(run, name) for name in names],
+    values = [getattr(run, name) for name in names]
+    warehouse.atomically(
+        lambda: warehouse.execute(
+            f"insert into {warehouse.for_insert(RUNS)} ({', '.join(names)}) values ({marks})", values
         )
+    )
 
 
 def finish_run(warehouse: Warehouse, run: Run) -> None:
     """Complete the run's row when it ends, well or not."""
     names = [name for name in Run.__dataclass_fields__ if name != "run_id"]
-    with warehouse.transaction():
-        warehouse.execute(
-            f"update {RUNS} set {', '.join(f'{name} = ?' for name in names)} where run_id = ?",
-            [*(getattr(run, name) for name in names), run.run_id],
-        )
+    values = [*(getattr(run, name) for name in names), run.run_id]
+    settings = ", ".join(f"{name} = ?" for name in names)
+    warehouse.atomically(
+        lambda: warehouse.execute(f"update {warehouse.for_update(RUNS)} set {settings} where run_id = ?", values)
+    )
 
 
 def recorded_source(warehouse: Warehouse) -> str | None:
@@ -221,7 +224,7 @@ def recorded_source(warehouse: Warehouse) -> str | None:
 def refuse_other_source(recorded: str | None, base_url: str) -> None:
     """Before the first request: `UsageError` if the configured address cannot be the one the rows came from.
 
-    An address on this machine may be the simulator, whatever its port; its answers tell, and `land` looks again.
+    An address on this machine may be the simulator, whatever its port; its responses say so, and `land` checks again.
     """
     may_be_simulator = recorded == SIMULATED and is_loopback(urlsplit(base_url).hostname or "")
     if recorded not in (None, source_of(base_url)) and not may_be_simulator:
@@ -232,7 +235,7 @@ def claim_source(warehouse: Warehouse, source: str) -> None:
     """Before anything is written, within its transaction: an empty warehouse takes this source, another refuses it."""
     recorded = recorded_source(warehouse)
     if recorded is None:
-        warehouse.execute(f"insert into {SOURCE} (source) values (?)", (source,))
+        warehouse.execute(f"insert into {warehouse.for_insert(SOURCE)} (source) values (?)", (source,))
     elif recorded != source:
         raise other_source(recorded, source)
 
@@ -241,36 +244,38 @@ def other_source(recorded: str, offered: str) -> UsageError:
     """The error for rows that do not belong into this warehouse."""
     return UsageError(
         f"this warehouse holds rows from {recorded}, and the API configured now is {offered}",
-        "rows of two sources never share a warehouse: name another one (ESIOS_DUCKDB_PATH or MSSQL_DATABASE), "
-        "or set ESIOS_BASE_URL back",
+        "rows of two sources never share a warehouse: name another one (ESIOS_DUCKDB_PATH, MSSQL_DATABASE or"
+        " ESIOS_LAKE), or set ESIOS_BASE_URL back",
     )
 
 
-def land(warehouse: Warehouse, run: Run, window: Window, answer: Answer, now_utc: datetime) -> bool:
+def land(warehouse: Warehouse, run: Run, window: Window, response: Response, now_utc: datetime) -> bool:
     """Write one response, in one transaction; True if it added a row, False if it equals the newest one landed.
 
     Equal is the same body to the same request: where an area that was added has no values, the new row says that it was
     asked for. Two runs at once take turns here, so the same response never lands twice. `extracted_at_utc` never runs
     backwards within an indicator, even if the clock does: the newest response is the one that is landed last.
     """
-    payload = answer.body.decode("utf-8")
-    digest = hashlib.sha256(answer.body).hexdigest()
+    payload = response.body.decode("utf-8")
+    digest = hashlib.sha256(response.body).hexdigest()
     key = (run.indicator_id, window.start_utc, window.end_utc)
 
     def work() -> bool:
-        with warehouse.lock("esios landing"):
-            claim_source(warehouse, answer.source)
+        # In this order, for an engine that commits one table after another: a kill in between leaves a response without
+        # its check, and the window is asked for again.
+        with warehouse.lock(LOCK, SOURCE, RESPONSES):
+            claim_source(warehouse, response.source)
             at = max(now_utc, newest_instant(warehouse, run.indicator_id) + _MICROSECOND)
-            changed = _newest(warehouse, key) != (digest, what_was_asked(answer.url))
+            changed = _newest(warehouse, key) != (digest, what_was_asked(response.url))
             if changed:
                 warehouse.execute(
-                    f"insert into {RESPONSES} (indicator_id, window_start_utc, window_end_utc, source_url, payload,"
-                    " payload_sha256, run_id, extracted_at_utc) values (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (*key, answer.url, payload, digest, run.run_id, at),
+                    f"insert into {warehouse.for_insert(RESPONSES)} (indicator_id, window_start_utc, window_end_utc,"
+                    " source_url, payload, payload_sha256, run_id, extracted_at_utc) values (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*key, response.url, payload, digest, run.run_id, at),
                 )
             warehouse.execute(
-                f"insert into {CHECKS} (indicator_id, window_start_utc, window_end_utc, run_id, checked_at_utc,"
-                " payload_sha256) values (?, ?, ?, ?, ?, ?)",
+                f"insert into {warehouse.for_insert(CHECKS)} (indicator_id, window_start_utc, window_end_utc, run_id,"
+                " checked_at_utc, payload_sha256) values (?, ?, ?, ?, ?, ?)",
                 (*key, run.run_id, at, digest),
             )
         return changed
@@ -279,12 +284,17 @@ def land(warehouse: Warehouse, run: Run, window: Window, answer: Answer, now_utc
 
 
 def newest_instant(warehouse: Warehouse, indicator_id: int) -> datetime:
-    """The last instant at which an indicator was checked or a span of it forgotten; `datetime.min` if never."""
+    """The last instant at which a response for an indicator came or a span of it forgotten; `datetime.min` if never.
+
+    A kill may have kept the check of the last response from being written.
+    """
     sql = (
         f"select max(newest.at) from (select max(checked_at_utc) as at from {CHECKS} where indicator_id = ?"
+        f" union all select max(extracted_at_utc) from {RESPONSES} where indicator_id = ?"
         f" union all select max(started_at_utc) from {RUNS} where indicator_id = ? and status = ?) as newest"
     )
-    newest: datetime | None = _first_value(warehouse, sql, (indicator_id, indicator_id, FORGOTTEN))
+    values = (indicator_id, indicator_id, indicator_id, FORGOTTEN)
+    newest: datetime | None = _first_value(warehouse, sql, values)
     return newest or datetime.min
 
 

@@ -43,14 +43,14 @@ def load_file(
     CSV: UTF-8 (with or without BOM), a header, comma, semicolon or tab; every cell is read by the type of the table's
     column, so `00501` stays as it is in a text column; an empty cell is NULL, a quoted empty one (`""`) an empty text.
     `mode="upsert"`: rows whose `key` (default: the table's primary or only unique key) is there are updated.
-    `UsageError` names the column and the row, or the line of a file that is no CSV; then nothing was written.
+    `UsageError` names the column and the row, or the line of a file that is not CSV; then nothing was written.
     """
     if mode not in MODES:
-        raise UsageError(f"there is no load mode {mode!r}", f"use {' or '.join(MODES)}")
+        raise UsageError(f"{mode!r} is not a valid load mode", f"use {' or '.join(MODES)}")
     if key and mode != "upsert":
         raise UsageError("a key has no meaning when appending", "add --mode upsert, or leave --key out")
     name = warehouse.resolve(table)
-    warehouse.columns(name)  # a missing table is told before the file is opened
+    warehouse.columns(name)  # a missing table is reported before the file is opened
     source = read_file(file)
     if mode == "append":
         return Loaded(str(name), mode, warehouse.bulk_load(source, name), 0)
@@ -100,8 +100,8 @@ def _parquet(file: Path) -> Source:
 
 
 def _unreadable(file: Path, form: str, error: Exception) -> UsageError:
-    told = " ".join(str(error).split())[:200]
-    return UsageError(f"{file} is not a readable {form} file ({told})", "write it again; nothing was written")
+    reason = " ".join(str(error).split())[:200]
+    return UsageError(f"{file} is not a readable {form} file ({reason})", "write it again; nothing was written")
 
 
 def _csv(file: Path) -> Source:

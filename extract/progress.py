@@ -29,7 +29,7 @@ class Progress:
             self._bar.close()
 
     def done(self, line: str) -> None:
-        """One window is answered and committed."""
+        """The response of one window is committed."""
         self._done += 1
         if self._bar is not None:
             self._bar.update()

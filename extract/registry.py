@@ -139,7 +139,9 @@ class _Checker:
         for key in entry:
             if key not in rules:
                 near = get_close_matches(str(key), rules, n=1)
-                raise self._refused(named, f"{key} is no key of it", near[0] if near else f"one of {', '.join(rules)}")
+                raise self._refused(
+                    named, f"{key} is not a valid key", near[0] if near else f"one of {', '.join(rules)}"
+                )
         for key, rule in rules.items():
             value = entry.get(key)
             if value is None:

@@ -17,7 +17,13 @@ from extract.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
 API_BASE_URL = "https://api.esios.ree.es"
-TARGETS = ("duckdb", "sqlserver")
+TARGETS = ("duckdb", "sqlserver", "spark")
+SPARK_FORMATS = ("delta", "iceberg")
+SPARK_SERVICES = ("databricks", "fabric")
+# The schema of the marts on Spark.
+SPARK_SCHEMA = "esios"
+# How the storage of a lake is reached, in the words of the tools of its owner.
+STORAGE_VARIABLES = ("AWS_", "AZURE_")
 # The schemas that are made (dbt_project.yml has the last three), DuckDB's own, and its internal databases.
 NO_DATABASE_NAMES = frozenset(
     ("", "main", "temp", "system", "raw_esios", "staging_esios", "quality_esios", "monitoring_esios")
@@ -77,11 +83,22 @@ class Settings:
     warehouse_wait_s: float
     api: ApiSettings
     mssql: MssqlSettings
+    lake: str = ""  # an absolute path, or a URL without a slash at its end
+    lake_keep_h: float = 168.0
+    lake_storage: Mapping[str, str] = field(default_factory=dict, repr=False)  # AWS_* and AZURE_*, keys among them
+    spark_format: str = SPARK_FORMATS[0]
+    spark_service: str = ""  # empty: dbt-spark; else the service with an adapter of its own
 
     @property
     def target_schema(self) -> str:
-        """The schema of the marts: `main` on DuckDB, `MSSQL_SCHEMA` on SQL Server."""
-        return "main" if self.target == "duckdb" else self.mssql.schema
+        """The schema of the marts: `main` on DuckDB, `MSSQL_SCHEMA` on SQL Server, `esios` on Spark."""
+        return {"duckdb": "main", "spark": SPARK_SCHEMA}.get(self.target, self.mssql.schema)
+
+    @property
+    def may_be_there(self) -> bool:
+        """Whether there is a warehouse to open: of DuckDB its file, of a lake on this machine its folder."""
+        where = {"duckdb": str(self.duckdb_path), "spark": self.lake}.get(self.target, "")
+        return not where or is_url(where) or Path(where).exists()
 
 
 def configuration(environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> dict[str, str]:
@@ -107,9 +124,16 @@ def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path | N
         warehouse_wait_s=_number(env, "ESIOS_WAREHOUSE_WAIT_S", 60.0, low=0),
         api=_api(env),
         mssql=_mssql(env),
+        lake=_lake(env.get("ESIOS_LAKE", "warehouse/lake").strip()),
+        lake_keep_h=_number(env, "ESIOS_LAKE_KEEP_HOURS", 168.0, low=1),
+        lake_storage={name: value for name, value in env.items() if name.startswith(STORAGE_VARIABLES)},
+        spark_format=_one_of(env, "ESIOS_SPARK_FORMAT", SPARK_FORMATS, SPARK_FORMATS[0]),
+        spark_service=_one_of(env, "ESIOS_SPARK_SERVICE", SPARK_SERVICES, ""),
     )
     if target == "sqlserver":
         _require_mssql(settings.mssql)
+    if target == "spark":
+        _refuse_plain_http(settings)
     return settings
 
 
@@ -121,8 +145,10 @@ def _duckdb_path(text: str) -> Path:
     """
     try:
         path = ROOT / Path(text).expanduser()
-    except RuntimeError:  # ~ or ~name, and nobody of that name has a home here
-        raise UsageError(f"ESIOS_DUCKDB_PATH is {text!r}, and there is no such home", "write the path out") from None
+    except RuntimeError:  # ~ or ~name without a home folder on this machine
+        raise UsageError(
+            f"ESIOS_DUCKDB_PATH is {text!r}, but that home folder does not exist", "write the path out"
+        ) from None
     if set(";?#") & set(str(path)) or set("'\"") & set(path.name):
         raise UsageError(
             f"ESIOS_DUCKDB_PATH is {text!r}, and dbt cannot build there",
@@ -135,6 +161,64 @@ def _duckdb_path(text: str) -> Path:
             "choose another file name, as in esios.duckdb",
         )
     return path
+
+
+def is_url(lake: str) -> bool:
+    """Whether a lake lies on a storage service, not in a folder of this machine."""
+    return "://" in lake
+
+
+def _lake(text: str) -> str:
+    """Where the lake lies: a folder's absolute path, `s3://BUCKET/…` or `abfss://CONTAINER@ACCOUNT…/…`.
+
+    The text may hold credentials where they do not belong: a message never repeats it then.
+    """
+    # dbt writes the place into its SQL, Delta and Spark read it as a URL.
+    if set("?#%;\\'\"`{}[]<>|^") & set(text) or not text.isprintable():
+        raise UsageError(
+            "ESIOS_LAKE holds one of ? # % ; \\ ' \" ` { } [ ] < > | ^, or a character that cannot be printed",
+            "choose a place without them; credentials go into AWS_* or AZURE_* (.env.example)",
+        )
+    if not is_url(text):
+        try:
+            return str(ROOT / Path(text).expanduser())
+        except RuntimeError:
+            raise UsageError(f"ESIOS_LAKE is {text!r}, and there is no such home", "write the path out") from None
+    remedy = "set it to a folder, s3://BUCKET/PATH or abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH"
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError(f"ESIOS_LAKE is not a valid address ({error})", remedy) from None
+    if parts.scheme not in ("s3", "abfss"):
+        raise UsageError(f"ESIOS_LAKE begins with {parts.scheme}://, which is not known", remedy)
+    if parts.password is not None or (parts.scheme == "s3" and "@" in parts.netloc):
+        raise UsageError("ESIOS_LAKE must not contain credentials", "put them into AWS_* or AZURE_* (.env.example)")
+    named = parts.username and "." in (host or "") if parts.scheme == "abfss" else host and ":" not in parts.netloc
+    if not named or {".", ".."} & set(parts.path.split("/")):
+        raise UsageError(f"ESIOS_LAKE is {text!r}, which names no place to write to", remedy)
+    return text.rstrip("/")
+
+
+def _refuse_plain_http(settings: Settings) -> None:
+    """What an extract lands goes over TLS or stays on this machine, unless a setting allows otherwise."""
+    endpoint = settings.lake_storage.get("AWS_ENDPOINT_URL", "")
+    try:
+        parts = urlsplit(endpoint)
+        host = parts.hostname or ""
+    except ValueError as error:
+        raise UsageError(
+            f"AWS_ENDPOINT_URL is not a valid address ({error})", "set it to https://HOST[:PORT]"
+        ) from None
+    if parts.username or parts.password:
+        raise UsageError(
+            "AWS_ENDPOINT_URL must not contain credentials", "put them into AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"
+        )
+    allowed = settings.lake_storage.get("AWS_ALLOW_HTTP", "").lower() == "true"
+    if parts.scheme == "http" and not is_loopback(host) and not allowed:
+        raise UsageError(
+            f"AWS_ENDPOINT_URL is plain http to {host}", "set it to https://…, or AWS_ALLOW_HTTP=true if that is meant"
+        )
 
 
 def require_api_key(settings: Settings) -> None:
@@ -249,6 +333,13 @@ def _number(
     if not low <= value <= min(high, _NO_NUMBER_BEYOND):
         raise UsageError(f"{name} is {text!r}", f"set it to {kind} {bounds}")
     return value
+
+
+def _one_of(env: Mapping[str, str], name: str, words: tuple[str, ...], default: str) -> str:
+    word = env.get(name, default).strip()
+    if word != default and word not in words:
+        raise UsageError(f"{name} is {word!r}", f"set it to one of {', '.join(words)}")
+    return word
 
 
 def _yes_no(env: Mapping[str, str], name: str, default: bool) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from extract import landing
+from extract.counted import counted
 from extract.health.lines import SUSPECT, area_text, data_lines, table_text
 from extract.health.state import MART, Row, State, read_data
 from extract.warehouse import Warehouse
@@ -18,11 +19,11 @@ _SECOND = "%Y-%m-%d %H:%M:%S"
 
 @dataclass
 class Status:
-    """Everything `esios status` tells. Instants are naive UTC; `complaints` are what makes the exit code 1."""
+    """Everything that `esios status` reports. Instants are naive UTC; `findings` make the exit code 1."""
 
     state: State = field(default_factory=State)
 
-    def complaints(self) -> list[str]:
+    def findings(self) -> list[str]:
         """One line for each stretch of periods that is missing or bad, UTC, named exactly."""
         return data_lines(self.state)
 
@@ -33,8 +34,8 @@ class Status:
         for row in state.landed:
             span = f"{row['first']:{_MINUTE}} … {row['last']:{_MINUTE}} UTC"
             lines.append(
-                f"landed     {row['indicator_id']} {row['name']}: {row['responses']} responses for "
-                f"{row['windows']} windows, {span}, last answer {row['last_answer']:{_SECOND}} UTC"
+                f"landed     {row['indicator_id']} {row['name']}: {counted(row['responses'], 'response')} for "
+                f"{counted(row['windows'], 'window')}, {span}, last response {row['last_answer']:{_SECOND}} UTC"
             )
         lines.append(table_text(state.table) if state.table else f"table      {MART} is not built yet (dbt build)")
         whole = (
@@ -42,13 +43,13 @@ class Status:
             if state.judged
             else "not judged before the first dbt build"
         )
-        lines += [f"  {line}" for line in self.complaints()] or [f"complete   {whole}"]
+        lines += [f"  {line}" for line in self.findings()] or [f"complete   {whole}"]
         lines += self.notes()
         lines += [f"run        {_run_text(run)}" for run in state.runs[:LAST_RUNS]]
         return "\n".join(lines)
 
     def notes(self) -> list[str]:
-        """What is worth knowing and no fault: each area that is landed and not registered, once."""
+        """What is worth knowing and not a fault: each area that is landed and not registered, once."""
         return [f"note       {area_text(area)}" for area in self.state.unregistered_areas]
 
     def document(self) -> dict[str, Any]:
@@ -82,8 +83,8 @@ def _run_text(run: Row) -> str:
         span = f"{run['requested_start']:%Y-%m-%d} … {run['requested_end']:%Y-%m-%d}"
         return f"{when} forgotten: {span} (Madrid) is no longer due"
     return (
-        f"{when} {run['status']}: {run['responses_landed']} landed, {run['windows']} windows,"
-        f" {run['requests']} requests" + (f" ({run['error']})" if run["error"] else "")
+        f"{when} {run['status']}: {run['responses_landed']} landed, {counted(run['windows'], 'window')},"
+        f" {counted(run['requests'], 'request')}" + (f" ({run['error']})" if run["error"] else "")
     )
 
 

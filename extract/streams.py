@@ -1,4 +1,4 @@
-"""Standard streams that cannot stop the work: closed, full, without a reader, or in an encoding that lacks characters.
+"""Standard streams that cannot stop the work: closed, full, without a reader, or of a narrow encoding.
 
 Only for processes of our own (`esios`, `dbt`): imported into another program, nothing here touches its streams.
 """
@@ -41,7 +41,7 @@ class _Output(io.RawIOBase):
 
 
 def make_tolerant() -> None:
-    """Give this process standard streams that never raise; what their encoding lacks is written as `?`.
+    """Give this process standard streams that never raise; what their encoding does not have is written as `?`.
 
     A closed one becomes the null device, open at its number: otherwise the next file that is opened would get that
     number, and what a library or dbt writes there.
@@ -75,7 +75,7 @@ def _text(descriptor: int, before: Any) -> io.TextIOWrapper:
 def exit_code_after_output(end: SystemExit) -> int:
     """The work's exit code, once everything is written; 2 if the work is done but its results were lost on a full disk.
 
-    A reader that has had enough (`esios find x | head -1`) or a closed stream is no failure.
+    A reader that has had enough (`esios find x | head -1`) or a closed stream is not a failure.
     """
     code = end.code if isinstance(end.code, int) else bool(end.code)
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Wanted values → one SQL query on `esios_value_versions`, the same on every engine.
+"""A selection of values → one SQL query on `esios_value_versions`, the same on every engine.
 
 A version stands from `known_from_utc`, included, until the next one's, excluded. So of each period a cutoff lets
 through the version with known_from <= cutoff < known_until, and nothing that was extracted later.
@@ -14,7 +14,7 @@ from extract.cutoffs import AsOf, LeadTime, alike_days
 from extract.errors import UsageError
 from extract.export import MART_COLUMNS, Query
 from extract.registry import Indicator
-from extract.wanted import Wanted, refuse_unknown_areas
+from extract.selection import Selection, refuse_unknown_areas
 from extract.warehouse import Column, Kind, Warehouse
 from extract.windows import DAY, madrid_day, midnight_utc
 
@@ -91,7 +91,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Known:
-    """The query for what was wanted, how many periods it leaves out as not known yet, and of what nothing is landed.
+    """The query for a selection, how many periods it leaves out as not known yet, and of what nothing is landed.
 
     `wide_columns`: the (indicator, area) of each column after the first, by its name; empty for the long form.
     """
@@ -102,47 +102,47 @@ class Known:
     wide_columns: dict[str, tuple[int, int]]
 
 
-def find(warehouse: Warehouse, wanted: Wanted, shape: Shape = LONG) -> Known:
-    """Look what is there of the wanted values, and make the query for them: in `shape`, unless they are wanted wide.
+def find(warehouse: Warehouse, selection: Selection, shape: Shape = LONG) -> Known:
+    """Check what is present of the selected values, and make the query for them: in `shape`, or wide if selected so.
 
     Reads counts, no values. `UsageError` where the table is not built yet, or an area is of none of the indicators.
     """
-    for table in (VERSIONS, VALUES, *([COUNTED] if wanted.cutoff else [])):
+    for table in (VERSIONS, VALUES, *([COUNTED] if selection.cutoff else [])):
         if not warehouse.exists(table):
             raise UsageError(
-                f"there is no table {warehouse.resolve(table)} yet", "make it with `dbt build` after an extract"
+                f"table {warehouse.resolve(table)} does not exist yet", "make it with `dbt build` after an extract"
             )
-    select = _Select(warehouse, wanted)
+    select = _Select(warehouse, selection)
     found = select.series
     filled = {one.indicator_id for one in found if one.periods}
-    columns = _wide_columns(wanted, found) if wanted.wide else {}
+    columns = _wide_columns(selection, found) if selection.wide else {}
     return Known(
-        select.wide(columns) if wanted.wide else select.shaped(shape),
-        select.not_known_yet() if wanted.cutoff else 0,
-        tuple(indicator for indicator in wanted.indicators if indicator.id not in filled),
+        select.wide(columns) if selection.wide else select.shaped(shape),
+        select.not_known_yet() if selection.cutoff else 0,
+        tuple(indicator for indicator in selection.indicators if indicator.id not in filled),
         columns,
     )
 
 
-def _wide_columns(wanted: Wanted, found: Sequence[Series]) -> dict[str, tuple[int, int]]:
+def _wide_columns(selection: Selection, found: Sequence[Series]) -> dict[str, tuple[int, int]]:
     """Every registered area of each indicator, in the registry's order, whether there are values or not, so that the
     columns depend on the request alone; then what else is landed, as of an indicator with all areas.
     """
     columns = {}
-    for indicator in wanted.indicators:
+    for indicator in selection.indicators:
         landed = sorted(one.geo_id for one in found if one.indicator_id == indicator.id)
         for area in dict.fromkeys([*(indicator.areas or ()), *landed]):
-            if wanted.areas is None or area in wanted.areas:
+            if selection.areas is None or area in selection.areas:
                 columns[f"indicator_{indicator.id}_area_{area}"] = (indicator.id, area)
     return columns
 
 
 class _Select:
-    """The SQL for one request on one engine. Numbers are written in, instants bound; names come from nobody."""
+    """The SQL for one request on one engine. Numbers are written in, instants bound; no name comes from a user."""
 
-    def __init__(self, warehouse: Warehouse, wanted: Wanted) -> None:
-        self.warehouse, self.wanted = warehouse, wanted
-        self.indicators = ", ".join(str(int(indicator.id)) for indicator in wanted.indicators)
+    def __init__(self, warehouse: Warehouse, selection: Selection) -> None:
+        self.warehouse, self.selection = warehouse, selection
+        self.indicators = ", ".join(str(int(indicator.id)) for indicator in selection.indicators)
         self.in_span, self.span = self._span()
         self.series = self._series()
         self.source, self.cutoff = self._cutoff()
@@ -150,14 +150,14 @@ class _Select:
     def _span(self) -> tuple[str, tuple[dt.datetime, ...]]:
         """The condition that a period starts within the days, and its values."""
         bounds: list[tuple[str, dt.datetime]] = []
-        if self.wanted.start:
-            bounds.append(("versions.period_start_utc >= ?", midnight_utc(self.wanted.start)))
-        if self.wanted.end:
-            bounds.append(("versions.period_start_utc < ?", midnight_utc(self.wanted.end + DAY)))
+        if self.selection.start:
+            bounds.append(("versions.period_start_utc >= ?", midnight_utc(self.selection.start)))
+        if self.selection.end:
+            bounds.append(("versions.period_start_utc < ?", midnight_utc(self.selection.end + DAY)))
         return " and ".join(condition for condition, _ in bounds) or "1 = 1", tuple(instant for _, instant in bounds)
 
     def _series(self) -> list[Series]:
-        """What the warehouse has of the indicators in the wanted areas, whatever the span."""
+        """What the warehouse has of the indicators in the selected areas, whatever the span."""
         rows = self.warehouse.rows(
             "select versions.indicator_id, versions.geo_id, min(versions.period_start_utc),"
             f" max(versions.period_start_utc), sum(case when {self.in_span} then 1 else 0 end)"
@@ -166,10 +166,10 @@ class _Select:
             " group by versions.indicator_id, versions.geo_id",
             self.span,
         )
-        found, areas = [Series(*row) for row in rows], self.wanted.areas
+        found, areas = [Series(*row) for row in rows], self.selection.areas
         if areas is None:
             return found
-        listed = {area for indicator in self.wanted.indicators for area in indicator.areas or ()}
+        listed = {area for indicator in self.selection.indicators for area in indicator.areas or ()}
         refuse_unknown_areas(areas, listed | {one.geo_id for one in found})
         return [one for one in found if one.geo_id in areas]
 
@@ -180,7 +180,7 @@ class _Select:
         second home of the rule, and those of SQL Server are not those of Python.
         """
         rows = f"{self.warehouse.sql_name(VERSIONS)} as versions"
-        start, cutoff = self.warehouse.micros("versions.period_start_utc"), self.wanted.cutoff
+        start, cutoff = self.warehouse.micros("versions.period_start_utc"), self.selection.cutoff
         if isinstance(cutoff, AsOf):
             return rows, _big(cutoff.instant_utc - _EPOCH)
         if isinstance(cutoff, LeadTime):
@@ -217,7 +217,7 @@ class _Select:
                 from {self.source}
                 where {self._wanted_rows()} and {self._standing()}
             ),
-            {self._said() if self.wanted.cutoff else SAID_NOW},
+            {self._said() if self.selection.cutoff else SAID_NOW},
             labels as (
                 select indicator_id, geo_id, max(name) as name, max(geo_name) as geo_name, max(unit) as unit
                 from {self.warehouse.sql_name(VALUES)}
@@ -230,7 +230,7 @@ class _Select:
             inner join {self.warehouse.sql_name(RESPONSES)} as responses
                 on said.said_response_id = responses.response_id
             order by {shape.order}"""
-        return Query(statement, shape.named, self.span, self.wanted.zone)
+        return Query(statement, shape.named, self.span, self.selection.zone)
 
     def _said(self) -> str:
         """The CTE `said`: each standing version with the newest response, extracted by its cutoff, that said it.
@@ -295,31 +295,31 @@ class _Select:
             " group by versions.period_start_utc order by versions.period_start_utc"
         )
         named = [_instant(PERIOD_START), *(_float(name) for name in columns)]
-        return Query(statement, tuple(named), self.span, self.wanted.zone)
+        return Query(statement, tuple(named), self.span, self.selection.zone)
 
     def _wanted_rows(self) -> str:
         conditions = [f"versions.indicator_id in ({self.indicators})", self.in_span]
-        if self.wanted.areas:
-            conditions.append(f"versions.geo_id in ({', '.join(str(int(area)) for area in self.wanted.areas)})")
+        if self.selection.areas:
+            conditions.append(f"versions.geo_id in ({', '.join(str(int(area)) for area in self.selection.areas)})")
         return " and ".join(conditions)
 
     def _standing(self) -> str:
         """The condition for the versions that are meant."""
         conditions = []
-        if self.wanted.cutoff:
+        if self.selection.cutoff:
             conditions.append(f"{self._known_from()} <= {self.cutoff}")
-        if self.wanted.versions == "first":
+        if self.selection.versions == "first":
             conditions.append("versions.version = 1")
-        elif self.wanted.versions == "latest":
+        elif self.selection.versions == "latest":
             until = "versions.known_until_utc"
-            still = f" or {self.warehouse.micros(until)} > {self.cutoff}" if self.wanted.cutoff else ""
+            still = f" or {self.warehouse.micros(until)} > {self.cutoff}" if self.selection.cutoff else ""
             conditions.append(f"({until} is null{still})")
         return " and ".join(conditions) or "1 = 1"
 
     def _known_from(self) -> str:
         """The SQL of the instant, in microseconds, from which a version counts as known."""
         landed = self.warehouse.micros("versions.known_from_utc")
-        if not self.wanted.trust_sealing:
+        if not self.selection.trust_sealing:
             return landed
         sealed = self.warehouse.micros("versions.sealed_at_utc")
         is_sealed_before = "versions.version = 1 and versions.sealed_at_utc < versions.known_from_utc"

@@ -20,16 +20,16 @@ from typing import Any
 from extract.check import run_check
 from extract.errors import ApiUnavailable, EsiosError, KeyRefused, UsageError
 from extract.extraction import Request, extract, utc_now
-from extract.job import build
-from extract.places import beside_warehouse
+from extract.main_job import build
 from extract.registry import Indicator
 from extract.settings import Settings, require_api_key
+from extract.state_files import state_file
 from extract.windows import DAY, MADRID, madrid_day
 
 BACK_OFF_FIRST_S = 60.0
 BACK_OFF_MAX_S = 3600.0
 JITTER_S = 120.0
-# Trying again mends neither a wrong configuration nor a refused key.
+# Trying again fixes neither a wrong configuration nor a refused key.
 HOPELESS = (UsageError.exit_code, KeyRefused.exit_code)
 WORTH_ANOTHER_TRY = (ApiUnavailable.exit_code, EsiosError.exit_code)
 
@@ -74,7 +74,7 @@ def back_off_s(failures: int) -> float:
 @contextmanager
 def only_watcher(settings: Settings) -> Iterator[None]:
     """Hold the watcher's lock; `UsageError` while another process does. It ends with its process, however that ends."""
-    path = beside_warehouse(settings, "watch.lock")
+    path = state_file(settings, "watch.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+", encoding="utf-8")
@@ -155,12 +155,12 @@ class Watcher:
             return 0, {"interrupted": True}
         finally:
             self._may_interrupt = False
-        told = {name: summary.total(name) for name in ("windows", "requests", "retries", "responses_landed")}
+        details = {name: summary.total(name) for name in ("windows", "requests", "retries", "responses_landed")}
         if summary.interrupted:
-            return 0, {**told, "interrupted": True}
+            return 0, {**details, "interrupted": True}
         if summary.error:
-            return summary.error.exit_code, {**told, "error": str(summary.error)}
-        return 0, told
+            return summary.error.exit_code, {**details, "error": str(summary.error)}
+        return 0, details
 
     def _build(self) -> tuple[int, dict[str, Any]]:
         # Not interrupted: it takes seconds, and the next look would only have to do it again.
@@ -171,29 +171,29 @@ class Watcher:
         report = run_check(
             self.settings, metrics=self.metrics, notify_url=self.notify_url, say=warnings.append, now=self.now
         )
-        told: dict[str, Any] = {"state": report.state, "problems": len(report.problems())}
+        details: dict[str, Any] = {"state": report.state, "problems": len(report.problems())}
         if warnings:
-            told["warning"] = "; ".join(warnings)
-        return report.exit_code, told
+            details["warning"] = "; ".join(warnings)
+        return report.exit_code, details
 
     def _step(self, name: str, work: Callable[[], tuple[int, dict[str, Any]]]) -> int:
         began = clock_module.monotonic()
         try:
-            code, told = work()
+            code, details = work()
         except EsiosError as error:
-            code, told = error.exit_code, {"error": str(error)}
+            code, details = error.exit_code, {"error": str(error)}
         except OSError as error:
-            code, told = EsiosError.exit_code, {"error": f"{type(error).__name__}: {error.strerror}"}
+            code, details = EsiosError.exit_code, {"error": f"{type(error).__name__}: {error.strerror}"}
         outcome = {0: "ok", 1: "failing"}.get(code, "error")
-        self._record(name, outcome, exit_code=code, seconds=round(clock_module.monotonic() - began, 2), **told)
+        self._record(name, outcome, exit_code=code, seconds=round(clock_module.monotonic() - began, 2), **details)
         return code
 
-    def _record(self, step: str, outcome: str, **told: Any) -> None:
-        self.log({"at": _text(self.now()), "step": step, "outcome": outcome, **told})
+    def _record(self, step: str, outcome: str, **details: Any) -> None:
+        self.log({"at": _text(self.now()), "step": step, "outcome": outcome, **details})
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM end the sleep at once, an extract after the answers under way, a build at its end."""
+        """SIGINT and SIGTERM end the sleep at once, an extract after the responses under way, a build at its end."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

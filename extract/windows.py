@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 # The calendar units that a span can be cut by, and the most days that each has.
 _DAYS_IN = {"year": 366, "quarter": 92, "month": 31, "half_month": 16, "week": 7, "day": 1}
 _MONTHS_IN = {"month": 1, "quarter": 3, "year": 12}
-# Of 40 areas and more, 21 days of hours is the most that the API answers (504 beyond); a quarter of one area's
+# Of 40 areas and more, the API returns at most 21 days of hours (504 beyond); a quarter of one area's
 # five-minute values, a third more, takes it some 15 s.
 MOST_VALUES = 40 * 21 * 24
 # From 15 areas on no window is longer than 21 days, whatever it holds.
@@ -121,7 +121,7 @@ def _first_of_month(day: date) -> date:
 
 
 def window_size(cadence: str, areas: Collection[int] | None, setting: str = "") -> str:
-    """The calendar unit to cut by: the setting where there is one, else the longest that the API answers well.
+    """The calendar unit to cut by: the setting where there is one, else the longest that the API returns reliably.
 
     `areas` None is every area, however many these are. No unit is shorter than a period.
     """

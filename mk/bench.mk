@@ -51,3 +51,7 @@ bench-memory: $(VENV)/.bench ## The memory against pandas, polars and the other 
 bench-sqlserver: $(VENV)/.bench ## Loading into SQL Server (the one of MSSQL_SERVER) against the other ways
 	@if [ -n "$$MSSQL_SERVER" ]; then $(BIN)/python benchmarks/sqlserver_load.py; \
 	else echo "bench-sqlserver: skipped, MSSQL_SERVER is not set (see docs/sqlserver.md)"; fi
+
+.PHONY: bench-spark
+bench-spark: $(VENV)/.spark ## The models on Spark SQL (Sail) beside DuckDB: 200 indicators × 1 and 5 years of hours
+	$(BIN)/python benchmarks/spark.py

@@ -1,4 +1,4 @@
-# The report on the warehouse, and the answers to the open questions as PDF.
+# The report on the warehouse, and the questions page as PDF.
 
 .PHONY: report
 report: $(READY) ## The report: exports/report.html, one self-contained page
@@ -6,4 +6,4 @@ report: $(READY) ## The report: exports/report.html, one self-contained page
 
 .PHONY: questions
 questions: $(READY) ## docs/questions.pdf from docs/questions.md
-	@$(BIN)/python docs/build_questions.py
+	@$(BIN)/python -m docs.build_questions

@@ -1,4 +1,4 @@
-"""What both scripts do around their work: errors, exit codes, writing aside, progress, a dask cluster. No numbers."""
+"""What both scripts do around their work: errors, exit codes, writing aside, progress, a dask cluster."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ EXIT_CODES = """exit codes:
 
 
 class BadInput(ValueError):
-    """Something the caller can mend: a missing column, text where a number belongs, an unreadable file."""
+    """Something the caller can fix: a missing column, text where a number belongs, an unreadable file."""
 
 
 def guarded(work: Callable[[], int | None], debug: bool = False) -> int:
     """Run `work` and turn what went wrong into one line on stderr and an exit code; `debug` shows the traceback."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal in another alphabet shows ? for what it lacks
+        sys.stdout.reconfigure(errors="replace")  # a terminal in another alphabet shows ? for what it cannot show
     try:
         code = work() or DONE
         if sys.stdout is not None:  # closed by the caller

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from simulator import demand, faults
-from simulator.answers import BadQuery, BadSeries
+from simulator.responses import BadQuery, BadSeries
 from simulator.server import DEMO_KEY, Server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
     parser.add_argument("--series", type=Path, metavar="FILE.csv", help="460 from this file (tz_time,value)")
-    parser.add_argument("--latency-ms", type=float, default=0.0, metavar="MS", help="wait so long before each answer")
+    parser.add_argument("--latency-ms", type=float, default=0.0, metavar="MS", help="wait so long before each response")
     parser.add_argument("--now", metavar="ISO", help="the simulated time, frozen (default: the real clock)")
     parser.add_argument("--key", help="accept this key only (default: any)")
     parser.add_argument("--refuse-key", action="append", default=[], metavar="KEY", help="refuse this key (repeatable)")
@@ -129,7 +129,7 @@ def _wait(server: Server) -> int:
 def _run(server: Server, command: list[str], key: str) -> int:
     """Run the command against the server, pass signals on, and give its exit code (128 + n if a signal ended it)."""
     lines = (
-        "The data is SIMULATED: not REE but a simulator answers,",
+        "The data is SIMULATED: it comes from a simulator, not from REE,",
         f"at {server.url}, for as long as this command runs.",
         "For the real API put your personal token into .env:  ESIOS_API_KEY=<token>",
     )

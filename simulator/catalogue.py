@@ -1,8 +1,8 @@
-"""The simulated catalogue: true ESIOS ids and names, and what each indicator's answers look like. Pure.
+"""The simulated catalogue: true ESIOS ids and names, and what each indicator's responses look like. Pure.
 
 Ids, names and short names are those of the public catalogue; the descriptions are our own words, and so are the name of
 2387 and the ids of the provinces. Some indicators have no description, as in the real catalogue, and some have no
-simulated series: those answer with no values.
+simulated series: those have no values.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Series:
     published_at_s: int = 0
     # From these instants on (Madrid, naive text) an hour comes in so many periods.
     finer_from: tuple[tuple[str, int], ...] = ()
-    # `rolling`: issued anew every day for the days ahead; `settled`: changes for months; `live`: up to now.
+    # `rolling`: issued again every day for the days ahead; `settled`: changes for months; `live`: up to now.
     revised: str = "sealed"
     decimals: int = 0
     period: str = "hour"
@@ -69,7 +69,7 @@ class Series:
 class Indicator:
     """One entry of the catalogue. `description` None: the key is missing from the catalogue.
 
-    `geos`: the areas that the head of an answer names, where they are not those of the values.
+    `geos`: the areas that the head of a response names, where they are not those of the values.
     """
 
     id: int
@@ -93,7 +93,7 @@ class Indicator:
         return {**listed, "short_name": self.short_name, "id": self.id}
 
     def header(self) -> dict[str, object]:
-        """The indicator as its answers open, before `values_updated_at` and `values`."""
+        """The indicator as its responses open, before `values_updated_at` and `values`."""
         return {
             "name": self.name,
             "short_name": self.short_name,

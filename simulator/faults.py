@@ -1,9 +1,9 @@
-"""What can go wrong on the way, on demand: fault rules, which requests they hit, and what they do to an answer.
+"""What can go wrong on the way, on demand: fault rules, which requests they hit, and what they do to a response.
 
 A rule is made with one of the functions below and given to `simulator.serve(faults=[…])`, to `server.add(…)`, to
 `--fault`, or as JSON to `POST /_faults`:
 
-    status(503, retry_after=2, times=3)          the next three answers are 503
+    status(503, retry_after=2, times=3)          the next three responses are 503
     cut_body(nth=2)                              only the second request's body breaks off
     times_four("2022-05-24T12:00", indicator=460)
     firewall(probability=0.1, seed=7)
@@ -11,7 +11,7 @@ A rule is made with one of the functions below and given to `simulator.serve(fau
 Every function takes the same keywords to say which requests are meant: `times` (how often at most), `nth` (a number or
 a list, counted from 1 among the requests that the rule matches otherwise), `probability` with `seed`, `path` (a regular
 expression), `indicator` (an id), `covering` (an instant that the asked range holds). Instants are ISO texts, naive ones
-Madrid time. Of the rules that settle a whole answer one strikes per request, in the order given; changes to the
+Madrid time. Of the rules that settle a whole response one strikes per request, in the order given; changes to the
 document add up.
 """
 
@@ -51,7 +51,7 @@ _RAW = "\u0001raw:"
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer that takes the place of the real one."""
+    """A response that takes the place of the real one."""
 
     status: int
     body: bytes = b""
@@ -61,7 +61,7 @@ class Reply:
 
 @dataclass
 class Fault:
-    """One rule. Either `reply` (another answer), `edit` (a changed document) or `transport` (a broken way)."""
+    """One rule. Either `reply` (another response), `edit` (a changed document) or `transport` (a broken way)."""
 
     kind: str
     settings: dict[str, Any] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Fault:
 
     @property
     def decides(self) -> bool:
-        """Whether it settles the whole answer, so that only one such rule can strike a request."""
+        """Whether it settles the whole response, so that only one such rule can strike a request."""
         return self.reply is not None or self.transport not in ("", "latency")
 
     def wants(self, path: str, indicator: int | None, span: tuple[float, float] | None) -> bool:
@@ -115,7 +115,7 @@ class Fault:
 def striking(rules: Sequence[Fault], path: str, indicator: int | None, span: tuple[float, float] | None) -> list[Fault]:
     """The rules that strike a request, counted as done.
 
-    Of those that settle the whole answer only the first strikes; the others, and changes to a document that is not
+    Of those that settle the whole response only the first strikes; the others, and changes to a document that is not
     sent, wait for the next request: `[status(503, times=2), firewall(times=1)]` gives 503, 503, 403.
     """
     wanting = [rule for rule in rules if rule.wants(path, indicator, span)]
@@ -162,7 +162,7 @@ def _rule(
     return Fault(kind, {**{k: v for k, v in settings.items() if v is not None}, **which}, **chosen, **what)
 
 
-# --- other answers ----------------------------------------------------------------------------------------------------
+# --- other responses --------------------------------------------------------------------------------------------------
 
 
 def status(
@@ -173,7 +173,7 @@ def status(
     body: str | None = None,
     **which: Any,
 ) -> Fault:
-    """Answer with this status code. `retry_after`: seconds; `retry_date`: the same, sent as an HTTP date."""
+    """Respond with this status code. `retry_after`: seconds; `retry_date`: the same, sent as an HTTP date."""
     headers: tuple[tuple[str, str], ...] = ()
     if retry_after is not None:
         headers = (("Retry-After", f"{retry_after:g}"),)
@@ -226,7 +226,7 @@ def redirect(url: str, code: int = 307, **which: Any) -> Fault:
 
 
 def latency(ms: float, **which: Any) -> Fault:
-    """Wait so long before the answer."""
+    """Wait so long before the response."""
     return _rule("latency", which, {"ms": ms}, transport="latency", amount=float(ms) / 1000)
 
 
@@ -236,7 +236,7 @@ def hang(seconds: float = 3600, **which: Any) -> Fault:
 
 
 def reset_connection(**which: Any) -> Fault:
-    """Close the connection without an answer."""
+    """Close the connection without a response."""
     return _rule("reset_connection", which, {}, transport="reset_connection")
 
 
@@ -269,12 +269,13 @@ def slow_body(seconds: float = 5, **which: Any) -> Fault:
 
 
 def edit(change: Edit, *, kind: str = "edit", settings: Mapping[str, Any] | None = None, **which: Any) -> Fault:
-    """Send what `change(document)` gives back, the document being the parsed answer."""
+    """Send what `change(document)` gives back, the document being the parsed response."""
     return _rule(kind, which, settings or {}, edit=change)
 
 
 def _edit_values(change: Edit, kind: str, settings: Mapping[str, Any], which: Mapping[str, Any]) -> Fault:
-    """An edit of answers with values: it means no request for the catalogue or for a range without the instant `at`."""
+    """An edit of responses with values; those of the catalogue, or of a range without the instant `at`, stay."""
+
     meant: dict[str, Any] = {"path": r"^/indicators/\d+"}
     if isinstance(settings.get("at"), str):
         meant["covering"] = settings["at"]
@@ -329,7 +330,7 @@ def empty_values(**which: Any) -> Fault:
 
 
 def other_id(id: int = 461, **which: Any) -> Fault:
-    """The answer says that it is another indicator's."""
+    """The response says that it is another indicator's."""
 
     def apply(document: Document) -> Document:
         document["indicator"]["id"] = id
@@ -339,7 +340,7 @@ def other_id(id: int = 461, **which: Any) -> Fault:
 
 
 def missing_datetime(at: str | None = None, field: str = "datetime", **which: Any) -> Fault:
-    """An entry lacks its `datetime` (or another field)."""
+    """An entry without its `datetime` (or another field)."""
     change = _each(at, lambda entry: entry.pop(field, None))
     return _edit_values(change, "missing_datetime", {"at": at, "field": field}, which)
 
@@ -356,7 +357,7 @@ def raw_value(token: str, at: str | None = None, *, kind: str = "raw_value", **w
 
 
 def nan(at: str | None = None, **which: Any) -> Fault:
-    """A bare NaN, which is no JSON."""
+    """A bare NaN, which is not valid JSON."""
     return raw_value("NaN", at, kind="nan", **which)
 
 
@@ -488,7 +489,7 @@ def set_field(name: str, value: Any, at: str | None = None, **which: Any) -> Fau
 
 
 def catalogue_without(name: str, **which: Any) -> Fault:
-    """The catalogue lacks the indicator of this name."""
+    """The catalogue without the indicator of this name."""
 
     def apply(document: Document) -> Document:
         document["indicators"] = [entry for entry in document["indicators"] if entry["name"] != name]

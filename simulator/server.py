@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from simulator import answers, catalogue, demand, faults
+from simulator import catalogue, demand, faults, responses
 from simulator.faults import Fault, Reply
 
 SERVER_NAME = "esios-simulator/1"
@@ -51,7 +51,7 @@ class Request:
 
 
 @dataclass
-class _Answers:
+class _Bodies:
     """Bodies that need not be made twice, plain and compressed, up to a number of bytes."""
 
     size: int = 0
@@ -91,7 +91,7 @@ def as_clock(now: str | datetime | float | Clock | None) -> Clock:
 
         return ask
     if isinstance(now, str):
-        frozen = answers.parse_instant(now, "now")
+        frozen = responses.parse_instant(now, "now")
     elif isinstance(now, datetime):
         frozen = (now.replace(tzinfo=demand.MADRID) if now.tzinfo is None else now).timestamp()
     else:
@@ -111,7 +111,7 @@ class Server:
         *,
         faults: Iterable[Fault] = (),
         latency_ms: float = 0.0,
-        series: str | Path | answers.Recorded | None = None,
+        series: str | Path | responses.Recorded | None = None,
         clock: str | datetime | float | Clock | None = None,
         key: str | None = None,
         refused_keys: Sequence[str] = (),
@@ -121,10 +121,10 @@ class Server:
     ) -> None:
         self.latency_ms = latency_ms
         self.clock = as_clock(clock)
-        self.recorded = answers.load_series(Path(series)) if isinstance(series, str | Path) else series
+        self.recorded = responses.load_series(Path(series)) if isinstance(series, str | Path) else series
         self.key = key
         self.refused_keys = tuple(refused_keys)
-        self.bodies = _Answers()
+        self.bodies = _Bodies()
         self.stopping = threading.Event()
         self._faults = list(faults)
         self._log: deque[Request] = deque(maxlen=_LOG_ENTRIES)
@@ -203,7 +203,7 @@ class Server:
             return self._count, faults.striking(self._faults, path, indicator, span)
 
     def log(self, request: Request) -> None:
-        """Keep a request that is answered."""
+        """Log a request that has its response."""
         with self._lock:
             self._log.append(request)
 
@@ -234,7 +234,7 @@ class _Listener(socketserver.ThreadingTCPServer):
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         if self.context is not None:
-            # In the connection's own thread, so that a slow handshake keeps nobody waiting.
+            # In the connection's own thread, so that a slow handshake does not block the others.
             try:
                 request = self.context.wrap_socket(request, server_side=True)
             except (OSError, ssl.SSLError):
@@ -258,7 +258,7 @@ class _Listener(socketserver.ThreadingTCPServer):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no error of ours; anything else was answered with 500 already."""
+        """A client that closes the connection is not our error; anything else has had a 500 already."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -298,7 +298,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _control(self, path: str, content: bytes | None) -> None:
         simulation = self.server.simulation
         if not self.client_address[0].startswith(("127.", "::1", "::ffff:127.")):
-            self._send(_json(403, {"message": "the control paths answer on loopback only"}))
+            self._send(_json(403, {"message": "the control paths work on loopback only"}))
         elif path == "/_log" and content is None:
             self._send(_json(200, {"requests": [asdict(request) for request in simulation.requests]}))
         elif path == "/_faults" and content is None:
@@ -326,12 +326,12 @@ class _Handler(BaseHTTPRequestHandler):
         key = headers.get("x-api-key")
         key_ok = simulation.key_is_good(key)
         indicator = _indicator_id(path)
-        asked: answers.Query | None = None
+        asked: responses.Query | None = None
         problem: str | None = None
         if indicator is not None:
             try:
-                asked = answers.parse_query(indicator, parameters, simulation.now)
-            except answers.BadQuery as error:
+                asked = responses.parse_query(indicator, parameters, simulation.now)
+            except responses.BadQuery as error:
                 problem = str(error)
         number, hit = simulation.arrived(path, indicator, (asked.start, asked.end) if asked else None)
         request = Request(
@@ -359,7 +359,7 @@ class _Handler(BaseHTTPRequestHandler):
                 reply = Reply(403, faults.FORBIDDEN_JSON) if key else Reply(401, faults.DENIED_TEXT, "text/plain")
                 cache_key: object = None
             else:
-                reply, cache_key = self._answer(path, parameters, asked, problem)
+                reply, cache_key = self._respond(path, parameters, asked, problem)
             instead = next((fault.reply for fault in hit if fault.reply is not None), None)
             edits = [fault.edit for fault in hit if fault.edit is not None]
             if instead is not None:
@@ -371,7 +371,7 @@ class _Handler(BaseHTTPRequestHandler):
                 reply, cache_key = Reply(200, faults.written(document)), None
             status = reply.status
             broken = next((fault for fault in hit if fault.decides and fault.transport), None)
-            # Logged before the last byte leaves: who reads the log after its answer finds it there.
+            # Logged before the last byte leaves: who reads the log after the response finds the request in it.
             simulation.log(_ended(request, status))
             if broken is None:
                 self._send(reply, cache_key)
@@ -385,25 +385,25 @@ class _Handler(BaseHTTPRequestHandler):
             simulation.log(_ended(request, 500))
             self._send(_json(500, {"status": 500, "message": f"{type(error).__name__}: {error}"}))
 
-    def _answer(
-        self, path: str, parameters: Mapping[str, Sequence[str]], asked: answers.Query | None, problem: str | None
+    def _respond(
+        self, path: str, parameters: Mapping[str, Sequence[str]], asked: responses.Query | None, problem: str | None
     ) -> tuple[Reply, object]:
-        """The true answer, and what it may be kept under."""
+        """The true response, and what it may be kept under."""
         simulation = self.server.simulation
         if path.rstrip("/") == "/indicators":
             text = (parameters.get("text") or [""])[-1]
-            return Reply(200, answers.catalogue_body(catalogue.search(text))), None
+            return Reply(200, responses.catalogue_body(catalogue.search(text))), None
         if problem is not None:
             return _json(400, {"status": 400, "message": problem}), None
         if asked is None:
             return _json(404, {"status": 404, "message": "Not Found"}), None
-        if answers.times_out(asked):
+        if responses.times_out(asked):
             return Reply(504, faults.GATEWAY_HTML, "text/html"), None
         try:
-            plan = answers.plan(asked, simulation.now, simulation.recorded)
-        except answers.UnknownIndicator as error:
+            plan = responses.plan(asked, simulation.now, simulation.recorded)
+        except responses.UnknownIndicator as error:
             return _json(404, {"status": 404, "message": str(error)}), None
-        return Reply(200, simulation.bodies.get(plan, lambda: answers.body(plan, simulation.recorded))), plan
+        return Reply(200, simulation.bodies.get(plan, lambda: responses.body(plan, simulation.recorded))), plan
 
     # --- the way out ---
 
@@ -447,7 +447,7 @@ class _Handler(BaseHTTPRequestHandler):
         return text
 
     def _break(self, fault: Fault, reply: Reply) -> None:
-        """Send the answer in the way this fault breaks it; the connection ends with it."""
+        """Send the response in the way this fault breaks it; the connection ends with it."""
         stopping = self.server.simulation.stopping
         body = reply.body
         if fault.transport == "slow_body":

@@ -3,7 +3,7 @@
         prediction is due but not there. Shares, not percents, as scikit-learn gives them. -#}
     cast(count(*) as {{ type_whole() }}) as hours_due,
     cast(count(predicted) as {{ type_whole() }}) as predictions_there,
-    cast(1.0 * count(predicted) / count(*) as {{ type_number() }}) as coverage,
+    cast(1e0 * count(predicted) / count(*) as {{ type_number() }}) as coverage,
     cast(avg(abs(error)) as {{ type_number() }}) as mae,
     cast(sqrt(avg(error * error)) as {{ type_number() }}) as rmse,
     cast(avg(case when actual <> 0 then abs(error) / abs(actual) end) as {{ type_number() }}) as mape,

@@ -14,6 +14,7 @@
 
 {% macro add_asked_columns(table) %}
     {%- set landed = source('raw_esios', 'indicator_responses') -%}
+    {%- set statements = [] -%}
     {%- if execute and load_relation(table) is not none -%}
         {%- set columns = adapter.get_columns_in_relation(table) | map(attribute='name') | map('lower') | list -%}
         {%- for column, type in asked_columns().items() if column not in columns -%}
@@ -28,8 +29,8 @@
                     ) as asked
                 )
             {%- endset -%}
-            {{ add_column(table, column, type) }};
-            {{ in_its_own_batch(fill) }};
+            {%- do statements.extend([add_column(table, column, type), in_its_own_batch(fill)]) -%}
         {%- endfor -%}
+        {{ one_by_one(statements) }}
     {%- endif -%}
 {% endmacro %}

@@ -1,12 +1,7 @@
 {#- How each model and test ended, run by run: append-only, so that quality has a history. -#}
 
 {% macro dbt_results() %}
-    {{ return(api.Relation.create(
-        database=target.database,
-        schema='quality_esios',
-        identifier='dbt_results',
-        type='table'
-    )) }}
+    {{ return(own_table('quality_esios', 'dbt_results')) }}
 {% endmacro %}
 
 {% macro create_dbt_results() %}
@@ -28,7 +23,7 @@
             {%- do rows.append([
                 text_literal(invocation_id),
                 text_literal((flags.WHICH or 'unknown') | string | truncate(20, true, '')),
-                text_literal(run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')[:-3]),
+                'cast(' ~ text_literal(run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')[:-3]) ~ ' as ' ~ type_instant() ~ ')',
                 text_literal(result.node.unique_id | string | truncate(300, true, '')),
                 text_literal(result.node.resource_type | string | truncate(20, true, '')),
                 text_literal(result.node.name | string | truncate(250, true, '')),

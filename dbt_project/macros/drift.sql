@@ -27,7 +27,7 @@
     {%- set is_last = loop.last %}
     {%- for bin in range(10) %}
     case
-        when {{ counts }}_{{ bin }} > 0.0001 * {{ total }} then 1.0 * {{ counts }}_{{ bin }} / {{ total }} else 0.0001
+        when {{ counts }}_{{ bin }} > 1e-4 * {{ total }} then 1e0 * {{ counts }}_{{ bin }} / {{ total }} else 1e-4
     end as {{ counts }}_{{ bin }}{{ ',' if not (is_last and loop.last) }}
     {%- endfor %}
     {%- endfor %}

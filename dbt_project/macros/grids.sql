@@ -13,6 +13,6 @@
 {%- endmacro %}
 
 {% macro nominal_seconds(cadences) %}
-    {#- Length of a cadence, to tell the longer of two. -#}
+    {#- Length of a cadence, to find the longer of two. -#}
     coalesce({{ cadences }}.cadence_seconds, case when {{ cadences }}.cadence = 'day' then 86400 else 2678400 end)
 {%- endmacro %}

@@ -12,45 +12,31 @@
     group by versions.indicator_id, versions.last_response_id
     union all
     select
-        indicator_id,
-        {{ day_start_utc('madrid_day') }} as start_utc,
-        {{ day_start_utc(add_days('madrid_day', 1)) }} as end_utc
-    from {{ ref('due_days') }}
-    where judgement > {{ due_judged }}
+        days.indicator_id,
+        days.start_utc,
+        days.end_utc
+    from ({{ judged_days(ref('due_days'), due_judged) }}) as days
 {% endmacro %}
 
-{% macro judged_days(judged) %}
-    {#- The days whose periods were judged again after judgement number `judged`. -#}
+{% macro judged_days(table, judged) %}
+    {#- The days of a table that were judged again after judgement number `judged`. -#}
     select
         indicator_id,
         madrid_day,
         {{ day_start_utc('madrid_day') }} as start_utc,
         {{ day_start_utc(add_days('madrid_day', 1)) }} as end_utc
-    from {{ ref('period_checks') }}
+    from {{ table }}
     where judgement > {{ judged }}
     group by indicator_id, madrid_day
 {% endmacro %}
 
 {% macro changed_days(judged, due_judged) %}
     {#- The days of which anything was judged, compared or asked again. -#}
-    {{ judged_days(judged) }}
+    {{ judged_days(ref('period_checks'), judged) }}
     union all
-    select
-        indicator_id,
-        madrid_day,
-        {{ day_start_utc('madrid_day') }} as start_utc,
-        {{ day_start_utc(add_days('madrid_day', 1)) }} as end_utc
-    from {{ ref('week_checks') }}
-    where judgement > {{ judged }}
-    group by indicator_id, madrid_day
+    {{ judged_days(ref('week_checks'), judged) }}
     union all
-    select
-        indicator_id,
-        madrid_day,
-        {{ day_start_utc('madrid_day') }} as start_utc,
-        {{ day_start_utc(add_days('madrid_day', 1)) }} as end_utc
-    from {{ ref('due_days') }}
-    where judgement > {{ due_judged }}
+    {{ judged_days(ref('due_days'), due_judged) }}
 {% endmacro %}
 
 {% macro newest_judgement(table) %}
@@ -62,9 +48,7 @@
 {%- endmacro %}
 
 {% macro judgement_log() %}
-    {{ return(api.Relation.create(
-        database=target.database, schema=this.schema, identifier='indicators_judged', type='table'
-    )) }}
+    {{ return(own_table(this.schema, 'indicators_judged')) }}
 {% endmacro %}
 
 {% macro create_judgement_log() %}
@@ -114,10 +98,12 @@
 
 {% macro write_judgement_log() %}
     {#- Post-hook of the last of the models. -#}
-    delete from {{ judgement_log() }};
+    {%- set newest %}
     insert into {{ judgement_log() }} (indicator_id, rebuilt_at_utc)
     select
         indicator_id,
         rebuilt_at_utc
     from {{ version_log() }}
+    {%- endset -%}
+    {{ one_by_one(['delete from ' ~ judgement_log(), newest]) if execute }}
 {% endmacro %}

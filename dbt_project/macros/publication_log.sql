@@ -2,12 +2,7 @@
     after the rows, so that a run that dies in between publishes them again rather than never. -#}
 
 {% macro publication_log() %}
-    {{ return(api.Relation.create(
-        database=target.database,
-        schema=ref('stg_esios__response_entries').schema,
-        identifier='demand_forecast_publications',
-        type='table'
-    )) }}
+    {{ return(own_table(ref('stg_esios__response_entries').schema, 'demand_forecast_publications')) }}
 {% endmacro %}
 
 {% macro create_publication_log() %}

@@ -50,7 +50,7 @@
     {%- set known = [] -%}
     {%- for key, rule in rules.items() if rule.in_kind or not in_kind -%}{%- do known.append(key) -%}{%- endfor -%}
     {%- for key in entry if key not in known -%}
-        {%- do refuse_entry(named, key ~ ' is no key of it', 'write one of ' ~ known | join(', ')) -%}
+        {%- do refuse_entry(named, key ~ ' is not a valid key', 'write one of ' ~ known | join(', ')) -%}
     {%- endfor -%}
     {%- for key in known -%}
         {%- set value = entry.get(key) -%}

@@ -1,11 +1,30 @@
 {#- An engine holds what it opens in memory, and a payload is some thousand times an entry: so many responses at once. -#}
 {% macro responses_at_once() %}{{ return(250) }}{% endmacro %}
 
-{% macro entries_of_responses(after, is_later, into='') %}
-    {#- Query of the entries of the first responses after a number; `into`: the head of an insert of them. -#}
+{% macro batches_of_responses(after) %}
+    {#- [first and last response_id, literals of the first and last extraction] of the responses after a number, a batch a row.
+        By the literals an engine finds a batch's payloads without opening the others. -#}
+    {%- set number = 'floor((response_id - ' ~ after ~ ' - 1) / ' ~ responses_at_once() ~ '.0)' -%}
+    {%- set query %}
+        select
+            min(response_id) as first_id,
+            max(response_id) as last_id,
+            {{ literal_of_instant('min(extracted_at_utc)') }} as first_literal,
+            {{ literal_of_instant('max(extracted_at_utc)') }} as last_literal
+        from {{ ref('stg_esios__indicator_responses') }}
+        where response_id > {{ after }}
+        group by {{ number }}
+        order by 1
+    {%- endset -%}
+    {{ return(asked_now(query, [[1, responses_at_once(), now_utc(), now_utc()]])) }}
+{% endmacro %}
+
+{% macro entries_of_responses(batch, into='') %}
+    {#- Query of the entries of a batch of responses; `into`: the head of an insert of them. -#}
 {#- One order for all entries: whatever comes again stands side by side. -#}
 {%- set in_order = 'partition by response_id, has_clear_time order by geo_id, period_start_utc' -%}
 {%- set rivals = 'partition by response_id, period_start_utc, case when instant_lacks_area = 0 then geo_id end' -%}
+{%- set entry = 'response_id, indicator_id, geo_id, geo_name, datetime_text, value_text, period_start_utc, value' -%}
 with new_responses as (
     select
         staged.response_id,
@@ -16,21 +35,22 @@ with new_responses as (
         staged.run_id,
         staged.extracted_at_utc
     from {{ ref('stg_esios__indicator_responses') }} as staged
-    where staged.response_id <= {{ after + responses_at_once() }}
-    {% if is_later %}
-        and staged.response_id > {{ after }}
-    {% endif %}
+    where staged.response_id between {{ batch[0] }} and {{ batch[1] }}
 ),
 
 payloads as (
     select
+        {{ stays_small('new_responses') }}
         new_responses.response_id,
         new_responses.indicator_id,
         {#- A response that is no JSON counts as one entry that cannot be read. #}
         coalesce({{ readable_json('landed.payload') }}, '{"indicator":{"values":[{}]}}') as payload
-    from new_responses
-    inner join {{ source('raw_esios', 'indicator_responses') }} as landed
+    from {{ source('raw_esios', 'indicator_responses') }} as landed
+    inner join new_responses
         on {{ same_answer('new_responses', 'landed') }}
+    {% if batch[2] %}
+    where landed.extracted_at_utc between {{ batch[2] }} and {{ batch[3] }}
+    {% endif %}
 ),
 
 entries as (
@@ -101,14 +121,7 @@ sifted_entries as (
 doubtful_entries as (
     {#- What says the very same is one. #}
     select
-        response_id,
-        indicator_id,
-        geo_id,
-        geo_name,
-        datetime_text,
-        value_text,
-        period_start_utc,
-        value,
+        {{ entry }},
         code,
         has_clear_time,
         response_lacks_area,
@@ -116,9 +129,7 @@ doubtful_entries as (
         max(case when geo_id = geo_id_after and period_start_utc < start_after_utc then start_after_utc end) as start_after_utc
     from sifted_entries
     where is_doubtful = 1
-    group by
-        response_id, indicator_id, geo_id, geo_name, datetime_text, value_text, period_start_utc, value, code,
-        has_clear_time, response_lacks_area
+    group by {{ entry }}, code, has_clear_time, response_lacks_area
 ),
 
 doubtful_instants as (
@@ -150,28 +161,14 @@ compared_entries as (
 
 all_entries as (
     select
-        response_id,
-        indicator_id,
-        geo_id,
-        geo_name,
-        datetime_text,
-        value_text,
-        period_start_utc,
-        value,
+        {{ entry }},
         code,
         case when geo_id = geo_id_after then start_after_utc end as next_start_utc
     from sifted_entries
     where is_doubtful = 0
     union all
     select
-        response_id,
-        indicator_id,
-        geo_id,
-        geo_name,
-        datetime_text,
-        value_text,
-        period_start_utc,
-        value,
+        {{ entry }},
         case when code is null and least_value <> greatest_value then 'two_values' else code end as code,
         case when has_clear_time = 1 then next_start_utc end as next_start_utc
     from compared_entries
@@ -195,13 +192,12 @@ from all_entries
 
 {% macro stage_further_entries(table) %}
     {#- Post-hook: the responses after those that the model itself has staged, in the same transaction. -#}
-    {%- set newest = highest(ref('stg_esios__indicator_responses'), 'response_id') -%}
     {%- if execute -%}
         {%- set columns = adapter.get_columns_in_relation(table) | map(attribute='name') | join(', ') -%}
         {%- set statements = [] -%}
-        {%- for after in range(highest(table, 'response_id'), newest, responses_at_once()) -%}
-            {%- do statements.append(entries_of_responses(after, true, 'insert into ' ~ table ~ ' (' ~ columns ~ ')')) -%}
+        {%- for batch in batches_of_responses(highest(table, 'response_id')) -%}
+            {%- do statements.append(entries_of_responses(batch, 'insert into ' ~ table ~ ' (' ~ columns ~ ')')) -%}
         {%- endfor -%}
-        {{ statements | join(';\n') }}
+        {{ one_by_one(statements) }}
     {%- endif -%}
 {% endmacro %}

@@ -2,12 +2,7 @@
     in the table's own transaction, so that a run that dies in between does its work again rather than never. -#}
 
 {% macro version_log() %}
-    {{ return(api.Relation.create(
-        database=target.database,
-        schema=ref('stg_esios__response_entries').schema,
-        identifier='value_versions_built',
-        type='table'
-    )) }}
+    {{ return(own_table(ref('stg_esios__response_entries').schema, 'value_versions_built')) }}
 {% endmacro %}
 
 {% macro create_version_log() %}
@@ -97,6 +92,6 @@
                 ~ "values (" ~ indicator ~ ', ' ~ staged ~ ", '" ~ digests[indicator] ~ "', " ~ now_utc() ~ ', ' ~ now_utc() ~ ')'
             ) -%}
         {%- endfor -%}
-        {{ statements | join(';\n') }}
+        {{ one_by_one(statements) }}
     {%- endif -%}
 {% endmacro %}

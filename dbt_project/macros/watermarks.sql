@@ -63,12 +63,12 @@
 {% endmacro %}
 
 {% macro touched_periods(behind) %}
-    {#- The periods that responses behind the watermarks touch; `behind` none: those of every response. -#}
+    {#- The periods that responses behind the watermarks touch. -#}
     select distinct
         staged.indicator_id,
         staged.period_start_utc
     from {{ ref('stg_esios__response_entries') }} as staged
-    where {{ '1 = 1' if behind is none else newer_than(behind, 'staged') }}
+    where {{ newer_than(behind, 'staged') }}
 {% endmacro %}
 
 {% macro all_that_is_unknown_is_later(landed, instant, known) %}
@@ -81,8 +81,12 @@
             {{ literal_of_instant('before.last_known') }} as last_literal,
             before.known_rows,
             {{ rows_in(landed) }} - before.known_rows as unknown,
-            (select count(*) from {{ landed }} as lately where lately.{{ instant }} > before.last_known) as landed_lately
+            count(lately.{{ instant }}) as landed_lately
         from ({{ known }}) as before
+        {#- For Sail (0.7) alone a join: it resolves no column of the outer query behind >. #}
+        left join {{ landed }} as lately
+            on before.last_known < lately.{{ instant }}
+        group by before.last_known, before.known_rows
     {% endset %}
     {%- set before = asked_now(query, [[none, 0, 0, 1]])[0] -%}
     {{ return([before[0], before[1] | int] if before[0] and before[2] | int == before[3] | int else [none, 0]) }}

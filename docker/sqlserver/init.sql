@@ -1,10 +1,10 @@
--- What a fresh container lacks: the database, the login, and (through the files of ddl/sqlserver, see init.sh) schemas,
+-- What a fresh container needs: the database, the login, and (through the files of ddl/sqlserver, see init.sh) schemas,
 -- tables and grants. Running it again changes nothing.
 if db_id(N'$(DATABASE)') is null
     create database [$(DATABASE)];
 go
 
--- Readers see the last committed rows and wait for nobody; a build blocks none of them.
+-- Readers see the last committed rows and never wait; a build blocks none of them.
 alter database [$(DATABASE)] set read_committed_snapshot on with rollback immediate;
 go
 

@@ -69,7 +69,7 @@ def add(lookup: Lookup, wanted: Sequence[str], options: Options, *, dry_run: boo
     be written; `DataIncomplete` (1) where the values do not show what an entry must say; the client's errors.
     """
     if options.kind is not None and options.kind not in kinds(path):
-        raise UsageError(f"there is no kind {options.kind!r}", f"use one of {', '.join(kinds(path))}")
+        raise UsageError(f"{options.kind!r} is not a valid kind", f"use one of {', '.join(kinds(path))}")
     chosen = list({entry.id: entry for entry in map(lookup.entry, wanted)}.values())
     for entry in chosen:
         refuse_registered(entry.id, path)
@@ -96,7 +96,7 @@ def entry_for(entry: Entry, profile: Profile, options: Options, now_utc: datetim
     if kind is None:
         magnitude = repr(profile.magnitude) if profile.magnitude else "nothing"
         raise UsageError(
-            f"indicator {entry.id} holds {magnitude}, and no kind of the registry is known for that",
+            f"indicator {entry.id} measures {magnitude}, for which the registry has no kind",
             f"name one with --kind: {', '.join(kinds(path))}",
         )
     words = [span.cadence for span in profile.cadences]

@@ -10,7 +10,6 @@ from typing import Any
 from extract import landing
 from extract.catalogue.entries import Entry
 from extract.catalogue.kinds import kind_of
-from extract.catalogue.landing import may_be_there
 from extract.catalogue.lookup import Lookup
 from extract.catalogue.profile import Profile
 from extract.errors import EsiosError
@@ -110,7 +109,7 @@ class Description:
 def describe(settings: Settings, wanted: str, lookup: Lookup) -> Description:
     """Ask ESIOS and the warehouse about one indicator, registered or not, in at most six requests.
 
-    `UsageError` for an id or a name that the catalogue lacks; the client's errors. A warehouse that cannot be read
+    `UsageError` for an id or a name that is not in the catalogue; the client's errors. A warehouse that cannot be read
     costs a line, not the description.
     """
     entry = lookup.entry(wanted)
@@ -129,8 +128,8 @@ def cadence_text(profile: Profile) -> str:
 
 
 def landed_of(settings: Settings, indicator_id: int, say: Callable[[str], None]) -> Landed | None:
-    """What the warehouse holds of an indicator; None where there is none, or nothing of it."""
-    if not may_be_there(settings):
+    """What is landed of an indicator; None without a warehouse, or if nothing is landed of it."""
+    if not settings.may_be_there:
         return None
     try:
         with connect(settings, read_only=True) as warehouse:

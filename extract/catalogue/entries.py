@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
 
-from extract.api import Answer, EsiosClient
+from extract.api import EsiosClient, Response
 from extract.errors import UsageError
 
 # What begins a new line where a browser shows it.
@@ -42,13 +42,13 @@ class Entry:
         return {"id": self.id, "name": self.name, "short_name": self.short_name, "description": self.description}
 
 
-def fetch(client: EsiosClient) -> tuple[Answer, list[Entry]]:
+def fetch(client: EsiosClient) -> tuple[Response, list[Entry]]:
     """The whole catalogue: one request. Its order is the API's; an id that comes twice counts once, the first time."""
-    answer = client.catalogue()
+    response = client.catalogue()
     found: dict[int, Entry] = {}
-    for listed in answer.document["indicators"]:
+    for listed in response.document["indicators"]:
         found.setdefault(listed["id"], _entry(listed))
-    return answer, list(found.values())
+    return response, list(found.values())
 
 
 def _entry(listed: Mapping[str, Any]) -> Entry:
@@ -64,7 +64,7 @@ def _entry(listed: Mapping[str, Any]) -> Entry:
 def resolve(catalogue: Sequence[Entry], wanted: str) -> Entry:
     """An id or a name → the entry. A name may differ in accents, case and blanks where that leaves one indicator.
 
-    `UsageError` for an id or a name that the catalogue lacks, and for a name that several indicators have.
+    `UsageError` for an id or a name that is not in the catalogue, and for a name that several indicators have.
     """
     text = wanted.strip()
     remedy = "`esios find TEXT` lists ids and names"

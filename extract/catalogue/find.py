@@ -11,7 +11,7 @@ from extract.errors import DataIncomplete
 def find(catalogue: Sequence[Entry], text: str) -> list[Entry]:
     """The indicators whose name holds the text, accents and case ignored, an exact name first.
 
-    `DataIncomplete` if there is none.
+    `DataIncomplete` if nothing is found.
     """
     found = matches(catalogue, text)
     if not found:

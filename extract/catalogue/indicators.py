@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from extract import landing
-from extract.catalogue.landing import may_be_there
 from extract.errors import EsiosError
 from extract.registry import Indicator, registry
 from extract.settings import Settings
@@ -77,7 +76,7 @@ def registered(settings: Settings, say: Callable[[str], None]) -> list[Listed]:
     `UsageError` where the registry's file is wrong.
     """
     known = registry()
-    if not may_be_there(settings):
+    if not settings.may_be_there:
         return [Listed(indicator) for indicator in known]
     try:
         with connect(settings, read_only=True) as warehouse:

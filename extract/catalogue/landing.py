@@ -8,42 +8,37 @@ from datetime import datetime
 from typing import Any
 
 from extract import landing
-from extract.api import Answer
+from extract.api import Response
 from extract.catalogue.entries import Entry
 from extract.errors import EsiosError
 from extract.settings import Settings
 from extract.warehouse import Warehouse, connect
 
 ENTRIES = "raw_esios.catalogue_entries"
-# Nobody waits for the catalogue: the next one who looks something up keeps it.
+# No command waits for the catalogue: the next one that needs it lands it.
 WAIT_S = 2.0
 _COLUMNS = ("name", "short_name", "description")
 
 
 def keep_catalogue(
-    settings: Settings, answer: Answer, catalogue: Sequence[Entry], now_utc: datetime, say: Callable[[str], None]
+    settings: Settings, response: Response, catalogue: Sequence[Entry], now_utc: datetime, say: Callable[[str], None]
 ) -> bool:
     """Write the catalogue into the warehouse if there is one that can be written; whether it did.
 
     Never makes a DuckDB file, and never fails: `say` gets a line where a warehouse that is there could not take it.
     """
-    if not may_be_there(settings):
+    if not settings.may_be_there:
         return False
     try:
         with connect(
             replace(settings, warehouse_wait_s=min(WAIT_S, settings.warehouse_wait_s)), create=False
         ) as opened:
-            land_catalogue(opened, answer.source, catalogue, now_utc)
+            land_catalogue(opened, response.source, catalogue, now_utc)
     except (EsiosError, OSError) as error:
         reason = error.message if isinstance(error, EsiosError) else str(error)
         say(f"the catalogue was not kept in the warehouse ({reason})")
         return False
     return True
-
-
-def may_be_there(settings: Settings) -> bool:
-    """Whether there is a warehouse to open: of DuckDB its file, of a server its address."""
-    return settings.target != "duckdb" or settings.duckdb_path.exists()
 
 
 def land_catalogue(warehouse: Warehouse, source: str, catalogue: Sequence[Entry], now_utc: datetime) -> None:
@@ -55,12 +50,12 @@ def land_catalogue(warehouse: Warehouse, source: str, catalogue: Sequence[Entry]
     new = {entry.id: (entry.title, entry.short_name, entry.description) for entry in catalogue}
 
     def work() -> None:
-        with warehouse.lock("esios landing"):
+        with warehouse.lock(landing.LOCK, landing.SOURCE, ENTRIES):
             landing.claim_source(warehouse, source)
             listed = warehouse.rows(f"select indicator_id, {', '.join(_COLUMNS)}, fetched_at_utc from {ENTRIES}")
             old = {indicator_id: (tuple(texts), at) for indicator_id, *texts, at in listed}
             # In this order: all are as fetched now, but what has left the catalogue, and what is new or different.
-            warehouse.execute(f"update {ENTRIES} set fetched_at_utc = ?", (now_utc,))
+            warehouse.execute(f"update {warehouse.for_update(ENTRIES)} set fetched_at_utc = ?", (now_utc,))
             _update(warehouse, ("fetched_at_utc",), {i: (at,) for i, (_, at) in old.items() if i not in new})
             _update(warehouse, _COLUMNS, {i: new[i] for i in new if i in old and old[i][0] != new[i]})
             warehouse.append(
@@ -79,5 +74,5 @@ def _update(warehouse: Warehouse, columns: Sequence[str], rows: Mapping[int, Seq
     """Set these columns of these indicators, each to its own values."""
     if rows:
         settings = ", ".join(f"{column} = ?" for column in columns)
-        sql = f"update {ENTRIES} set {settings} where indicator_id = ?"
+        sql = f"update {warehouse.for_update(ENTRIES)} set {settings} where indicator_id = ?"
         warehouse.execute_many(sql, [(*values, i) for i, values in rows.items()])

@@ -8,7 +8,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from extract.api import Answer, EsiosClient
+from extract.api import EsiosClient, Response
 from extract.catalogue.entries import Entry, fetch, resolve
 from extract.catalogue.landing import keep_catalogue
 from extract.catalogue.profile import Profile, profile
@@ -31,7 +31,7 @@ class Lookup:
         self, settings: Settings, say: Callable[[str], None], *, now: Callable[[], datetime] = utc_now
     ) -> None:
         self.settings, self.say, self.now = settings, say, now
-        self._answer: Answer | None = None
+        self._response: Response | None = None
 
     def __enter__(self) -> Self:
         require_api_key(self.settings)
@@ -39,7 +39,7 @@ class Lookup:
         hasty = replace(self.settings.api, max_tries=min(HASTY_TRIES, self.settings.api.max_tries))
         self._hasty = EsiosClient(hasty)
         try:
-            self._answer, self.catalogue = fetch(self._patient)
+            self._response, self.catalogue = fetch(self._patient)
         except BaseException:
             self._close()
             raise
@@ -47,11 +47,11 @@ class Lookup:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._close()
-        if self._answer is not None and not isinstance(error, KeyboardInterrupt):
-            keep_catalogue(self.settings, self._answer, self.catalogue, self.now(), self.say)
+        if self._response is not None and not isinstance(error, KeyboardInterrupt):
+            keep_catalogue(self.settings, self._response, self.catalogue, self.now(), self.say)
 
     def entry(self, wanted: str) -> Entry:
-        """The catalogue's entry for an id or a name; `UsageError` where it lacks it."""
+        """The catalogue's entry for an id or a name; `UsageError` if it has none."""
         return resolve(self.catalogue, wanted)
 
     def profile(self, entry: Entry) -> Profile:

@@ -27,7 +27,7 @@ USUAL_FIRST_YEAR = 2014
 # The days from which on series come in quarter hours, each the first whole one (460 changed at noon of the day before):
 # demand forecasts, day-ahead prices, tariff components.
 QUARTER_HOURLY_FROM = (date(2022, 5, 25), date(2025, 10, 1), date(2026, 1, 1))
-# Forty and more areas answer 504 beyond so many days.
+# With forty areas or more the API returns 504 beyond so many days.
 SAFE_DAYS = 21
 # A year of five-minute values times out at the API, a quarter takes some 15 s.
 _TOO_FINE_FOR_YEARS = ("five_minutes", "ten_minutes")
@@ -207,7 +207,7 @@ class _Inquiry:
         if None in newest.areas:
             self.notes.append("there are values that name no area")
         if cadence is None:
-            self.notes.append("too few values were found to tell the cadence")
+            self.notes.append("too few values to find the cadence")
         assert newest.last is not None
         last_day = madrid_day(newest.last)
         if cadence:
@@ -248,7 +248,7 @@ class _Inquiry:
         newest = Values({}, None)
         for number, span in enumerate(spans):
             found = self.ask(*_on_one_side(*span, self.today))
-            # The first two adjoin: what neither tells alone, they may tell together.
+            # The first two adjoin: what neither shows alone, they may show together.
             newest = newest.with_earlier(found)
             cadence = newest.cadence(latest=True)
             if cadence:
@@ -294,7 +294,7 @@ class _Inquiry:
         return (Cadence(None, cadence),), absent, present
 
     def _look(self, day: date, cadence: str | None) -> Values:
-        """The values of one day; of some more where it has too few to tell the cadence, or may have a hole."""
+        """The values of one day; of some more where it has too few for the cadence, or may have a gap."""
         days = {"hour": 7, "day": 7, "month": 62}.get(cadence or "", 1)
         found = self.ask(day - (days - 1) * DAY, day + DAY)
         seen = found.cadence()
@@ -339,7 +339,7 @@ class _Inquiry:
         try:
             months = self.ask(absent + DAY, present + DAY, area=area, by="month", hasty=True)
         except ApiUnavailable:
-            self.notes.append(f"the first day was not found: the API does not answer for {absent + DAY} … {present}")
+            self.notes.append(f"the first day was not found: the API does not respond for {absent + DAY} … {present}")
             return None, False
         if months.first is None:
             self.notes.append(f"the first day was not found: area {area} has no values before {present}")

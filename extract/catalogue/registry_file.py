@@ -49,7 +49,7 @@ def _find(document: yaml.Node | None, path: Path) -> yaml.SequenceNode:
         else:
             node = None
     if not isinstance(node, yaml.SequenceNode):
-        raise UsageError(f"there is no list of indicators in {path}", "restore it from git")
+        raise UsageError(f"{path} has no list of indicators", "restore it from git")
     return node
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
+from extract.counted import counted
 from extract.health.state import MART, OddDay, State
 from extract.health.stretches import stretches
 from extract.health.wording import gravity, meaning, sentence
@@ -44,37 +45,38 @@ def gap_text(gap: Mapping[str, Any]) -> str:
 
 def _extent(periods: int, hours: float) -> str:
     if periods != hours:
-        return f"{periods} {'period' if periods == 1 else 'periods'}, {hours:g} hours"
-    return f"{periods} {'hour' if periods == 1 else 'hours'}"
+        return f"{counted(periods, 'period')}, {counted(hours, 'hour')}"
+    return counted(periods, "hour")
 
 
 def table_text(table: Mapping[str, Any]) -> str:
     """One line on the published table."""
     if not table["rows"]:
         return f"table      {MART}: no rows"
-    return f"table      {MART}: {table['rows']} rows, {table['first']:{_MINUTE}} … {table['last']:{_MINUTE}} UTC"
+    span = f"{table['first']:{_MINUTE}} … {table['last']:{_MINUTE}} UTC"
+    return f"table      {MART}: {counted(table['rows'], 'row')}, {span}"
 
 
 def published_text(row: Mapping[str, Any]) -> str:
     """`600 Precio mercado SPOT Diario: 744 values of area 3 (España), 2018-01-01 … 2018-01-31 22:00 UTC, €/MWh`."""
     named = f" ({row['geo_name']})" if row["geo_name"] else ""
     span = f"{row['first']:{_MINUTE}} … {row['last']:{_MINUTE}} UTC"
-    count = f"{row['periods']} values of area {row['geo_id']}{named}"
+    count = f"{counted(row['periods'], 'value')} of area {row['geo_id']}{named}"
     return f"{row['indicator_id']} {row['name']}: {count}, {span}, {row['unit']}"
 
 
 def area_text(area: Mapping[str, Any]) -> str:
-    """`460 area 8742 (Canarias): 48 entries are landed, not registered`."""
+    """`460 area 8742 (Canarias): 48 entries landed, the area is not registered`."""
     named = f" ({area['geo_name']})" if area["geo_name"] else ""
-    count = "1 entry is" if area["entries"] == 1 else f"{area['entries']} entries are"
+    count = counted(area["entries"], "entry")
     return f"{area['indicator_id']} area {area['geo_id']}{named}: {count} landed, the area is not registered"
 
 
 def odd_day_text(day: OddDay, findings: Iterable[tuple[str, int, float | None]]) -> str:
     """`460 2020-11-11 (Madrid): spikes: 1, of up to 11744; …, area 8741`, the gravest finding first."""
     ordered = sorted(findings, key=lambda found: gravity(found[0]))
-    told = "; ".join(sentence(code, periods, number) for code, periods, number in ordered)
-    return f"{day.indicator_id} {day.day} (Madrid): {told}, area {day.geo_id}"
+    sentences = "; ".join(sentence(code, periods, number) for code, periods, number in ordered)
+    return f"{day.indicator_id} {day.day} (Madrid): {sentences}, area {day.geo_id}"
 
 
 def _subject(periods: Sequence[Mapping[str, Any]]) -> str:
@@ -95,9 +97,9 @@ def _values(periods: Sequence[Mapping[str, Any]]) -> str:
 
 def _entries(entries: Sequence[Mapping[str, Any]]) -> str:
     first, last = entries[0], entries[-1]
-    told = f"{first['indicator_id']} {first['datetime_text']}"
+    subject = f"{first['indicator_id']} {first['datetime_text']}"
     if len(entries) > 1:
-        told += f" … {last['datetime_text']} ({len(entries)} entries)"
+        subject += f" … {last['datetime_text']} ({counted(len(entries), 'entry')})"
     value = "null" if first["value_text"] is None else first["value_text"]
     area = "" if first["geo_id"] is None else f", area {first['geo_id']}"
-    return f"{told} value {value} ({meaning(first['code'])}){area}"
+    return f"{subject} value {value} ({meaning(first['code'])}){area}"

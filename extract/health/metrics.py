@@ -13,10 +13,10 @@ from extract.files import output_path, written
 from extract.health.report import Report
 
 _OF_INDICATORS = {
-    "last_answer_at_utc": ("esios_last_answer_timestamp_seconds", "When the API last answered for the indicator"),
+    "last_answer_at_utc": ("esios_last_answer_timestamp_seconds", "When the newest response for the indicator came"),
     "newest_period_start_utc": ("esios_newest_period_timestamp_seconds", "Start of the newest period with a value"),
     "last_run_started_at_utc": ("esios_last_run_timestamp_seconds", "When the last run for the indicator began"),
-    "missing_hours": ("esios_missing_hours", "Hours that are due and not there"),
+    "missing_hours": ("esios_missing_hours", "Hours that are due and missing"),
 }
 _OF_FORECASTS = {
     "mae": "Mean absolute error of the newest judged day, in the unit of the values",

@@ -23,12 +23,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Check:
-    """One question and its answer; no problems is a yes."""
+    """One check; it is passed when it has no problems."""
 
     name: str
     summary: str
     problems: tuple[Problem, ...] = ()
-    notes: tuple[str, ...] = ()  # worth knowing, and no fault
+    notes: tuple[str, ...] = ()  # worth knowing, and not a fault
 
     @property
     def ok(self) -> bool:
@@ -38,7 +38,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything `esios check` tells. `facts` are the numbers behind it, one dict an indicator or forecast."""
+    """Everything that `esios check` reports, with the numbers behind it: one dict an indicator or forecast."""
 
     checked_at_utc: datetime
     checks: tuple[Check, ...]

@@ -84,8 +84,8 @@ class State:
         return found
 
     @property
-    def last_answer(self) -> dict[int, datetime]:
-        """When each indicator was last answered."""
+    def last_response(self) -> dict[int, datetime]:
+        """When the newest response for each indicator came."""
         return {row["indicator_id"]: row["last_answer"] for row in self.landed}
 
 
@@ -161,7 +161,7 @@ def _runs(warehouse: Warehouse) -> list[Row]:
 
 
 def _last_runs(warehouse: Warehouse) -> list[Row]:
-    """The newest run of each indicator; what was forgotten is no run."""
+    """The newest run of each indicator; a forgotten span is not a run."""
     columns = ", ".join(f"runs.{name}" for name in landing.Run.__dataclass_fields__)
     return warehouse.records(
         f"select {columns} from {landing.RUNS} as runs where runs.status <> ?"
@@ -171,15 +171,15 @@ def _last_runs(warehouse: Warehouse) -> list[Row]:
     )
 
 
-def _followed(warehouse: Warehouse, answered: set[int]) -> frozenset[int]:
-    """The series that are kept up to date, as in dbt_project/macros/freshness.sql.
+def _followed(warehouse: Warehouse, with_response: set[int]) -> frozenset[int]:
+    """The series that are followed, as in dbt_project/macros/freshness.sql.
 
     Once asked for without an end, a series is followed: a later run for a past span must not silence the alarm. A run
     without indicator was for several and counts for each.
     """
     rows = warehouse.rows(f"select distinct indicator_id from {landing.RUNS} where requested_end is null")
     endless = {row[0] for row in rows}
-    return frozenset(endless - {None} | (answered if None in endless else set()))
+    return frozenset(endless - {None} | (with_response if None in endless else set()))
 
 
 def _table(warehouse: Warehouse) -> Row:
@@ -267,7 +267,7 @@ def _read_days(warehouse: Warehouse, state: State) -> None:
         " group by indicator_id, geo_id, madrid_day, code"
     )
     for indicator, geo, day, code, periods, size, number in rows:
-        # Of a change that has a sign, the sign is told.
+        # A change with a sign is given with its sign.
         found.setdefault((indicator, geo, as_day(day)), []).append(
             (code, int(periods), number if code == "shifted" else size)
         )
@@ -306,7 +306,7 @@ def _last_build(warehouse: Warehouse) -> Row | None:
 
 
 def _forecasts(warehouse: Warehouse) -> list[Row]:
-    # One pass: the view is worked out anew each time it is read.
+    # One pass: the view is computed each time it is read.
     newest_first = "row_number() over (partition by forecast, actual_indicator_id order by madrid_day desc)"
     rows = warehouse.records(
         f"select * from (select *, {newest_first} as age from {warehouse.sql_name(ACCURACY)}) as aged where age = 1"

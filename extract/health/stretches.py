@@ -1,4 +1,4 @@
-"""Periods or days in a row that have the same fault, so that people are told of them once. Pure."""
+"""Periods or days in a row that have the same fault, so that they are reported once. Pure."""
 
 from __future__ import annotations
 

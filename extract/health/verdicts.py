@@ -1,4 +1,4 @@
-"""State → what is wrong, by one set of limits: the checks of `esios check`, the report's three answers. Pure."""
+"""State → what is wrong, by one set of limits: the checks of `esios check`, the report's three verdicts. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import starmap
 from typing import Any
 
 from extract import landing
+from extract.counted import counted
 from extract.errors import EXIT_DATA_INCOMPLETE
 from extract.health.lines import area_text, gap_text, odd_day_text
 from extract.health.report import Check, Problem, Report
@@ -17,7 +18,7 @@ from extract.registry import entries
 
 # A run that has not ended by then was killed, or hangs: the API's own limits end any window long before.
 RUN_ENDS_WITHIN = timedelta(hours=6)
-# As in `dbt source freshness` (dbt_project/models/staging/esios/_esios__sources.yml): three missed days are no hiccup.
+# As in `dbt source freshness` (dbt_project/models/staging/esios/_esios__sources.yml): three missed days are a fault.
 STALE_AFTER_HOURS = 72
 _MINUTE = "%Y-%m-%d %H:%M"
 _SECOND = "%Y-%m-%d %H:%M:%S"
@@ -50,19 +51,19 @@ def late_after_hours(indicator_id: int) -> float | None:
     return None
 
 
-def freshness(indicator_id: int, last_answer: datetime | None, now_utc: datetime) -> str:
+def freshness(indicator_id: int, last_response: datetime | None, now_utc: datetime) -> str:
     """`fresh`, `late` (beyond the registry's limit), `stale` (three missed days besides), or `unjudged`: no limit."""
     limit = late_after_hours(indicator_id)
     if limit is None:
         return "unjudged"
-    if last_answer is not None and now_utc - last_answer <= timedelta(hours=limit):
+    if last_response is not None and now_utc - last_response <= timedelta(hours=limit):
         return "fresh"
-    is_stale = last_answer is None or now_utc - last_answer > timedelta(hours=max(limit, STALE_AFTER_HOURS))
+    is_stale = last_response is None or now_utc - last_response > timedelta(hours=max(limit, STALE_AFTER_HOURS))
     return "stale" if is_stale else "late"
 
 
 def indicators(state: State) -> list[dict[str, Any]]:
-    """One dict for each indicator ever asked for: its last answer, newest period, missing hours and verdicts."""
+    """One dict for each indicator ever asked for: its last response, newest period, missing hours and verdicts."""
     verdicts = {row["indicator_id"]: row for row in state.days}
     missing: dict[int, float] = {}
     for gap in state.gaps:
@@ -77,7 +78,7 @@ def indicators(state: State) -> list[dict[str, Any]]:
             "kept_up_to_date": one in state.followed,
             "last_run_status": run["status"],
             "last_run_started_at_utc": run["started_at_utc"],
-            "last_answer_at_utc": state.last_answer.get(one),
+            "last_answer_at_utc": state.last_response.get(one),
             "newest_period_start_utc": state.newest_period.get(one),
         }
         if one in verdicts:
@@ -98,20 +99,20 @@ def summary(state: State, now_utc: datetime) -> dict[str, dict[str, Any]]:
 
 
 def _fresh(state: State, now_utc: datetime) -> dict[str, Any]:
-    answers = state.last_answer
+    last_response = state.last_response
     newest_run = next((run["status"] for run in state.runs if run["status"] != landing.FORGOTTEN), None)
     found = {
-        "last_answer_utc": max(answers.values(), default=None),
+        "last_answer_utc": max(last_response.values(), default=None),
         "kept": [
-            {"id": one, "last_answer_utc": answers.get(one), "late_after_hours": late_after_hours(one)}
+            {"id": one, "last_answer_utc": last_response.get(one), "late_after_hours": late_after_hours(one)}
             for one in sorted(state.followed)
         ],
         "newest_run": newest_run,
         "stale_after_hours": STALE_AFTER_HOURS,
     }
     if not state.followed:
-        return {"verdict": "held" if answers else "unknown", **found}
-    ages = {freshness(one, answers.get(one), now_utc) for one in state.followed}
+        return {"verdict": "held" if last_response else "unknown", **found}
+    ages = {freshness(one, last_response.get(one), now_utc) for one in state.followed}
     if "stale" in ages:
         return {"verdict": "no", **found}
     return {"verdict": "attention" if "late" in ages or newest_run == "failed" else "yes", **found}
@@ -141,7 +142,7 @@ def _good(state: State) -> dict[str, Any]:
 
 
 def _beyond_gaps(day: OddDay) -> tuple[tuple[str, int, float | None], ...]:
-    """The findings that are no missing periods: gaps are told by the hour."""
+    """The findings other than missing periods: gaps are reported by the hour."""
     return tuple(found for found in day.findings if found[0] != "missing")
 
 
@@ -173,25 +174,26 @@ def _check_build(state: State) -> Check:
 
 
 def _check_freshness(state: State, now_utc: datetime) -> Check:
-    """Only series that are followed can be stale: a historical span is held on purpose."""
+    """Only series that are followed can be stale: a historical span is fixed on purpose."""
     forecasts = {entry["id"] for entry in entries() if entry.get("due_after_hours") is None}
-    answers = state.last_answer
+    last_response = state.last_response
     problems = []
     for one in sorted(state.followed):
-        answered, newest = answers.get(one), state.newest_period.get(one)
-        if freshness(one, answered, now_utc) in ("late", "stale"):
-            when = f"{answered:{_SECOND}} UTC" if answered else "never"
-            text = f"{one}: last answer {when}, more than {late_after_hours(one):g} hours ago"
+        response_at, newest = last_response.get(one), state.newest_period.get(one)
+        if freshness(one, response_at, now_utc) in ("late", "stale"):
+            when = f"{response_at:{_SECOND}} UTC" if response_at else "never"
+            limit = counted(late_after_hours(one) or 0, "hour")
+            text = f"{one}: last response {when}, more than {limit} ago"
             problems.append(Problem(f"stale {one}", text))
         this_hour = now_utc.replace(minute=0, second=0, microsecond=0)
         if one in forecasts and newest is not None and newest < this_hour:
             text = f"{one}: the newest value is for {newest:{_MINUTE}} UTC, which is past"
             problems.append(Problem(f"short {one}", text))
     if not state.followed:
-        return Check("freshness", "no series is kept up to date, so none can be stale")
-    oldest = min((answers[one] for one in state.followed if one in answers), default=None)
+        return Check("freshness", "no series is followed, so none can be stale")
+    oldest = min((last_response[one] for one in state.followed if one in last_response), default=None)
     return Check(
-        "freshness", f"last answers {oldest:{_SECOND}} UTC or later" if oldest else "no answer yet", tuple(problems)
+        "freshness", f"last responses {oldest:{_SECOND}} UTC or later" if oldest else "no response yet", tuple(problems)
     )
 
 
@@ -202,7 +204,9 @@ def _check_completeness(state: State, since: Mapping[tuple[int, int], date]) -> 
         for gap in gaps
     )
     hours = sum(gap["hours"] for gap in gaps)
-    return Check("completeness", f"{hours:g} hours are missing" if gaps else "no hour that is due is missing", problems)
+    return Check(
+        "completeness", f"{counted(hours, 'hour')} missing" if gaps else "no hour that is due is missing", problems
+    )
 
 
 def _check_quality(state: State, since: Mapping[tuple[int, int], date]) -> Check:
@@ -218,11 +222,14 @@ def _check_quality(state: State, since: Mapping[tuple[int, int], date]) -> Check
         if entry["period_start_utc"] is None:
             without_time[entry["indicator_id"]] = without_time.get(entry["indicator_id"], 0) + 1
     for one, count in sorted(without_time.items()):
-        problems.append(Problem(f"no-time {one}", f"quarantined: {one} {count} entries whose time cannot be read"))
+        what = f"{counted(count, 'entry')} without a readable time"
+        problems.append(Problem(f"no-time {one}", f"quarantined: {one} {what}"))
     notes = tuple(area_text(area) for area in state.unregistered_areas)
-    return Check(
-        "quality", f"{days} days are suspect or bad" if problems else "every day is good", tuple(problems), notes
-    )
+    # Missing periods are the completeness check's: a day may be bad for them alone, with good values.
+    parts = [f"{counted(days, 'day')} with findings on values"] if days else []
+    if without_time:
+        parts.append(f"{counted(sum(without_time.values()), 'entry')} without a readable time")
+    return Check("quality", ", ".join(parts) or "no value has a finding", tuple(problems), notes)
 
 
 def _check_forecasts(state: State) -> Check:

@@ -97,7 +97,7 @@ def alert_sentence(code: str, number: float, limit: float | None = None, languag
 
 
 def sentence(code: str, periods: int, number: float | None, language: str = "en") -> str:
-    """A finding in words; an unknown code is told as it is, so that a newer warehouse hides nothing.
+    """A finding in words; an unknown code is given as it is, so that a newer warehouse hides nothing.
 
     >>> sentence("flat", 8, 8.0)
     'the same value for 8 hours'

@@ -37,8 +37,9 @@ def write_report(
 ) -> Report:
     """Write the report on the warehouse that the settings name to `out` (default: `exports/report.html`).
 
-    `clock` gives naive UTC; `indicators`: only their curves, instead of all that are landed. What has not been built
-    yet is said on the page, in words. `UsageError` where there is no warehouse or the file cannot be written;
+    `clock` gives naive UTC; `indicators`: only their curves, instead of all that are landed. The page says what is
+    not built yet. `UsageError` if the warehouse is missing or the file cannot be written;
+
     `WarehouseError` where the warehouse fails.
     """
     from extract.report.facts import read_facts

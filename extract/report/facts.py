@@ -18,9 +18,9 @@ from extract.health.verdicts import summary
 from extract.registry import DEMAND_FORECAST, registry
 from extract.report import series as one_series
 from extract.report.clock import day_text, instant_text
-from extract.report.coding import plain
 from extract.report.faults import list_faults
 from extract.report.monitoring import read_monitoring
+from extract.report.payload import plain
 from extract.warehouse import Warehouse
 
 FORMAT = 2

@@ -12,7 +12,7 @@ from extract.health.wording import QUARANTINED, gravity
 from extract.report.clock import instant_text, madrid_text
 from extract.windows import DAY, midnight_utc
 
-# The page stays light when everything is wrong; the count is always told in full.
+# The page stays light when everything is wrong; the count is always shown in full.
 SHOWN = 1_000
 # Findings of a day whose periods are rows of their own.
 _OF_PERIODS = frozenset({"missing", "out_of_range", "spike", "step", "withdrawn"})

@@ -8,7 +8,7 @@ import numpy as np
 
 from extract.health.wording import ALERTS, LIMITS, alerts
 from extract.registry import registry
-from extract.report.coding import encode_periods, plain
+from extract.report.payload import encode_periods, plain
 from extract.warehouse import Warehouse
 
 DAILY = "monitoring_esios.forecast_accuracy_daily"

@@ -244,9 +244,9 @@ const page = {
       fresh: (p) => {
         if (verdicts.fresh === "held") return say(p, words, "fresh.held", { at: words.instant(Date.parse(fresh.last_answer_utc)), command: "esios extract" });
         if (verdicts.fresh === "unknown") return say(p, words, "fresh.unknown", { command: RUN });
-        const answered = fresh.kept.filter((one) => one.last_answer_utc !== null);
-        if (!answered.length) return say(p, words, "fresh.unknown", { command: RUN });
-        const oldest = answered.reduce((one, other) => other.last_answer_utc < one.last_answer_utc ? other : one);
+        const fetched = fresh.kept.filter((one) => one.last_answer_utc !== null);
+        if (!fetched.length) return say(p, words, "fresh.unknown", { command: RUN });
+        const oldest = fetched.reduce((one, other) => other.last_answer_utc < one.last_answer_utc ? other : one);
         const at = Date.parse(oldest.last_answer_utc);
         return say(p, words, "fresh.kept", { n: fresh.kept.length, length: words.length(this.now() - at), at: words.instant(at), late: oldest.late_after_hours === null ? "–" : oldest.late_after_hours, stale: fresh.stale_after_hours });
       },
@@ -270,7 +270,7 @@ const page = {
       if (name === "fresh" && fresh.newest_run === "failed") sentence.append(" ", words.text("fresh.failed"), " ", make("a", { href: "#runs" }, words.text("see.runs")));
       const tile = make("div", { class: "tile", "data-verdict": verdict, id: `tile-${name}` },
         make("h3", {}, words.text(name)),
-        make("p", { class: "answer" }, make("span", { class: "symbol", "aria-hidden": "true" }, symbols[verdict]), words.text(`verdict.${verdict}`)),
+        make("p", { class: "verdict" }, make("span", { class: "symbol", "aria-hidden": "true" }, symbols[verdict]), words.text(`verdict.${verdict}`)),
         sentence);
       if (name !== "fresh" && ["no", "attention"].includes(verdict)) tile.append(make("p", {}, make("a", { href: "#faults" }, words.text("see.faults"))));
       return tile;

@@ -49,7 +49,7 @@ class Series {
     return this.lengths[Math.min(this.index(ms), this.length - 1)];
   }
 
-  /** What was said of the period that starts at `ms`, and when: [[instant, value], …], the oldest first. */
+  /** The versions of the period that starts at `ms`: [[instant, value], …], the oldest first. */
   said(ms) {
     const i = this.index(ms);
     if (this.at[i] !== ms) return [];

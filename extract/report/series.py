@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from extract.report.clock import day_text, instant_text, madrid_days
-from extract.report.coding import encode_periods, plain
+from extract.report.payload import encode_periods, plain
 
 LARGEST_REVISIONS = 15
-# What was said of a period that was revised: so many of them, the newest, keep the page light.
+# Versions of revised periods: so many of them, the newest, keep the page light.
 REVISED_SHOWN = 5_000
 PATTERN_WEEKS = 52
 HOUR = np.timedelta64(1, "h")

@@ -28,6 +28,9 @@ __all__ = [
     "connect",
 ]
 
+# Where the connector's module is not called as the engine is: Spark's tables are Delta tables.
+_MODULES = {"spark": "delta"}
+
 
 def connect(settings: Settings, read_only: bool = False, create: bool = True) -> Warehouse:
     """Open the warehouse that the settings name; close it, or use it as a context manager.
@@ -35,7 +38,7 @@ def connect(settings: Settings, read_only: bool = False, create: bool = True) ->
     `create=False` (and `read_only`) never makes a new, empty DuckDB file: `UsageError` says how to fill one.
     `WarehouseError` where it cannot be reached or opened, or stays held by another process.
     """
-    module = f"{__name__}.{settings.target}"
+    module = f"{__name__}.{_MODULES.get(settings.target, settings.target)}"
     try:
         engine = import_module(module)
     except ModuleNotFoundError as error:

@@ -35,7 +35,9 @@ class Warehouse(ABC):
     `WarehouseError` (exit 5) where the warehouse itself fails.
     """
 
-    engine: ClassVar[str]  # the module's name, the word in ESIOS_TARGET, the folder of the DDL
+    engine: ClassVar[str]  # the word in ESIOS_TARGET
+
+    ddl: ClassVar[str]  # the folder of the packaged DDL
 
     exclusive: ClassVar[bool] = False  # whether an open connection keeps every other process out
 
@@ -107,32 +109,32 @@ class Warehouse(ABC):
     def ensure_schema(self, schema: str = RAW_SCHEMA) -> None:
         """Make every packaged table of `schema` that is not there yet; no DDL is tried where all are.
 
-        The files are `ddl/<engine>/<schema>.sql` (the schema) and `ddl/<engine>/<schema>.<table>.sql` (one each), so
+        The files are `ddl/<folder>/<schema>.sql` (the schema) and `ddl/<folder>/<schema>.<table>.sql` (one each), so
         that an administrator can review and run them beforehand, and the extractor then needs no DDL rights.
         """
-        names = sorted(name for name in _ddl_files(self.engine) if name.startswith(f"{schema}.") and name != schema)
+        names = sorted(name for name in packaged_ddl(self.ddl) if name.startswith(f"{schema}.") and name != schema)
         absent = [table for name in names if not self.exists(table := TableName(schema, name[len(schema) + 1 :]))]
         if not absent:
             return
         with self.transaction(), self.lock(f"ddl {schema}"):
-            self.run_script(_ddl(self.engine, schema))
+            self.run_script(read_ddl(self.ddl, schema))
             for table in absent:
                 if not self.exists(table):  # another process may have been first, before the lock was ours
-                    self.run_script(_ddl(self.engine, f"{schema}.{table.name}"))
+                    self.run_script(read_ddl(self.ddl, f"{schema}.{table.name}"))
 
     def ensure_table(self, table: TableName | str) -> None:
         """Make one packaged table if it is not there yet (see `ensure_schema`). `UsageError` if none is packaged."""
         name = self.resolve(table)
         if self.exists(name):
             return
-        packaged = _ddl_files(self.engine)
+        packaged = packaged_ddl(self.ddl)
         if str(name) not in packaged:
             raise missing_table(name, [TableName.parse(file) for file in packaged if "." in file])
         with self.transaction(), self.lock(f"ddl {name.schema}"):
             if name.schema in packaged:
-                self.run_script(_ddl(self.engine, name.schema))
+                self.run_script(read_ddl(self.ddl, name.schema))
             if not self.exists(name):
-                self.run_script(_ddl(self.engine, str(name)))
+                self.run_script(read_ddl(self.ddl, str(name)))
 
     @abstractmethod
     def run_script(self, script: str) -> None:
@@ -178,22 +180,33 @@ class Warehouse(ABC):
         """Roll it back; must not raise (the connection may be gone). For `transaction()` only."""
 
     @abstractmethod
-    def lock(self, name: str) -> AbstractContextManager[None]:
+    def lock(self, name: str, *tables: TableName | str) -> AbstractContextManager[None]:
         """Keep every other process out of the same-named block, until the surrounding transaction ends.
 
-        Only inside `transaction()`. `WarehouseError` if the lock does not come free in time.
+        Only inside `transaction()`. `WarehouseError` if the lock does not come free in time. `tables`: those that the
+        block both reads and writes, on what it read. An engine without locks lets the commit fail instead where one of
+        them was written in a same-named block meanwhile; then `atomically` does the work again.
         """
 
     def atomically(self, work: Callable[[], T]) -> T:
         """Run `work` in one transaction and give what it returns.
 
-        An engine with deadlock victims overrides this to run `work` again as a whole; so `work` must be repeatable.
+        An engine with deadlock victims, or one whose commit may come second, overrides this to run `work` again as a
+        whole; so `work` must be repeatable.
         Inside an open transaction it joins that one, and nothing is repeated.
         """
         with self.transaction():
             return work()
 
     # ---------------------------------------------------------------- statements
+    def for_insert(self, table: TableName | str) -> str:
+        """What an INSERT into `table` is to name, inside a transaction: the table itself, or what collects its rows."""
+        return self.sql_name(table)
+
+    def for_update(self, table: TableName | str) -> str:
+        """What an UPDATE or DELETE on `table` is to name, inside a transaction; see `for_insert`."""
+        return self.sql_name(table)
+
     @abstractmethod
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Run one statement with its values bound to `?`; gives the rows it touched (-1 where unknown)."""
@@ -270,9 +283,9 @@ class Warehouse(ABC):
             return self.bulk_load(check.as_arrow(plan, tuples), name)
         names = ", ".join(self.quote(column.name) for column in plan)
         marks = ", ".join(map(self.mark, plan))
-        sql = f"insert into {self.sql_name(name)} ({names}) values ({marks})"
+        values = f"({names}) values ({marks})"
         if tuples:
-            self.atomically(lambda: self.execute_many(sql, tuples))
+            self.atomically(lambda: self.execute_many(f"insert into {self.for_insert(name)} {values}", tuples))
         return len(tuples)
 
     def bulk_load(self, data: Data, table: TableName | str, *, as_text: bool = False) -> int:
@@ -328,7 +341,7 @@ class Warehouse(ABC):
                 )
 
             def publish() -> Upserted:
-                with self.lock(f"load {table}"):  # two loaders of one table take turns
+                with self.lock(f"load {table}", table):  # two loaders of one table take turns
                     return self._publish(stage, table, names, keys, key)
 
             return self.atomically(publish)
@@ -353,11 +366,10 @@ class Warehouse(ABC):
             updated = self.value(matched)
             if others and updated:
                 changes = ", ".join(f"{self.quote(name)} = s.{self.quote(name)}" for name in others)
-                self.execute(f"update {target} set {changes} from {stage} as s where {same}")
-        sql = f"insert into {target} ({listed}) select {listed} from {stage} as s{fresh}"
+                self.execute(f"update {self.for_update(table)} set {changes} from {stage} as s where {same}")
         staged = self.value(f"select count(*) from {stage}")
         if staged > updated:
-            self.execute(sql)
+            self.execute(f"insert into {self.for_insert(table)} ({listed}) select {listed} from {stage} as s{fresh}")
         return Upserted(inserted=staged - updated, updated=updated)
 
     def mark(self, column: Column) -> str:  # noqa: ARG002 - an engine's concern
@@ -422,10 +434,10 @@ class Warehouse(ABC):
         """
 
 
-def _ddl_files(engine: str) -> list[str]:
-    folder = files("extract.warehouse") / "ddl" / engine
-    return [file.name.removesuffix(".sql") for file in folder.iterdir() if file.name.endswith(".sql")]
+def packaged_ddl(folder: str) -> list[str]:
+    packaged = files("extract.warehouse") / "ddl" / folder
+    return [file.name.removesuffix(".sql") for file in packaged.iterdir() if file.name.endswith(".sql")]
 
 
-def _ddl(engine: str, name: str) -> str:
-    return (files("extract.warehouse") / "ddl" / engine / f"{name}.sql").read_text("utf-8")
+def read_ddl(folder: str, name: str) -> str:
+    return (files("extract.warehouse") / "ddl" / folder / f"{name}.sql").read_text("utf-8")

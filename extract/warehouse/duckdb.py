@@ -88,7 +88,7 @@ class DuckDB(Warehouse):
     Where another process holds the file, opening is tried again for `wait_s` seconds, then `WarehouseError`.
     """
 
-    engine = "duckdb"
+    engine = ddl = "duckdb"
     exclusive = True
     default_schema = "main"
 
@@ -120,7 +120,7 @@ class DuckDB(Warehouse):
                     "set ESIOS_DUCKDB_PATH to a place where you may write",
                 ) from None
         self._connection = self._open(read_only, wait_s, sleep, clock)
-        with _translating():
+        with translating():
             self._set_up()
 
     def _set_up(self) -> None:
@@ -206,7 +206,7 @@ class DuckDB(Warehouse):
         self._streams.clear()
         self._release()
         # Closing rolls back what is open, and writes the log into the file (checkpoint), which may fail on a full disk.
-        with _translating():
+        with translating():
             self._connection.close()
 
     def close_for_now(self) -> None:
@@ -214,7 +214,7 @@ class DuckDB(Warehouse):
         # file's first block in place (DuckDB 2.0): a SIGKILL within that write, seen once in some 280, leaves a damaged
         # file. So there is one a run, not one a window.
         try:
-            with suppress(WarehouseError), _translating():
+            with suppress(WarehouseError), translating():
                 self._connection.execute("pragma disable_checkpoint_on_shutdown")
         finally:  # an interrupt may come at any statement
             self.close()
@@ -242,7 +242,7 @@ class DuckDB(Warehouse):
         if not there:
             return []
         sql = 'select name, type, not "notnull", dflt_value is not null from pragma_table_info(?) order by cid'
-        return [_column(*column) for column in self._fetch(sql, (self.sql_name(table),))]
+        return [column_of(*column) for column in self._fetch(sql, (self.sql_name(table),))]
 
     def find_keys(self, table: TableName) -> list[Key]:
         where = (
@@ -263,22 +263,22 @@ class DuckDB(Warehouse):
         names = {column.name for column in self.find_columns(table)} if indexes else set()
         for (expressions,) in indexes:
             columns = tuple(_index_columns(expressions))
-            if columns and set(columns) <= names:  # an index over an expression is no key of columns
+            if columns and set(columns) <= names:  # an index over an expression is not a key of columns
                 keys.append(Key(columns))
         return list(dict.fromkeys(keys))
 
     def run_script(self, script: str) -> None:
-        with _translating():
+        with translating():
             self._connection.execute(script)
 
     # ---------------------------------------------------------------- transactions
     def begin(self) -> None:
-        with _translating():
+        with translating():
             self._connection.begin()
 
     def commit(self) -> None:
         try:
-            with _translating():
+            with translating():
                 self._connection.commit()
         except EsiosError:
             self.rollback()
@@ -292,7 +292,7 @@ class DuckDB(Warehouse):
         self._release()
 
     @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
+    def lock(self, name: str, *tables: TableName | str) -> Iterator[None]:  # noqa: ARG002
         assert self.in_transaction, "a lock lasts until the transaction ends, so it needs one"
         with _locks_guard:
             lock = _locks.setdefault((str(self.path), name), threading.Lock())
@@ -307,7 +307,7 @@ class DuckDB(Warehouse):
 
     # ---------------------------------------------------------------- statements
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
-        with _translating():
+        with translating():
             done = self._connection.execute(sql, list(params))
             if [column[0] for column in done.description or ()] != ["Count"]:
                 return -1
@@ -315,13 +315,13 @@ class DuckDB(Warehouse):
             return int(count[0]) if count else -1
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        with self.transaction(), _translating():
+        with self.transaction(), translating():
             self._connection.executemany(sql, [list(row) for row in rows])
 
     def rows(self, sql: str, params: Sequence[Any] = (), batch: int = 10_000) -> Rows:
-        stream = self._stream()
+        stream = self._stream(sql)
         try:
-            with _translating():
+            with translating():
                 stream.execute(sql, list(params))
         except EsiosError:
             self._end(stream)
@@ -331,7 +331,7 @@ class DuckDB(Warehouse):
 
         def tuples() -> Iterator[tuple[Any, ...]]:
             try:
-                with _translating():
+                with translating():
                     while found := stream.fetchmany(batch):
                         yield from (_in_utc(row, instants) for row in found) if instants else found
             finally:
@@ -342,9 +342,9 @@ class DuckDB(Warehouse):
     def batches(self, sql: str, params: Sequence[Any] = (), size: int = 65_536) -> pa.RecordBatchReader:
         import pyarrow as pa
 
-        stream = self._stream()
+        stream = self._stream(sql)
         try:
-            with _translating():
+            with translating():
                 # A relation, because the Arrow reader over an executed statement copies every row once more.
                 reader: pa.RecordBatchReader = stream.sql(sql, params=list(params)).to_arrow_reader(size)
         except EsiosError:
@@ -353,7 +353,7 @@ class DuckDB(Warehouse):
 
         def all_of_them() -> Iterator[pa.RecordBatch]:
             try:
-                with _translating():
+                with translating():
                     yield from reader
             finally:
                 self._end(stream)
@@ -363,14 +363,14 @@ class DuckDB(Warehouse):
     def micros(self, instant: str) -> str:
         return f"epoch_us({instant})"
 
-    def _stream(self) -> duckdb.DuckDBPyConnection:
-        """Where to read from: a connection of its own, so that other statements do not end the stream.
+    def _stream(self, sql: str) -> duckdb.DuckDBPyConnection:  # noqa: ARG002 - a lake looks what it names
+        """Where to run a query: a connection of its own, so that other statements do not end the stream.
 
         Inside a transaction only the connection itself sees what that has done.
         """
         if self.in_transaction or self._stages:
             return self._connection
-        with _translating():
+        with translating():
             stream = self._connection.cursor()
         self._streams.add(stream)
         return stream
@@ -382,7 +382,7 @@ class DuckDB(Warehouse):
                 stream.close()
 
     def _fetch(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
-        with _translating():
+        with translating():
             return self._connection.execute(sql, list(params)).fetchall()
 
     # ---------------------------------------------------------------- loading
@@ -408,7 +408,7 @@ class DuckDB(Warehouse):
         import pyarrow as pa
 
         for batch in batches:
-            with _translating():
+            with translating():
                 self._connection.register("incoming_batch", pa.Table.from_batches([batch]))
                 try:
                     self._connection.execute(f"insert into {stage} select * from incoming_batch")
@@ -416,7 +416,7 @@ class DuckDB(Warehouse):
                     self._connection.unregister("incoming_batch")
 
 
-def _column(name: str, spelled: str, nullable: bool, has_default: bool) -> Column:
+def column_of(name: str, spelled: str, nullable: bool, has_default: bool) -> Column:
     if spelled in _WHOLE_NUMBERS:
         low, high = _WHOLE_NUMBERS[spelled]
         return Column(name, spelled, Kind.INTEGER, nullable, has_default, minimum=low, maximum=high)
@@ -430,7 +430,7 @@ def _column(name: str, spelled: str, nullable: bool, has_default: bool) -> Colum
 
 
 def _index_columns(expressions: str) -> Iterator[str]:
-    """DuckDB tells an index's columns as text: `[id, '"odd name"']`."""
+    """DuckDB gives an index's columns as text: `[id, '"odd name"']`."""
     for part in re.findall(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[^\[\], ]+""", expressions):
         if part.startswith("'"):
             part = part[1:-1].replace("''", "'").replace("\\'", "'")
@@ -467,7 +467,7 @@ def _translated(error: duckdb.Error) -> EsiosError:
 
 
 @contextmanager
-def _translating() -> Iterator[None]:
+def translating() -> Iterator[None]:
     try:
         yield
     except duckdb.InterruptException:

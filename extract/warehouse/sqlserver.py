@@ -59,7 +59,7 @@ class SqlServer(Warehouse):
     connection broke, if its data can be read again.
     """
 
-    engine = "sqlserver"
+    engine = ddl = "sqlserver"
 
     def __init__(self, settings: Settings, *, sleep: Callable[[float], None] = time.sleep) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class SqlServer(Warehouse):
         except self._backend.errors as error:
             raise cannot_connect(self.mssql, self._backend.fault(error)) from None
         cursor = connection.cursor()
-        # One failed statement ends the whole transaction; and nobody waits for a lock for ever.
+        # One failed statement ends the whole transaction; and no session waits for a lock for ever.
         cursor.execute(f"set xact_abort on; set lock_timeout {self._wait_ms}")
         cursor.close()
         return connection
@@ -130,7 +130,7 @@ class SqlServer(Warehouse):
         return [column for column, _ in self._described(table)]
 
     def _described(self, table: TableName) -> list[tuple[Column, str | None]]:
-        """The columns, each with its collation. Alias types are told as what they stand for."""
+        """The columns, each with its collation. Alias types are given as what they stand for."""
         sql = (
             "select cast(c.name as nvarchar(128)), t.name, c.max_length, c.precision, c.scale, c.is_nullable,"
             " case when c.default_object_id <> 0 then 1 else 0 end,"
@@ -209,7 +209,7 @@ class SqlServer(Warehouse):
                 self._run("if @@trancount > 0 rollback transaction")
 
     @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
+    def lock(self, name: str, *tables: TableName | str) -> Iterator[None]:  # noqa: ARG002
         assert self.in_transaction, "a lock lasts until the transaction ends, so it needs one"
         sql = (
             "set nocount on; declare @granted int; exec @granted = sp_getapplock @Resource = ?,"
@@ -240,7 +240,7 @@ class SqlServer(Warehouse):
         raise AssertionError("tenacity returns or raises")
 
     def _may_repeat(self, error: BaseException) -> bool:
-        # What was staged is gone with a lost connection: then `_load` starts anew.
+        # What was staged is gone with a lost connection: then `_load` starts again.
         return isinstance(error, Deadlock) or (isinstance(error, ConnectionLost) and not self._stages)
 
     def _again(self, which: Callable[[BaseException], bool]) -> Retrying:
@@ -337,10 +337,10 @@ class SqlServer(Warehouse):
             self._end(cursor)
 
     def _read_out(self, cursor: Any) -> int:
-        """Read the results to their end, because an error behind the first one, as a trigger's, is told only there.
+        """Read the results to their end, because an error behind the first one, as a trigger's, comes only there.
 
         Gives the rows that the last statement touched, -1 where unknown. A trigger's counts come before it, and
-        mssql-python tells the first count only.
+        mssql-python gives the first count only.
         """
         touched = int(cursor.rowcount)
         while cursor.nextset():
@@ -447,7 +447,7 @@ class SqlServer(Warehouse):
         from extract.warehouse.sqlserver_bulk import differing_column
 
         staged = self._stages[stage]
-        if staged.shared:  # nobody else changes it between the proof and the commit
+        if staged.shared:  # no other session changes it between the proof and the commit
             self._fetch(f"select count_big(*) from {stage} with (tablockx, holdlock)")
         difference = staged.tally and differing_column(self._fetch, stage, self.quote, staged.tally)
         if difference:
@@ -455,7 +455,7 @@ class SqlServer(Warehouse):
         return super()._publish(stage, table, names, keys, key)
 
     def guarded(self, target: str) -> str:
-        # The keys looked for stay as they are until the commit, whoever else writes: no double insert, no lost update.
+        # The keys looked for stay as they are until the commit, even if others write: no double insert, no lost update.
         return f"{target} with (updlock, holdlock)"
 
     def mark(self, column: Column) -> str:

@@ -75,7 +75,7 @@ class Backend(ABC):
 
     @abstractmethod
     def state(self, error: BaseException) -> str:
-        """The SQLSTATE, empty where the driver tells none."""
+        """The SQLSTATE, empty where the driver gives none."""
 
     def fault(self, error: BaseException) -> Fault:
         """One of `errors` taken apart."""

@@ -49,7 +49,7 @@ ParameterType = tuple[int, int, int]
 # -------------------------------------------------------------------- the sums that prove a load
 @dataclass
 class Sums:
-    """What one column holds, told alike by both sides."""
+    """What one column holds, expressed alike by both sides."""
 
     count: int = 0
     total: int = 0

@@ -16,7 +16,7 @@ from extract.errors import EsiosError, UsageError, WarehouseError
 if TYPE_CHECKING:
     from extract.settings import MssqlSettings
 
-# Azure SQL's passing faults, from Microsoft's "Troubleshoot transient connection errors"; a driver that tells no number
+# Azure SQL's passing faults, from Microsoft's "Troubleshoot transient connection errors"; a driver that gives no number
 # is understood by its wording.
 _PASSING = {4221, 10928, 10929, 40143, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920}
 _PASSING_WORDS = re.compile(
@@ -41,7 +41,7 @@ class NotReady(WarehouseError):
 
 @dataclass(frozen=True)
 class Fault:
-    """A driver's error taken apart: the SQLSTATE, SQL Server's own number where the driver tells it, and the text."""
+    """A driver's error taken apart: the SQLSTATE, SQL Server's own number where the driver gives it, and the text."""
 
     state: str
     number: int | None
@@ -62,7 +62,7 @@ def passing(found: Fault) -> bool:
 
 
 def lost(found: Fault) -> bool:
-    """Whether the connection is gone, or is to be made anew before another try."""
+    """Whether the connection is gone, or must be made again before another try."""
     return (
         found.state in ("08S01", "08003", "08007")
         or bool(re.search(r"connection is (closed|dead)", found.text, re.IGNORECASE))
@@ -118,7 +118,7 @@ def _reachable(mssql: MssqlSettings) -> str:
             probe.settimeout(3)
             probe.connect(address)
             return ""
-    return f"nothing answers on port {mssql.port}"
+    return f"nothing listens on port {mssql.port}"
 
 
 # A view that takes no rows: 4403 to 4457, those apart that say that it is broken. Tables that the server itself writes:
@@ -145,7 +145,7 @@ def translated(found: Fault, what: str) -> EsiosError:
         )
     if found.state in ("HYT00", "HYT01", "HY008"):
         return WarehouseError(
-            f"{what} did not answer in time ({text})", "raise MSSQL_QUERY_TIMEOUT_S, or look for what blocks it"
+            f"{what} did not respond in time ({text})", "raise MSSQL_QUERY_TIMEOUT_S, or look for what blocks it"
         )
     if found.number == 229 or re.search(r"permission (was )?denied|permission denied", text, re.I):
         return WarehouseError(

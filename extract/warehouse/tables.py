@@ -70,7 +70,7 @@ def _parts(text: str) -> Iterator[str]:
                 part += closing
                 end += 1
         if not part or "\0" in part or (end < len(text) and text[end] != "."):
-            raise UsageError(f"{text!r} is no table name", remedy)
+            raise UsageError(f"{text!r} is not a valid table name", remedy)
         yield part
         if end >= len(text):
             return
@@ -201,4 +201,4 @@ def missing_table(table: TableName, existing: Iterable[TableName]) -> UsageError
     near += [bare[n] for n in difflib.get_close_matches(table.name.casefold(), bare, n=3, cutoff=0.6)]
     listed = list(dict.fromkeys(near)) or sorted(spelled.values())[:10]
     remedy = f"did you mean {' or '.join(listed[:4])}?" if near else f"existing tables: {', '.join(listed) or 'none'}"
-    return UsageError(f"there is no table {table}", f"{remedy} (tables are made by dbt or by you, never by a load)")
+    return UsageError(f"table {table} does not exist", f"{remedy} (tables are made by dbt or by you, never by a load)")

@@ -174,7 +174,7 @@ def _float(column: Column, value: Any) -> float:
 
 
 def _is_exact(column: Column, number: float, value: int | Decimal) -> bool:
-    """Whether the column's nearest number to `value` still tells it: an integer itself, a decimal by its digits."""
+    """Whether the column's nearest number to `value` still shows it: an integer itself, a decimal by its digits."""
     if column.precision == 24:
         number = struct.unpack("f", struct.pack("f", number))[0]
     if isinstance(value, int):

@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    """One load, told on stdout."""
+    """One load, reported on stdout."""
     from optimization.compact import keep, report
     from optimization.compact.load import load_file
     from optimization.compact.results import nbytes
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     if options.out:
         check_paths(options.source, options.out)
     if options.picture and Path(options.picture).suffix.lower() not in (".png", ".svg"):
-        raise BadInput(f"--picture {options.picture}: the ending tells the format, .png or .svg")
+        raise BadInput(f"--picture {options.picture}: the ending names the format, .png or .svg")
     for out in (options.picture, options.report, options.schema):
         if out and not Path(out).resolve().parent.is_dir():
             raise BadInput(f"the folder of {out} does not exist: mkdir -p {Path(out).parent}")

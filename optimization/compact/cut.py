@@ -93,7 +93,7 @@ def structural_quotes(view: np.ndarray, delimiter: int) -> np.ndarray:
 def records_end(data: Bytes, delimiter: int, whole: bool = False) -> int:
     """The offset after the last record of the data that surely ends there, 0 if there is none.
 
-    `whole`: nothing follows the data, so that a CR at its very end is no half of a CR LF.
+    `whole`: nothing follows the data, so that a CR at its very end is not the first half of a CR LF.
     """
     structural = None
     if QUOTE in data:

@@ -157,7 +157,7 @@ def _encode(texts: pa.Array, candidate: str) -> Encoded | None:
 
 def _encode_numbers(texts: pa.Array, candidate: str) -> Encoded | None:
     if candidate == "int":
-        # A point further on; without one, what is no plain integer is text.
+        # A decimal point may come further on; without one, what is not a plain integer is text.
         return encode_ints(texts) or (
             encode_floats(texts) if pc.any(pc.match_substring_regex(texts, "[.eE]")).as_py() else None
         )

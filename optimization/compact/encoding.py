@@ -1,4 +1,4 @@
-"""The encoding of bytes that do not say it. No files."""
+"""Find out the encoding of bytes. No files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOT_IN_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 
 
 def sniff_encoding(sample: bytes) -> str:
-    """The encoding of bytes that are no valid UTF-8: Windows-1252 unless the bytes speak for another family.
+    """The encoding of bytes that are not valid UTF-8: Windows-1252 unless the bytes point to another family.
 
     Two stray bytes cannot prove an encoding; Windows-1252 is what spreadsheets write and what browsers assume. Text
     that is full of non-ASCII bytes (Cyrillic, Greek, Chinese, Japanese …) is given to charset-normalizer.
@@ -44,7 +44,7 @@ def keeps_ascii(encoding: str) -> bool:
 
 
 def is_utf8(data: Bytes, cut_off: bool = False) -> bool:
-    """Valid UTF-8; `cut_off`: the last character may lack bytes. Checked by Arrow, without a copy: 8 MB in 1 ms."""
+    """Valid UTF-8; `cut_off`: the last character may be incomplete. Checked by Arrow, without a copy: 8 MB in 1 ms."""
     if data.isascii():
         return True
     end = len(data)
@@ -62,7 +62,7 @@ def is_utf8(data: Bytes, cut_off: bool = False) -> bool:
 
 
 def not_ascii_lines(data: Bytes) -> bytes:
-    """The lines with non-ASCII bytes, at most 64 KB of them: what an encoding can be told from."""
+    """The lines with non-ASCII bytes, at most 64 KB of them: enough to recognise an encoding."""
     found, size = [], 0
     for match in re.finditer(rb"[^\r\n]*[\x80-\xff][^\r\n]*", data):
         found.append(match.group())

@@ -49,7 +49,7 @@ def _smaller(
     """The levels packed and compressed."""
     if frame.columns.nlevels > 1:
         raise BadInput(
-            "column names of several levels are no names of an Arrow table: join them, or use level='usable'"
+            "column names of several levels cannot be names of an Arrow table: join them, or use level='usable'"
         )
     if not frame.columns.is_unique:
         raise BadInput("column names occur twice: rename them, or use level='usable'")

@@ -31,7 +31,7 @@ def check_ending(out: str | Path) -> str:
     """The ending of an output; BadInput where no format is meant by it."""
     ending = Path(out).suffix.lower()
     if ending not in ENDINGS:
-        raise BadInput(f"--out {out}: the ending tells the format, one of {', '.join(ENDINGS)}")
+        raise BadInput(f"--out {out}: the ending names the format, one of {', '.join(ENDINGS)}")
     return ending
 
 

@@ -24,7 +24,7 @@ def parsed(allow: tuple[str, ...]) -> dict[str, int]:
             steps[name] = 0
         else:
             offered = "; ".join(f"{step}: {what}" for step, what in STEPS.items())
-            raise BadInput(f"--allow {word!r} is no step that loses something ({offered})")
+            raise BadInput(f"--allow {word!r} is not a lossy step ({offered})")
     return steps
 
 

@@ -53,7 +53,7 @@ def parse(
         if row is not None:
             raise BadInput(
                 f"{source.path}, line {line_of_row(chunk, source, row):,}: this record can be read in two ways: "
-                "mend its quotes and line ends; --no-verify takes it as pyarrow reads it"
+                "fix its quotes and line ends; --no-verify takes it as pyarrow reads it"
             )
     if again:
         table = _without_headers(chunk, source, table)
@@ -125,7 +125,7 @@ def _read(chunk: Chunk, names: list[str], source: Source, columns: list[str]) ->
             line = _ragged_line(chunk, source, len(names))
             raise BadInput(
                 f"{source.path}, line {line:,}: {row.actual_columns} fields where the header has "
-                f"{row.expected_columns} ({_shortened(row.text)}): mend the line, or name the "
+                f"{row.expected_columns} ({_shortened(row.text)}): fix the line, or name the "
                 f"delimiter with --delimiter"
             ) from error
         if "Empty CSV" in str(error):

@@ -135,7 +135,7 @@ def fitted(source: Source, chunk: Chunk, plan: Plan, texts: pa.Array) -> Encoded
     raise BadInput(
         f"{source.path}, line {line_of_row(chunk, source, row):,}: {told} in column {plan.name!r} "
         f"does not fit the schema "
-        f"({described(plan)}); mend the value, or infer a new schema without --schema"
+        f"({described(plan)}); fix the value, or infer a new schema without --schema"
     )
 
 
@@ -163,7 +163,7 @@ def check_names(source: Source, names: list[str], expected: list[str]) -> None:
         if part
     )
     raise BadInput(
-        f"{source.path}, line 1: the columns are not those of the schema ({what}); mend the header, "
+        f"{source.path}, line 1: the columns are not those of the schema ({what}); fix the header, "
         f"or infer a new schema"
     )
 

@@ -138,7 +138,7 @@ class Source:
         self.mark = b""
         for mark, name in _BOMS:
             if raw.startswith(mark):
-                # utf-16 bytes told by name and by mark agree; a mark outranks nothing else
+                # a mark settles the byte order of an encoding that the caller names; it overrules no other encoding
                 if not self.encoding or self.encoding.lower().replace("_", "-").startswith(
                     ("utf-8", "utf-16", "utf-32")
                 ):
@@ -216,7 +216,7 @@ class Source:
         names = [name.encode("latin-1") for name in next(reader, [])]
         lines = line_ends(self.header_bytes) + (not self.header_bytes.endswith((b"\n", b"\r")))
         if [bytes(self.to_utf8(name, 1)).decode() for name in names] != self.header or reader.line_num != lines:
-            raise BadInput(f"{self.path}, line 1: the quotes of the header can be read in two ways: mend them")
+            raise BadInput(f"{self.path}, line 1: the quotes of the header can be read in two ways: fix them")
 
     def _utf8_blocks(self, size: int | None = None) -> Iterator[bytes]:
         """Bytes in which , " and newline are themselves: as they are, or decoded where the encoding needs it."""
@@ -271,7 +271,7 @@ class Source:
 
     @property
     def encoding_name(self) -> str:
-        """The encoding to report: what was told or found; utf-8 where every byte is ASCII."""
+        """The encoding to report: what the caller named, or what was found; utf-8 where every byte is ASCII."""
         return self.encoding or "utf-8"
 
     # --- records ------------------------------------------------------------------------------------------------------

@@ -204,7 +204,7 @@ def column_bytes(series: pd.Series) -> int:
 
 
 def array_nbytes(array: pd.api.extensions.ExtensionArray | np.ndarray) -> int:
-    """The bytes of a column that is no Series yet."""
+    """The bytes of a column that is not a Series yet."""
     if isinstance(array, pd.Categorical):
         return int(array.memory_usage(deep=True))
     return int(array.nbytes)

@@ -66,7 +66,7 @@ def add_distance_to_files(
 
 
 def is_text(source: str) -> bool:
-    """Whether this is no Parquet file."""
+    """Whether this is not a Parquet file."""
     with Path(source).open("rb") as file:
         return file.read(4) != b"PAR1"
 
@@ -152,6 +152,6 @@ def append_part(layout: Layout, path: str, start: int, stop: int, kernel: str) -
         Path(aside).open("wb", buffering=0) as target,
         Path(layout.source).open("rb", buffering=0) as file,
     ):
-        for _, (written, room) in text.answers(file, engine, layout, start, stop):
+        for _, (written, room) in text.appended(file, engine, layout, start, stop):
             text.write_all(target, written)
             engine.give_back(room)

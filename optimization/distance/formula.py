@@ -107,9 +107,7 @@ def evaluate(a: Any, b: Any, out: np.ndarray, threads: int | None = None) -> Non
             return
         states = (ctypes.c_int64 * (rows // BLOCK + 1))()
 
-        def in_place(
-            me: int,
-        ) -> None:  # keeps the columns alive for as long as it runs, which may be longer than this call
+        def in_place(me: int) -> None:  # keeps the columns alive while it runs, which may be longer than this call
             spare, at = (ctypes.c_double * BLOCK)(), ctypes.addressof
             addresses = a.ctypes.data, b.ctypes.data, out.ctypes.data
             code.evaluate_shared(*addresses, rows, at(states), at(spare), me, threads)

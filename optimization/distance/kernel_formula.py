@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from optimization.distance.intrinsics import bits_of, carray, exchange, float_of, inlined, load, store, touch
 from optimization.distance.threads import BLOCK
+from optimization.intrinsics import bits_of, carray, exchange, float_of, inlined, load, store, touch
 
 # x = n·π/2 + w. π/2 comes in three parts of 33, 33 and 53 bits: n·part is exact for |x| ≤ FAR, with or without FMA.
 PI_HALF_1, PI_HALF_2, PI_HALF_3 = 1.5707963267341256, 6.077100506303966e-11, 2.0222662487959506e-21

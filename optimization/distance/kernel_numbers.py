@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from optimization.distance.intrinsics import bits_of, float_of, high_product, inlined, leading_zeros
+from optimization.intrinsics import bits_of, float_of, high_product, inlined, leading_zeros
 
 U0, U1, U2, U3, U4, U10, U40, U100 = (np.uint64(value) for value in (0, 1, 2, 3, 4, 10, 40, 100))
 U9, U52, U63, U64 = (np.uint64(value) for value in (9, 52, 63, 64))

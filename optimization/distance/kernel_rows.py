@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from optimization.distance.intrinsics import copy, inlined
 from optimization.distance.kernel_numbers import (
     BLANK,
     MISSING,
@@ -18,6 +17,7 @@ from optimization.distance.kernel_numbers import (
     read_number,
     write_number,
 )
+from optimization.intrinsics import copy, inlined
 
 
 # --- records ----------------------------------------------------------------------------------------------------------

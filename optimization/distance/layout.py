@@ -45,7 +45,7 @@ class Layout:
 
 
 class TextInCoordinate(Exception):
-    """A coordinate that is no number: the offset of its record in the chunk, the index of the field, its text."""
+    """A coordinate that is not a number: the offset of its record in the chunk, the index of the field, its text."""
 
 
 def line_of(source: str, offset: int) -> int:
@@ -105,7 +105,7 @@ def broken(source: str, line: int, fields: int, expected: int) -> BadInput:
 
 
 def _no_text(source: str) -> BadInput:
-    return BadInput(f"{source} is no CSV text (UTF-16, or a binary file): save it as UTF-8")
+    return BadInput(f"{source} is not CSV text (UTF-16, or a binary file): save it as UTF-8")
 
 
 def read_layout(source: str, latitude: str, longitude: str, delimiter: str | None) -> Layout:

@@ -120,7 +120,7 @@ def _with_column(source: str, batches: Any, schema: Any, evaluate: Evaluate, nam
 
 
 def _numbers(source: str, array: Any, name: str, first: int) -> Any:
-    """The column as Arrow float64; text is read as in a CSV, BadInput names the row of what is no number."""
+    """The column as Arrow float64; text is read as in a CSV, BadInput names the row of what is not a number."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

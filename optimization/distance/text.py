@@ -103,7 +103,7 @@ class Portable:
 
 
 def coordinates(fields: list[bytes], layout: Layout, offset: int) -> tuple[float, float] | None:
-    """The two coordinates of a record, None where one is missing; TextInCoordinate where one is no number."""
+    """The two coordinates of a record, None where one is missing; TextInCoordinate where one is not a number."""
     found = []
     for index in (layout.latitude, layout.longitude):
         try:
@@ -205,7 +205,7 @@ class Compiled:
         return room if room.rows >= rows and room.length >= length else _Room(rows, length + length // 8)
 
     def give_back(self, room: _Room) -> None:
-        """The memory of an answer of `append` may be used again."""
+        """The memory behind a result of `append` may be used again."""
         self._rooms.append(room)
 
 
@@ -255,7 +255,7 @@ def append_column(layout: Layout, out: str, column: str, engine: Any, quiet: boo
     ):
         target.write(header_with(layout, column))
         progress.add(layout.body)
-        for size, (written, room) in answers(file, engine, layout, layout.body, progress.total):
+        for size, (written, room) in appended(file, engine, layout, layout.body, progress.total):
             write_all(target, written)
             engine.give_back(room)
             progress.add(size)
@@ -268,7 +268,7 @@ def write_all(target: Any, data: Any) -> None:
         view = view[target.write(view) :]
 
 
-def answers(file: BinaryIO, engine: Any, layout: Layout, offset: int, stop: int) -> Iterator[tuple[int, Any]]:
+def appended(file: BinaryIO, engine: Any, layout: Layout, offset: int, stop: int) -> Iterator[tuple[int, Any]]:
     """(bytes read, what `engine.append` made of them) of the records from `offset` to `stop`, in order.
 
     BadInput names the line of a record that cannot be used; OpenAtStop if `stop` is not the end of a record.
@@ -278,9 +278,9 @@ def answers(file: BinaryIO, engine: Any, layout: Layout, offset: int, stop: int)
         sure = True
         try:
             pieces = chunks(file, engine, offset, stop, careful)
-            for piece, size, known, answer in _in_order(pieces, engine):
+            for piece, size, known, future in _in_order(pieces, engine):
                 offset, sure = piece, known
-                yield size, answer.result()
+                yield size, future.result()
                 offset += size
             return
         except BrokenRecord as error:
@@ -302,7 +302,7 @@ def answers(file: BinaryIO, engine: Any, layout: Layout, offset: int, stop: int)
 
 
 def _in_order(pieces: Iterator[tuple[int, bytes, bool]], engine: Any) -> Iterator[tuple[int, int, bool, Any]]:
-    """(offset, bytes, surely whole, future answer) of each piece; a thread a core where there are two or more."""
+    """(offset, bytes, surely whole, future result) of each piece; a thread a core where there are two or more."""
     first = next(pieces, None)
     if first is None:
         return
@@ -323,8 +323,8 @@ def _in_order(pieces: Iterator[tuple[int, bytes, bool]], engine: Any) -> Iterato
             while waiting:
                 yield waiting.popleft()
         finally:
-            for _, _, _, answer in waiting:
-                answer.cancel()
+            for _, _, _, future in waiting:
+                future.cancel()
 
 
 class _Now:

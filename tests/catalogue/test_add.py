@@ -143,7 +143,7 @@ def test_areas_kind_and_role_are_the_callers_if_given(added: Callable[..., Added
         (["600"], {}, UsageError, "indicator 600 is registered already: change its entry"),
         (["541", "demanda real"], {}, UsageError, "indicator 1293 is registered already"),
         (["999999"], {}, UsageError, "no indicator 999999"),
-        (["541"], {"kind": "prices"}, UsageError, "no kind 'prices': use one of demand, price, power, energy, share"),
+        (["541"], {"kind": "prices"}, UsageError, "'prices' is not a valid kind: use one of demand, price, power"),
         (["541"], {"role": "Wind!"}, UsageError, "indicator 541: role is 'Wind!'"),
         (["1001"], {"areas": (8741, 3)}, UsageError, "no values for area 3: it has 8741 Península, 8742 Canarias"),
         (["541", "603"], {}, DataIncomplete, "indicator 603 cannot be registered: no values were found on"),
@@ -224,7 +224,10 @@ def made(profile: Profile, **options: object) -> dict[str, object]:
 
 def test_an_unknown_magnitude_asks_for_a_kind() -> None:
     odd = Profile("Temperatura", KNOWN.areas, KNOWN.cadences, KNOWN.first_day, True, KNOWN.last)
-    with pytest.raises(UsageError, match=r"holds 'Temperatura', and no kind .*: name one with --kind: demand, price"):
+    with pytest.raises(
+        UsageError,
+        match=r"measures 'Temperatura', for which the registry has no kind: name one with --kind: demand, price",
+    ):
         made(odd)
     assert made(odd, kind="share")["kind"] == "share"
 

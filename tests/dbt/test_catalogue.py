@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from landed_warehouse import Warehouse
+from tests.warehouses.landed import Warehouse
 
 MODELS = ("--select", "+esios_catalogue")
 

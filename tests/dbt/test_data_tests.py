@@ -7,9 +7,9 @@ from pathlib import Path
 from shutil import copytree, ignore_patterns
 
 import pytest
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
-from landed_warehouse import FILE, PROFILES, PROJECT, Warehouse, body, entry, hours, utc
+
+from tests.warehouses.landed import Warehouse, body, entry, hours, utc
+from tests.warehouses.project import PROJECT, dbt
 
 DAY = ("2018-01-31 23:00", "2018-02-01 23:00")
 GAPS = """select strftime(gap_start_utc, '%Y-%m-%d %H:%M'), strftime(gap_end_utc, '%Y-%m-%d %H:%M'), hours
@@ -255,9 +255,7 @@ def test_source_freshness_judges_only_series_kept_up_to_date(
     assert warehouse.dbt("source", "freshness") == {"window_checks": status}
 
 
-def test_the_contract_stops_a_model_whose_columns_are_not_the_five(
-    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_contract_stops_a_model_whose_columns_are_not_the_five(warehouse: Warehouse, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     copytree(PROJECT, broken, ignore=ignore_patterns("target", "logs"))
     model = broken / "models" / "marts" / "demand_forecast_esios.sql"
@@ -265,14 +263,7 @@ def test_the_contract_stops_a_model_whose_columns_are_not_the_five(
     changed = text.replace("as {{ type_number() }}) as demand_forecast", "as {{ type_text(20) }}) as demand_forecast")
     assert changed != text
     model.write_text(changed, "utf-8")
-    monkeypatch.setenv("ESIOS_DUCKDB_PATH", str(tmp_path / FILE))
-    outcome = dbtRunner().invoke(
-        [
-            *("run", "--quiet", "--project-dir", str(broken), "--profiles-dir", str(PROFILES), "--target", "duckdb"),
-            *("--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs")),
-        ]
-    )
-    DuckDBConnectionManager.close_all_connections()
+    outcome = dbt(tmp_path, "run", project=broken)
     assert not outcome.success
     assert outcome.result is not None
     failed = {result.node.name: str(result.message) for result in outcome.result.results if result.status == "error"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from landed_warehouse import Warehouse, body, entry, hours
+from tests.warehouses.landed import Warehouse, body, entry, hours
 
 DAY = hours("2018-01-31 23:00", 3)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from landed_warehouse import NAME, Warehouse, body, entry, hours, utc
+from tests.warehouses.landed import NAME, Warehouse, body, entry, hours, utc
 
 DAY = hours("2018-01-31 23:00", 24)
 

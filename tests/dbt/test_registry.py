@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 from dbt.contracts.graph.manifest import Manifest
-from landed_warehouse import Warehouse
 
 from extract.errors import UsageError
 from extract.registry import CADENCES, REGISTRY, CadenceSpan, entries, registry
+from tests.warehouses.landed import Warehouse
 
 Meta = dict[str, Any]
 MODEL = "model.esios_elt.esios_indicators"
@@ -79,8 +79,8 @@ WRONG: dict[str, tuple[Callable[[Meta], None], tuple[str, ...]]] = {
     "an area twice": (change(areas=[3, 3]), ("indicator 600", "areas is '[3, 3]'", "each once")),
     "more areas than a URL holds": (change(areas=list(range(1, 82))), ("indicator 600", "areas is", "at most 80")),
     "another word for all": (change(areas="every"), ("indicator 600", "areas is 'every'", "or all")),
-    "the old key of the area": (change(geo_id=3), ("indicator 600", "geo_id is no key")),
-    "a misspelled key": (change(sealde="D-1T20:30"), ("indicator 600", "sealde is no key", "sealed")),
+    "the old key of the area": (change(geo_id=3), ("indicator 600", "geo_id is not a valid key")),
+    "a misspelled key": (change(sealde="D-1T20:30"), ("indicator 600", "sealde is not a valid key", "sealed")),
     "no cadence": (without("cadence"), ("indicator 600", "cadence is missing", "hour")),
     "an unknown cadence": (change(cadence="week"), ("indicator 600", "cadence is 'week'", HOUR_FROM)),
     "an empty list of cadences": (change(cadence=[]), ("indicator 600", "cadence is '[]'", HOUR_FROM)),
@@ -136,7 +136,7 @@ WRONG: dict[str, tuple[Callable[[Meta], None], tuple[str, ...]]] = {
     "no limit at all": (change(plausible_max=float("inf")), ("indicator 600", "plausible_max is 'inf'", "number")),
     "a negative threshold": (change(revision_max=-1), ("indicator 600", "revision_max is '-1'", "from 0 on")),
     "a kind with a wrong key": (of_kind(plausible_step="big"), ("kind price", "plausible_step is 'big'", "number")),
-    "a kind with a key of an entry": (of_kind(areas=[3]), ("kind price", "areas is no key")),
+    "a kind with a key of an entry": (of_kind(areas=[3]), ("kind price", "areas is not a valid key")),
     "a kind that gives no unit": (
         lambda meta: meta["kinds"]["price"].pop("unit"),
         ("indicator 600", "unit is missing", "a unit such as MW"),

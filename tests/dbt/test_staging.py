@@ -7,7 +7,7 @@ from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
-from landed_warehouse import MADRID, Warehouse, body, entry, hours, utc
+from tests.warehouses.landed import MADRID, Warehouse, body, entry, hours, utc
 
 HOUR = utc("2018-02-01 11:00")
 

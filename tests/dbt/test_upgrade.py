@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from landed_warehouse import DDL, Warehouse, body, entry, hours
+from tests.warehouses.landed import DDL, Warehouse, body, entry, hours
 
 DAY = ("2018-01-31 23:00", "2018-02-01 23:00")
 HOURS = hours(DAY[0], 24)

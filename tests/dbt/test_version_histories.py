@@ -20,8 +20,9 @@ import pytest
 from dbt.contracts.graph.manifest import Manifest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from landed_warehouse import MADRID, Warehouse, entry
-from random_histories import Parsed, empty_warehouse, naive, registered
+
+from tests.warehouses.landed import MADRID, Warehouse, entry
+from tests.warehouses.random_histories import Parsed, empty_warehouse, naive, registered
 
 HISTORIES = 60
 STAGES = 3

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shlex
 from pathlib import Path
-from types import ModuleType
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from docs import build_commands
 from extract import errors
 from extract.__main__ import cli
 from extract.verbs import SECTIONS, Verb
@@ -34,17 +33,8 @@ def shown(*arguments: str, columns: int = 80) -> str:
     return done.output
 
 
-def builder() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("build_commands", ROOT / "docs" / "build_commands.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_page_is_made_from_the_commands() -> None:
-    assert builder().page(cli) == PAGE, "write it anew: python docs/build_commands.py"
+    assert build_commands.page(cli) == PAGE, "write it again: python -m docs.build_commands"
 
 
 def test_the_page_has_every_target_of_make() -> None:

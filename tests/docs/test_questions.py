@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 
 import click
 import pytest
@@ -13,6 +11,7 @@ import yaml
 from markdown_it import MarkdownIt
 from pypdf import PdfReader
 
+from docs import build_questions
 from extract.__main__ import cli
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,19 +20,9 @@ A4 = (595.0, 842.0)
 
 
 @pytest.fixture(scope="module")
-def builder() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("build_questions", ROOT / "docs" / "build_questions.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def pdf(builder: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made fresh from the Markdown."""
-    path: Path = builder.build(MARKDOWN, tmp_path_factory.mktemp("questions") / "questions.pdf")
+    path: Path = build_questions.build(MARKDOWN, tmp_path_factory.mktemp("questions") / "questions.pdf")
     return path
 
 
@@ -86,15 +75,15 @@ def test_the_committed_pdf_is_the_one_that_the_markdown_makes(pdf: Path) -> None
     assert (ROOT / "docs" / "questions.pdf").read_bytes() == pdf.read_bytes(), "run `make questions`"
 
 
-def test_markdown_that_it_does_not_know_is_refused_and_not_dropped(builder: ModuleType) -> None:
-    with pytest.raises(builder.UnknownMarkdownError, match="fence"):
-        builder.typst_source("# Title\n\n```\ncode\n```\n")
+def test_markdown_that_it_does_not_know_is_refused_and_not_dropped() -> None:
+    with pytest.raises(build_questions.UnknownMarkdownError, match="fence"):
+        build_questions.typst_source("# Title\n\n```\ncode\n```\n")
 
 
-def test_no_character_of_the_text_is_typst_markup(builder: ModuleType, tmp_path: Path) -> None:
+def test_no_character_of_the_text_is_typst_markup(tmp_path: Path) -> None:
     nasty = 'a $x$ #let @ref <label> _b_ "q" \\ end ~ ' + '`#raw "x" \\`'
     (tmp_path / "nasty.md").write_text(f"# T\n\n{nasty}\n", encoding="utf-8")
-    path = builder.build(tmp_path / "nasty.md", tmp_path / "nasty.pdf")
+    path = build_questions.build(tmp_path / "nasty.md", tmp_path / "nasty.pdf")
     text = " ".join(PdfReader(path).pages[0].extract_text().split())
     assert text == 'T a $x$ #let @ref <label> b "q" \\ end ~ #raw "x" \\'
 

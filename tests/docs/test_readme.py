@@ -11,7 +11,9 @@ import pytest
 from extract.__main__ import cli
 from tests.end_to_end.readme import README, ROOT
 
-PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/commands.md")]
+PAGES = [
+    ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/commands.md", "docs/tutorial.md")
+]
 
 
 def test_it_is_read_in_five_minutes() -> None:
@@ -51,9 +53,9 @@ def test_the_figures_of_the_back_test_are_those_of_its_page() -> None:
     hours, share, leak = re.search(  # type: ignore[union-attr]
         r"(\d+) hours; (\d+%) of them.*too small by ([\d.]+%)", page, re.DOTALL
     ).groups()
-    told = " ".join(README.split())
-    assert f"{share} of {hours} hours were revised" in told
-    assert f"too small by {leak}." in told
+    text = " ".join(README.split())
+    assert f"{share} of {hours} hours were revised" in text
+    assert f"too small by {leak}." in text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -63,7 +65,7 @@ def test_every_make_target_and_script_that_is_named_is_there(page: Path) -> None
     targets = set(re.findall(r"^([a-z-]+):", makefiles, re.MULTILINE))
     named = set(re.findall(r"`make ([a-z-]+)|^\$? ?make ([a-z-]+)", text, re.MULTILINE))
     assert {one or other for one, other in named} - targets == set()
-    modules = re.findall(r"`python -m (tests[\w.]+)", text)
+    modules = re.findall(r"`python -m ((?:tests|docs)[\w.]+)", text)
     scripts = re.findall(r"`python ([\w/]+\.py)", text) + [f"{name.replace('.', '/')}.py" for name in modules]
     assert [script for script in scripts if not (ROOT / script).is_file()] == []
 
@@ -72,5 +74,6 @@ def test_every_home_of_a_rule_is_a_file() -> None:
     homes = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("| rule | home |\n")[2].partition("\n\n")[0]
     named = re.findall(r"`([\w/]+\.\w+|[\w/]+/)`", homes)
     assert len(named) > 15
-    files = [f"/{file.relative_to(ROOT)}" for top in ("extract", "dbt_project") for file in (ROOT / top).rglob("*")]
+    tops = ("extract", "dbt_project", "optimization")
+    files = [f"/{file.relative_to(ROOT)}" for top in tops for file in (ROOT / top).rglob("*")]
     assert [name for name in named if not any(file.endswith(f"/{name.rstrip('/')}") for file in files)] == []

@@ -40,4 +40,4 @@ def test_elsewhere_each_window_is_a_plain_line_and_the_summary_is_the_result(she
     assert len(lines) == 4
     assert lines[-1].startswith("extract 4/4  460 2017-")
     assert "\r" not in finished.err
-    assert finished.out.startswith("extract: 4 of 4 windows answered, 4 landed")
+    assert finished.out.startswith("extract: 4 of 4 windows fetched, 4 landed")

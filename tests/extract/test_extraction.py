@@ -49,7 +49,7 @@ def test_a_year_is_four_responses_byte_for_byte(settings_for: MakeSettings) -> N
         settings = settings_for(server)
         summary = run(settings)
     assert summary.error is None
-    assert summary.text().startswith("extract: 4 of 4 windows answered, 4 landed, 0 unchanged; 4 requests (0 retries)")
+    assert summary.text().startswith("extract: 4 of 4 windows fetched, 4 landed, 0 unchanged; 4 requests (0 retries)")
     found = rows(
         settings, "select payload, payload_sha256, source_url, indicator_id, run_id from raw_esios.indicator_responses"
     )

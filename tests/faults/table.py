@@ -1,6 +1,6 @@
 """The table of faults: what goes wrong, what the user sees, what remains. The tests assert its rows, docs/ shows it.
 
-`python -m tests.faults.table` writes docs/faults.md anew.
+`python -m tests.faults.table` writes docs/faults.md.
 """
 
 from __future__ import annotations
@@ -24,43 +24,43 @@ class Fault:
 
     def check(self, finished: Finished) -> None:
         """The command ended as the table says: with this code, these words, and no traceback."""
-        told = finished.err + finished.out
-        assert finished.code == self.code, told
-        assert "Traceback" not in told
+        printed = finished.err + finished.out
+        assert finished.code == self.code, printed
+        assert "Traceback" not in printed
         at = 0
         for part in self.says:
-            assert part in told[at:], f"{part!r} is not in {told[at:]!r}"
-            at = told.index(part, at) + len(part)
+            assert part in printed[at:], f"{part!r} is not in {printed[at:]!r}"
+            at = printed.index(part, at) + len(part)
 
 
 AGAIN = "what was landed stays; run the same command again later to fetch the rest"
-NEXT_FILLS = "The windows that answered stay landed; the next plain run fetches the others"
+NEXT_FILLS = "The windows that were fetched stay landed; the next plain run fetches the others"
 NOTHING = "Nothing is landed; the next plain run lands everything"
 PASSED = "Everything is landed"
 
 API = {
-    "500 now and then": Fault("500 now and then", 0, ("windows answered",), PASSED),
-    "502 now and then": Fault("502 now and then", 0, ("windows answered",), PASSED),
-    "503 now and then": Fault("503 now and then", 0, ("windows answered",), PASSED),
-    "504 now and then": Fault("504 now and then", 0, ("windows answered",), PASSED),
+    "500 now and then": Fault("500 now and then", 0, ("windows fetched",), PASSED),
+    "502 now and then": Fault("502 now and then", 0, ("windows fetched",), PASSED),
+    "503 now and then": Fault("503 now and then", 0, ("windows fetched",), PASSED),
+    "504 now and then": Fault("504 now and then", 0, ("windows fetched",), PASSED),
     "500 for good": Fault("500 for good", 4, ("after 4 attempts", "HTTP 500", AGAIN), NEXT_FILLS),
     "502 for good": Fault("502 for good", 4, ("after 4 attempts", "HTTP 502", AGAIN), NEXT_FILLS),
     "503 for good": Fault("503 for good", 4, ("after 4 attempts", "HTTP 503", AGAIN), NEXT_FILLS),
     "504 for good": Fault("504 for good", 4, ("after 4 attempts", "HTTP 504", AGAIN), NEXT_FILLS),
-    "429 in seconds": Fault("429, `Retry-After` in seconds", 0, ("windows answered",), PASSED + ", later as asked"),
-    "429 as a date": Fault("429, `Retry-After` as a date", 0, ("windows answered",), PASSED + ", later as asked"),
+    "429 in seconds": Fault("429, `Retry-After` in seconds", 0, ("windows fetched",), PASSED + ", later as asked"),
+    "429 as a date": Fault("429, `Retry-After` as a date", 0, ("windows fetched",), PASSED + ", later as asked"),
     "429 for too long": Fault(
         "429, `Retry-After` beyond our patience", 4, ("asked us to wait 7200 s", "HTTP 429", AGAIN), NEXT_FILLS
     ),
-    "429 in the past": Fault("429, `Retry-After` as a date that is past", 0, ("windows answered",), PASSED),
+    "429 in the past": Fault("429, `Retry-After` as a date that is past", 0, ("windows fetched",), PASSED),
     "refused": Fault("Connection refused", 4, ("no connection", "Connection refused", AGAIN), NOTHING),
     "no such host": Fault("The host's name is not known (DNS)", 4, ("no connection", AGAIN), NOTHING),
     "certificate": Fault(
         "TLS certificate refused", 4, ("certificate", "was refused", "set REQUESTS_CA_BUNDLE"), NOTHING
     ),
     "connect time-out": Fault("No connection in time", 4, ("no connection or no response in time", AGAIN), NOTHING),
-    "read time-out": Fault("No answer in time", 4, ("no connection or no response in time", AGAIN), NEXT_FILLS),
-    "trickle": Fault("An answer that drips in", 4, ("trickles in too slowly", AGAIN), NOTHING),
+    "read time-out": Fault("No response in time", 4, ("no connection or no response in time", AGAIN), NEXT_FILLS),
+    "trickle": Fault("A response that drips in", 4, ("trickles in too slowly", AGAIN), NOTHING),
     "dripping head": Fault(
         "Headers that drip in", 4, ("no connection or no response in time", AGAIN), NOTHING
     ),
@@ -103,11 +103,11 @@ API = {
         "A redirect to what is not a valid address", 4, ("redirects to what is not a valid address", AGAIN), NEXT_FILLS
     ),
     "circle": Fault("A redirect in a circle", 4, ("redirects in a circle", AGAIN), NEXT_FILLS),
-    "404": Fault("404", 4, ("ESIOS answered 404", "check ESIOS_BASE_URL and the indicator"), NEXT_FILLS),
+    "404": Fault("404", 4, ("ESIOS returned 404", "check ESIOS_BASE_URL and the indicator"), NEXT_FILLS),
     "no indicator": Fault("JSON without `indicator`", 4, ("after 3 attempts", "no `indicator`"), NEXT_FILLS),
     "a list": Fault("JSON that is a list", 4, ("HTTP 200, but the body is not JSON", AGAIN), NEXT_FILLS),
     "values": Fault("`values` is not a list", 4, ("after 3 attempts", "`values` is not a list"), NEXT_FILLS),
-    "other id": Fault("The answer of another indicator", 4, ("indicator 461 instead of 460",), NEXT_FILLS),
+    "other id": Fault("The response of another indicator", 4, ("indicator 461 instead of 460",), NEXT_FILLS),
     "no datetime": Fault("A value without `datetime`", 4, ("has no `datetime`",), NEXT_FILLS),
     "huge": Fault("A body of 200 MB", 4, ("larger than 64 MB and was not landed", "ESIOS_WINDOW=month"), NEXT_FILLS),
     "gzip bomb": Fault(
@@ -115,8 +115,8 @@ API = {
         ("larger than 64 MB and was not landed", "ESIOS_WINDOW=month"), NEXT_FILLS,
     ),
     "empty": Fault(
-        "An empty answer", 0, ("windows answered",),
-        "It is landed as it came; its hours are told as missing by the main job, and a later answer fills them",
+        "An empty response", 0, ("windows fetched",),
+        "It is landed as it came; the main job reports its hours as missing, and a later response fills them",
     ),
     "no values": Fault(
         "`esios add` of an indicator without values", 1,
@@ -170,10 +170,10 @@ PROCESS = {
         "What was landed; " + TABLE_STAYS.lower() + "; the next plain run completes it",
     ),
     "two extracts": Fault(
-        "Two extracts at once", 0, ("windows answered",), "Each answer once; the runs take turns at the file"
+        "Two extracts at once", 0, ("windows fetched",), "Each response once; the runs take turns at the file"
     ),
     "extract in build": Fault(
-        "An extract during `dbt build`", 0, ("windows answered",),
+        "An extract during `dbt build`", 0, ("windows fetched",),
         "The extract waits for the file; what it lands is in the next build",
     ),
     "held": Fault(
@@ -182,8 +182,8 @@ PROCESS = {
         "Nothing is changed; the next plain run lands everything",
     ),
     "clock": Fault(
-        "The clock is set back", 0, ("windows answered",),
-        "The answer that is landed last counts as the newest, whatever the clock says",
+        "The clock is set back", 0, ("windows fetched",),
+        "The response that is landed last counts as the newest, whatever the clock says",
     ),
 }  # fmt: skip
 
@@ -203,7 +203,7 @@ DISK = {
     "read-only": Fault(
         "A warehouse that may only be read", 5,
         ("may not be opened by this user", "set ESIOS_DUCKDB_PATH to a file that you may read and write"),
-        "Everything; `esios status` and `esios export` go on working",
+        "Everything; `esios status` and `esios export` still work",
     ),
     "newer": Fault(
         "A DuckDB file of a newer version", 5, ("was written by another version of DuckDB", "run `make setup`"),
@@ -215,19 +215,19 @@ DISK = {
     ),
     "damaged": Fault(
         "A damaged DuckDB file", 5, ("damaged", "restore it from a backup, or move it away"),
-        "The file; once it is moved away the next plain run lands everything anew",
+        "The file; once it is moved away the next plain run lands everything again",
     ),
     "half-made": Fault(
-        "A DuckDB file that was cut off while it was made", 0, ("windows answered",),
-        "Nothing was in it: it is made anew, and everything is landed",
+        "A DuckDB file that was cut off while it was made", 0, ("windows fetched",),
+        "Nothing was in it: it is made again, and everything is landed",
     ),
 }  # fmt: skip
 
 QUARANTINED = (
-    "The hour keeps its last good value, or is missing; the answer stays landed, the entry is in quarantine with its "
-    "reason; the next good answer fills the hour"
+    "The hour keeps its last good value, or is missing; the response stays landed, the entry is in quarantine with its "
+    "reason; the next good response fills the hour"
 )
-PUBLISHED = "It is published and named as suspect; the next good answer takes its place"
+PUBLISHED = "It is published and named as suspect; the next good response takes its place"
 UNCHANGED = "The same table as without it"
 
 VALUES = {
@@ -274,20 +274,20 @@ VALUES = {
     ),
     "no offset": Fault("A time without offset", 1, ("quarantined: 460", "the time cannot be read"), QUARANTINED),
     "vanished": Fault(
-        "An hour that vanishes in a later answer", 1, ("withdrawn: 460", "left out of the newest response"),
-        "The last good value; it is named until an answer has the hour again",
+        "An hour that vanishes in a later response", 1, ("withdrawn: 460", "left out of the newest response"),
+        "The last good value; it is named until a response has the hour again",
     ),
     "beyond its window": Fault(
-        "Values beyond the window that was asked for", 0, ("59 of 59 windows answered",),
+        "Values beyond the window that was asked for", 0, ("59 of 59 windows fetched",),
         "Inside a window that was asked for, the response to that window is published, whatever the order of arrival",
     ),
     "revision": Fault(
-        "A revision of a year-old hour", 0, ("2 of 2 windows answered, 1 landed",),
+        "A revision of a year-old hour", 0, ("2 of 2 windows fetched, 1 landed",),
         "Its window is closed: `--refresh` fetches it, and the next build changes that hour alone",
     ),
 }  # fmt: skip
 
-UNTOUCHED = "Everything as it was; nothing was asked"
+UNTOUCHED = "Everything as it was; nothing was requested"
 
 INPUT = {
     "no key": Fault("`ESIOS_API_KEY` missing or empty", 2, ("ESIOS_API_KEY is not set", "into .env"), UNTOUCHED),
@@ -304,11 +304,12 @@ INPUT = {
         ("must not contain credentials, a query or a fragment", "set it to https://"), UNTOUCHED,
     ),
     "port of the address": Fault(
-        "An address whose port is no number", 2,
+        "An address whose port is not a number", 2,
         ("ESIOS_BASE_URL is not a valid address", "set it to https://"), UNTOUCHED,
     ),
     "port": Fault(
-        "`MSSQL_PORT` is no number", 2, ("MSSQL_PORT is 'abc'", "set it to a whole number from 1 to 65535"), UNTOUCHED
+        "`MSSQL_PORT` is not a number", 2,
+        ("MSSQL_PORT is 'abc'", "set it to a whole number from 1 to 65535"), UNTOUCHED,
     ),
     "port out of range": Fault(
         "`MSSQL_PORT` out of range", 2, ("MSSQL_PORT is '65536'", "set it to a whole number from 1 to 65535"), UNTOUCHED
@@ -319,7 +320,7 @@ INPUT = {
     ),
     "yes or no": Fault("Neither yes nor no", 2, ("MSSQL_ENCRYPT is 'perhaps'", "set it to yes or no"), UNTOUCHED),
     "number": Fault(
-        "A setting that is no number", 2, ("ESIOS_CONCURRENCY is 'many'", "set it to a whole number"), UNTOUCHED
+        "A setting that is not a number", 2, ("ESIOS_CONCURRENCY is 'many'", "set it to a whole number"), UNTOUCHED
     ),
     "window": Fault("An unknown window", 2, ("ESIOS_WINDOW is 'decade'", "set it to day, month"), UNTOUCHED),
     "target": Fault(
@@ -336,7 +337,7 @@ INPUT = {
     "table": Fault("An unknown table", 2, ("no_such_table",), UNTOUCHED),
     "table with quotes": Fault("A table with quotes and `;--`", 2, ("drop table",), UNTOUCHED),
     "not a date": Fault(
-        "A day that the calendar lacks", 2, ("'2017-02-29' is not a valid date", "(use yyyy-mm-dd)"), UNTOUCHED
+        "A date that does not exist", 2, ("'2017-02-29' is not a valid date", "(use yyyy-mm-dd)"), UNTOUCHED
     ),
     "dates out of order": Fault(
         "Dates out of order", 2, ("--start 2018-01-02 lies after --end 2018-01-01", "swap them"), UNTOUCHED
@@ -352,15 +353,15 @@ INPUT = {
         ("--end 1917-12-31 lies before the first day of indicator 460, 2017-01-01", "check the year"), UNTOUCHED,
     ),
     "forget unconfirmed": Fault(
-        "`esios forget` with nobody to confirm it", 2,
+        "`esios forget` without confirmation", 2,
         ("Take back 460 2017-01-01 … 2017-01-31", "not confirmed, so nothing was changed", "add --yes"), UNTOUCHED,
     ),
     "forget what is not due": Fault(
-        "`esios forget` of what nobody asked for", 2,
+        "`esios forget` of a span that was never asked for", 2,
         ("nothing of indicator 460 from 2018-01-01 to 2018-01-31 is due", "esios status"), UNTOUCHED,
     ),
     "unknown ending": Fault("A file of unknown kind", 2, ("x.docx", "end it in .csv or .parquet"), UNTOUCHED),
-    "no file": Fault("A file that is not there", 2, ("no-such.csv",), UNTOUCHED),
+    "no file": Fault("A missing file", 2, ("no-such.csv",), UNTOUCHED),
     "path": Fault(
         "A DuckDB path with `;`, `?`, `#`, or quotes in the file's name", 2,
         ("dbt cannot build there", "choose a path without ; ? #"), UNTOUCHED,
@@ -370,7 +371,7 @@ INPUT = {
         ("line 2: \\\" in a quoted cell may mean a quote or the end of the cell", 'write a quote as ""'), UNTOUCHED,
     ),
     "text after a quote": Fault(
-        "A CSV file with a cell that goes on after its closing quote", 2,
+        "A CSV file with text after the closing quote of a cell", 2,
         ("line 2: ',' expected after '\"'", "fix the line; nothing was written"), UNTOUCHED,
     ),
     "workbook": Fault(
@@ -390,7 +391,7 @@ INPUT = {
         ("has the name 'quality_esios'", "choose another file name"), UNTOUCHED,
     ),
     "env line": Fault(
-        "A line of `.env` that is no `NAME=value`, or whose quotes can be read in two ways", 2,
+        "A line of `.env` that is not `NAME=value`, or whose quotes can be read in two ways", 2,
         ("line 3: the quote that MSSQL_PASSWORD opens is not closed", "between two single quotes"),
         UNTOUCHED,
     ),
@@ -399,7 +400,7 @@ INPUT = {
         "Everything as it was",
     ),
     "describe unknown": Fault(
-        "`esios describe` of what the catalogue lacks", 2,
+        "`esios describe` of an indicator that the catalogue does not have", 2,
         ("the catalogue has no indicator 999999", "`esios find TEXT` lists ids and names"), UNTOUCHED,
     ),
     "add registered": Fault(
@@ -411,16 +412,18 @@ INPUT = {
         ("indicator 1001 has no values for area 3", "it has 8741 Península, 8742 Canarias"), UNTOUCHED,
     ),
     "add kind": Fault(
-        "`esios add --kind` with no kind of the registry", 2, ("there is no kind 'prices'", "use one of demand, price"),
+        "`esios add --kind` with an unknown kind", 2, ("'prices' is not a valid kind", "use one of demand, price"),
         UNTOUCHED,
     ),
     "two cutoffs": Fault("Two cutoffs at once", 2, ("are two cutoffs", "leave one of them out"), UNTOUCHED),
-    "rule": Fault("A rule for the cutoff that is none", 2, ("is not a valid rule", "use D-1T12:00"), UNTOUCHED),
-    "instant": Fault("An instant that is none", 2, ("is not a valid instant", "use yyyy-mm-ddTHH:MM:SS"), UNTOUCHED),
+    "rule": Fault("An invalid cutoff rule", 2, ("is not a valid rule", "use D-1T12:00"), UNTOUCHED),
+    "instant": Fault("An invalid instant", 2, ("is not a valid instant", "use yyyy-mm-ddTHH:MM:SS"), UNTOUCHED),
     "area": Fault("An area that the indicator does not have", 2, ("has the area 3", "their areas are 8741"), UNTOUCHED),
-    "list of areas": Fault("A list of areas that is none", 2, ("is not a list of area ids", "use ID,ID"), UNTOUCHED),
+    "list of areas": Fault("An invalid list of areas", 2, ("is not a list of area ids", "use ID,ID"), UNTOUCHED),
     "time zone": Fault("An unknown time zone", 2, ("is not a time zone", "use a name such as"), UNTOUCHED),
-    "versions": Fault("An unknown choice of versions", 2, ("is no choice of versions", "use latest,"), UNTOUCHED),
+    "versions": Fault(
+        "An unknown choice of versions", 2, ("is not a valid choice of versions", "use latest,"), UNTOUCHED
+    ),
     "all versions wide": Fault(
         "All versions in the wide form", 2, ("room for one value a period", "use versions latest or first"), UNTOUCHED
     ),
@@ -436,7 +439,7 @@ INPUT = {
         "A load into a view that takes no rows", 2, ("takes no rows", "load into the table behind it"), UNTOUCHED
     ),
     "beyond its type": Fault(
-        "A value beyond what its column keeps: out of its bounds, or finer", 2,
+        "A value that its column cannot hold exactly: out of range, or too fine", 2,
         ("row 2, column 'v' of main.t (DOUBLE): '1e400' is out of range", "fix the data; nothing was written"),
         UNTOUCHED,
     ),
@@ -452,7 +455,7 @@ STREAMS = {
     ),
     "locale": Fault(
         "A terminal in ISO 8859-15, ASCII, or of a locale that is not installed", 0, ("source",),
-        WORK + "; what the terminal lacks is written as `?`, in `--json` as an escape",
+        WORK + "; what the terminal cannot show is written as `?`, in `--json` as an escape",
     ),
     "cron": Fault(
         "cron: an empty environment, another folder, a HOME that may not be written, an odd TZ", 0, ("source",), WORK
@@ -460,8 +463,8 @@ STREAMS = {
 }  # fmt: skip
 
 SECRET = {
-    "asked": Fault("A key that the API refuses", 3, ("ESIOS refused the key",), "Nowhere the key"),
-    "unreachable": Fault("A SQL Server that cannot be reached", 5, (), "Nowhere the password"),
+    "asked": Fault("A key that the API refuses", 3, ("ESIOS refused the key",), "The key appears nowhere"),
+    "unreachable": Fault("A SQL Server that cannot be reached", 5, (), "The password appears nowhere"),
 }
 
 UNWRITTEN = "Nothing is written, and an older output stays whole"
@@ -484,19 +487,25 @@ OPTIMIZATION = {
     ),
     "open quote": Fault("A quote that is never closed", 2, ("line 3: a quote", "never closed"), UNWRITTEN),
     "pipe": Fault("A pipe as input", 2, ("is a pipe or a device", "save it as a file first"), UNWRITTEN),
+    "another numba": Fault(
+        "`speed.py --kernel compiled` with a numba that it was not written for",
+        2,
+        ("does not hand out object files", "pip install 'esios-elt[optimization]'", "--kernel numpy works without"),
+        UNWRITTEN + "; `memory.py` loads the file, more slowly",
+    ),
 }
 
 PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
     "The API": (
         "Each window is tried again before it is given up: 10 times or 300 s (4 times in these tests), JSON of another "
         "shape 3 times, what cannot pass by itself and a refused key once. A window that fails does not stop the "
-        "others; four in a row do, if nothing was answered meanwhile, and an API that asks for a longer wait than "
-        "ours.",
+        "others; four in a row do, if no response came meanwhile, and so does an API that asks for a longer wait "
+        "than ours.",
         API,
     ),
     "Values": (
-        "`esios run` publishes what is there, names the rest to the hour and ends with 1. Once a good answer has come, "
-        "the next run is complete and ends with 0.",
+        "`esios run` publishes what is present, names the rest to the hour and ends with 1. Once a good response "
+        "comes, the next run is complete and ends with 0.",
         VALUES,
     ),
     "Processes": (
@@ -506,12 +515,12 @@ PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
         "that matters, or use SQL Server.",
         PROCESS,
     ),
-    "The disk and the file": ("Nothing half-done is ever kept.", DISK),
+    "The disk and the file": ("Nothing half-done is ever left.", DISK),
     "Terminals, pipes and cron": (
-        "What is said may be lost, what is done may not.",
+        "Output may be lost, work may not.",
         STREAMS,
     ),
-    "Configuration and input": ("Told before anything is asked or written.", INPUT),
+    "Configuration and input": ("Reported before anything is requested or written.", INPUT),
     "Files for the optimizations": (
         "`optimization/memory.py` and `optimization/speed.py`, each with the file, the line and the remedy.",
         OPTIMIZATION,
@@ -519,7 +528,7 @@ PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
 }
 
 
-# What is told once the catalogue was fetched.
+# What is reported once the catalogue was fetched.
 CATALOGUE_INPUT = ("find", "describe unknown", "add registered", "add areas", "add kind")
 
 # The page's first table: faults that end alike are one row. Each fault is in one of them (test_table.py).
@@ -527,17 +536,18 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("500, 502, 503, 504 or 429 now and then", "nothing but a count of retries", "everything is landed",
      "500 now and then, 502 now and then, 503 now and then, 504 now and then, 429 in seconds, 429 as a date,"
      " 429 in the past"),
-    ("the API is down, too slow, cut off or not to be trusted (5xx and 429 for good, DNS, TLS, time-outs, bodies cut in"
-     " half), or talks nonsense (HTML, the firewall's page, JSON of another shape, 200 MB, a redirect to another host)",
-     "4, what it answered, after how many tries, and which windows are missing",
-     "the windows that answered; the next run fetches the others; the key went nowhere else",
+    ("the API is down, too slow, cut off or not trusted (5xx and 429 for good, DNS, TLS, time-outs, bodies cut in"
+     " half), or unusable (HTML, the firewall's page, JSON of another shape, 200 MB, a redirect to another host)",
+     "4, what it returned, after how many tries, and which windows are missing",
+     "the windows that were fetched; the next run fetches the others; the key went nowhere else",
      "500 for good, 502 for good, 503 for good, 504 for good, 429 for too long, refused, no such host, certificate,"
      " connect time-out, read time-out, trickle, dripping head, reset, cut, chunk, gzip, gzip cut, 204, html, nothing,"
      " half JSON, NaN, nested, key twice, byte order mark, not UTF-8, firewall, 307, downgrade, nowhere, circle,"
      " 404, no indicator, a list, values, other id, no datetime, huge, gzip bomb"),
-    ("the key is refused (401, 403 in JSON)", "3 at the first answer: set ESIOS_API_KEY in .env",
+    ("the key is refused (401, 403 in JSON)", "3 at the first response: set ESIOS_API_KEY in .env",
      "what was landed before", "key, 401"),
-    ("an empty answer", "the hours named as missing, 1 by the main job", "it is landed; a later answer fills the hours",
+    ("an empty response", "the hours named as missing, 1 by the main job",
+     "it is landed; a later response fills the hours",
      "empty"),
     ("a catalogue that lost a name", "1 from `esios find`", "everything; extraction goes by id", "catalogue"),
     ("an indicator to add that has no values", "1 from `esios add`: where they were looked for",
@@ -548,38 +558,40 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
      "null, text, NaN as a text, boolean, 1e400, 10^400, infinity, object, two values, offset, off the hour,"
      " quarters, no offset, time as a number"),
     ("values that are absurd: negative, four times too high", "1, each hour named as suspect",
-     "published; the next good answer replaces them", "negative, four times"),
-    ("an hour that vanishes in a later answer", "1, named as withdrawn", "its last good value", "vanished"),
+     "published; the next good response replaces them", "negative, four times"),
+    ("an hour that vanishes in a later response", "1, named as withdrawn", "its last good value", "vanished"),
     ("unsorted or repeated entries, a number as text, a wrong `datetime_utc`, an area that is not registered, values"
      " beyond the window, a late revision", "nothing",
      "the same table; a revision changes its hour alone",
      "the same twice, unsorted, datetime_utc, number as text, areas, beyond its window, revision"),
-    ("killed at any moment (`SIGKILL`)", "nothing", "what was committed, whole; the next run goes on",
+    ("killed at any moment (`SIGKILL`)", "nothing", "what was committed, whole; the next run resumes",
      "kill extract, kill build, kill export"),
     ("dbt killed, or unable to begin, within `esios run`", "5 and whether anything was built",
      "what was landed and built before", "dbt killed, dbt cannot begin"),
     ("interrupted (Ctrl-C, `SIGTERM`)", "130: run the same command again", "what was landed and built before",
      "SIGINT, SIGTERM, SIGINT in build"),
     ("two extracts at once, an extract during `dbt build`, the clock set back", "nothing: they wait for each other",
-     "each answer once, the last one landed counts", "two extracts, extract in build, clock"),
-    ("the warehouse is held, full, read-only, damaged, or of another version", "5 and what to do",
-     "the warehouse as it was; reading goes on where it can",
+     "each response once, the last one landed counts", "two extracts, extract in build, clock"),
+    ("the warehouse is locked, full, read-only, damaged, or of another version", "5 and what to do",
+     "the warehouse as it was; reading still works where it can",
      "held, full, full in build, read-only, newer, older, damaged"),
-    ("a warehouse cut off while it was made", "nothing", "it is made anew", "half-made"),
+    ("a warehouse cut off while it was made", "nothing", "it is made again", "half-made"),
     ("the disk is full during an export", "2: make room, or another place", "the old file, whole", "full in export"),
     ("variables missing or wrong, dates out of order or in the future, unknown targets, indicators, tables, names with"
-     " quotes and `;--`", "2, which, where, and how to fix it", "everything; nothing was asked", ", ".join(
+     " quotes and `;--`", "2, which, where, and how to fix it", "everything; nothing was requested", ", ".join(
          key for key in INPUT if key not in (*CATALOGUE_INPUT, "dbt variables"))),
-    ("streams that are closed, without a reader, or in an encoding that lacks characters; cron's environment",
+    ("streams that are closed, without a reader, or in an encoding without some characters; cron's environment",
      "nothing", "the work, done to its end", "closed, reader gone, locale, cron"),
-    ("what is said goes to a full disk", "2: make room, or send it elsewhere", "the work, done to its end",
+    ("output goes to a full disk", "2: make room, or send it elsewhere", "the work, done to its end",
      "output full"),
     ("`DBT_*` variables of another project", "a note", "the same table as without them", "dbt variables"),
-    ("a name to find that nothing has", "1", "everything", "find"),
-    ("a file for the optimizations that is no CSV, or can be read in two ways", "2, the file, the line and the remedy",
-     "everything; nothing is written", ", ".join(OPTIMIZATION)),
-    ("an indicator to describe or add that the catalogue lacks, that is registered, or has no such area or kind",
-     "2, which, and what there is", "everything", ", ".join(key for key in CATALOGUE_INPUT if key != "find")),
+    ("a text to find that no name has", "1", "everything", "find"),
+    ("a file for the optimizations that is not CSV, or can be read in two ways", "2, the file, the line and the remedy",
+     "everything; nothing is written", ", ".join(key for key in OPTIMIZATION if key != "another numba")),
+    ("a numba for the optimizations that is not the pinned one", "2, the version and how to install the other",
+     "everything; nothing is written", "another numba"),
+    ("an indicator to describe or add that is not in the catalogue, is registered already, or has no such area or kind",
+     "2, which, and what is available", "everything", ", ".join(key for key in CATALOGUE_INPUT if key != "find")),
 )  # fmt: skip
 
 
@@ -612,7 +624,7 @@ def page() -> str:
         "exactly the rows of an undisturbed one. This page is made from the rows that those tests assert "
         "(`python -m tests.faults.table`); `make soak` kills and interrupts many times over.",
         "",
-        "Never a traceback, and never the key or a password: after each case the test searches what the commands said, "
+        "Never a traceback, and never the key or a password: after each case the test searches the commands' output, "
         "every file, table and log for them.",
     ]
     for title, (remark, faults) in PARTS.items():

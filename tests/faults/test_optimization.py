@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,3 +40,35 @@ def test_a_file_is_refused_with_its_remedy_and_nothing_is_written(tmp_path: Path
     OPTIMIZATION[key].check(Finished(done.returncode, done.stdout, done.stderr))
     assert out.read_text() == OLD
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([source.name, out.name])
+
+
+WITHOUT_THE_HOOK = """
+from numba.core.codegen import CPUCodeLibrary
+del CPUCodeLibrary.serialize_using_object_code
+"""
+
+
+def test_another_numba_is_named_by_speed_and_memory_does_without_machine_code(tmp_path: Path) -> None:
+    """In a copy of the package that has no machine code yet; sitecustomize makes this numba the other one."""
+    package, source, out = tmp_path / "package", tmp_path / "in.csv", tmp_path / "out.csv"
+    shutil.copytree(ROOT / "optimization", package / "optimization", ignore=shutil.ignore_patterns("*.obj"))
+    (package / "sitecustomize.py").write_text(WITHOUT_THE_HOOK)
+    source.write_bytes(b"latitude,longitude\n" + b"40.5,-3.25\n" * 500_000)
+    out.write_text(OLD)
+    cache = str(tmp_path / "cache")
+    environment = {**os.environ, "PYTHONPATH": str(package), "NUMBA_CACHE_DIR": cache, "XDG_CACHE_HOME": cache}
+
+    def run(*arguments: str) -> Finished:
+        command = [sys.executable, *arguments, "--quiet"]
+        done = subprocess.run(
+            command, cwd=package, env=environment, capture_output=True, text=True, check=False, timeout=120
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    OPTIMIZATION["another numba"].check(
+        run("optimization/speed.py", str(source), "--out", str(out), "--kernel", "compiled")
+    )
+    assert out.read_text() == OLD
+    loaded = run("optimization/memory.py", str(source), "--out", str(tmp_path / "out.parquet"))
+    assert (loaded.code, loaded.err) == (0, "")
+    assert not list(tmp_path.rglob("*.obj"))

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from extract.warehouse import Warehouse, connect
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+HAS_SPARK = all(find_spec(package) for package in ("deltalake", "pysail", "pyspark"))
+NO_SPARK = "pysail is not installed: `make test-spark` installs it and runs these tests"
 NO_SERVER = "MSSQL_SERVER is not set: `make test-sqlserver` starts a SQL Server and runs these tests on it"
 MACRO = re.compile(r"\{%-?\s*macro\s+(\w+)\(")
 
@@ -159,6 +162,9 @@ def home(engine: str, folder: Path) -> Iterator[Home]:
         yield Home(
             engine, folder, {"ESIOS_TARGET": "duckdb", "ESIOS_DUCKDB_PATH": str(folder / "esios.duckdb")}, arguments
         )
+        return
+    if engine == "spark":
+        yield Home(engine, folder, {"ESIOS_TARGET": "spark", "ESIOS_LAKE": str(folder / "lake")}, arguments)
         return
     with database_of_its_own(folder) as variables:
         yield Home(engine, folder, variables, arguments)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .conftest import Home
@@ -62,7 +63,10 @@ def late_answer() -> dict[str, Any]:
 
 
 def make_the_table_that_was_there_before(home: Home) -> None:
-    """The task's table, made by somebody else, with a primary key of its own and an older row."""
+    """The task's table, made by somebody else, with a primary key of its own where there are such, and an older row."""
+    if home.engine == "spark":
+        make_the_table_in_a_lake(Path(home.variables["ESIOS_LAKE"]) / "esios" / "demand_forecast_esios")
+        return
     types = {
         "duckdb": ("varchar", "integer", "timestamp", "double"),
         "sqlserver": ("nvarchar(200)", "int", "datetime2(6)", "float"),
@@ -76,6 +80,17 @@ def make_the_table_that_was_there_before(home: Home) -> None:
         )
         columns = ("name", "id", "datetime", "demand_forecast", "update_timestamp")
         warehouse.append("demand_forecast_esios", [dict(zip(columns, OLD_ROW, strict=True))])
+
+
+def make_the_table_in_a_lake(place: Path) -> None:
+    import pyarrow as pa
+    from deltalake import write_deltalake
+
+    instant = pa.timestamp("us", tz="UTC")
+    types = (pa.string(), pa.int32(), instant, pa.float64(), instant)
+    names = ("name", "id", "datetime", "demand_forecast", "update_timestamp")
+    columns = [pa.array([value], type_) for value, type_ in zip(OLD_ROW, types, strict=True)]
+    write_deltalake(place, pa.table(columns, pa.schema(list(zip(names, types, strict=True)))))
 
 
 def landed(home: Home) -> list[tuple[Any, ...]]:
@@ -143,7 +158,7 @@ def _payload_as_unicode(home: Home) -> str:
 
 
 def break_the_mart(home: Home) -> int:
-    """A build whose mart fails after its rows were written: in the hook, inside the transaction."""
+    """A build whose mart fails after its rows were written: in the hook, inside the transaction if there is one."""
     model = home.folder / "project" / "models" / "marts" / "demand_forecast_esios.sql"
     whole = model.read_text("utf-8")
     assert "write_publication_log(this)" in whole

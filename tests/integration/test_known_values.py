@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from extract.export import query_frame
 from extract.known_values import export_values
+from extract.selection import Selection
 from extract.settings import load_settings
 from extract.version_query import find
-from extract.wanted import Wanted
 from extract.warehouse import Warehouse, connect
 from extract.warehouse.duckdb import DuckDB
 from tests.known_values.histories import Said, cutoffs, expected, fill, histories
@@ -46,7 +46,7 @@ def on_sqlserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse
         yield warehouse
 
 
-def bytes_of(warehouse: Warehouse, wanted: Wanted, folder: Path) -> tuple[bytes, bytes]:
+def bytes_of(warehouse: Warehouse, wanted: Selection, folder: Path) -> tuple[bytes, bytes]:
     """What the CSV and the Parquet file hold."""
     files = [folder / f"{warehouse.engine}.{ending}" for ending in ("csv", "parquet")]
     for file in files:
@@ -76,17 +76,17 @@ def test_both_engines_give_the_oracles_rows_in_the_same_bytes(
     limits = {"known_before": cutoff} if isinstance(cutoff, str) else {"as_of": cutoff}
     for warehouse in (on_duckdb, on_sqlserver):
         fill(warehouse, history)
-    wanted = Wanted.of(INDICATORS, versions=versions, trust_sealing=trust_sealing, tz=tz, **limits)
+    wanted = Selection.of(INDICATORS, versions=versions, trust_sealing=trust_sealing, tz=tz, **limits)
     forms = [wanted]
     if versions != "all":
         forms.append(
-            Wanted.of(
+            Selection.of(
                 INDICATORS, "2018-03-25", "2018-10-28", versions=versions, wide=True, areas=[8741, 3], tz=tz, **limits
             )
         )
     for form in forms:
         assert bytes_of(on_sqlserver, form, tmp_path) == bytes_of(on_duckdb, form, tmp_path)
-    naive = Wanted.of(INDICATORS, versions=versions, trust_sealing=trust_sealing, **limits)
+    naive = Selection.of(INDICATORS, versions=versions, trust_sealing=trust_sealing, **limits)
     known = find(on_sqlserver, naive)
     truth = expected(history, naive.cutoff, versions, trust_sealing)
     assert rows_of(query_frame(on_sqlserver, known.query)) == truth.rows

@@ -90,7 +90,10 @@ def test_an_indicator_of_which_nothing_is_landed_is_named_with_exit_code_1_and_t
         (("--indicator", "460", "--areas", "x,3"), "'x,3' is not a list of area ids: use ID,ID"),
         (("--indicator", "4600"), "indicator '4600' is not registered"),
         (("--indicator", "460", "--tz", "Spain/Madrid"), "'Spain/Madrid' is not a time zone: use a name such as"),
-        (("--indicator", "460", "--versions", "newest"), "'newest' is no choice of versions: use latest, first, all"),
+        (
+            ("--indicator", "460", "--versions", "newest"),
+            "'newest' is not a valid choice of versions: use latest, first, all",
+        ),
         (("--indicator", "460", "--versions", "all", "--wide"), "wide has room for one value a period"),
         (
             ("--indicator", "460", "--start", "2018-07-02", "--end", "2018-07-01"),

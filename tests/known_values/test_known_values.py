@@ -20,8 +20,8 @@ import extract
 from extract.cutoffs import AsOf, DayRule, LeadTime, parse_rule
 from extract.errors import UsageError
 from extract.known_values import NotKnownYet, NoValues, demand_forecast_frame, export_values, values_frame
+from extract.selection import Selection
 from extract.settings import Settings
-from extract.wanted import Wanted
 from extract.warehouse.duckdb import DuckDB
 
 from .conftest import Fill
@@ -39,12 +39,12 @@ def said(
 
 def values(*arguments: Any, settings: Settings, **limits: Any) -> pd.DataFrame:
     """`extract.values` on a warehouse of the test's own."""
-    return values_frame(Wanted.of(*arguments, **limits), settings)
+    return values_frame(Selection.of(*arguments, **limits), settings)
 
 
 def demand_forecast(*days: str, settings: Settings, **limits: Any) -> pd.DataFrame:
     """`extract.demand_forecast` likewise."""
-    return demand_forecast_frame(Wanted.of([460], *days, **limits), settings)
+    return demand_forecast_frame(Selection.of([460], *days, **limits), settings)
 
 
 def instant(stamp: Any) -> dt.datetime | None:
@@ -90,7 +90,9 @@ def test_no_value_comes_out_that_was_extracted_after_its_cutoff_and_none_is_miss
     fill(open_file, history)
     rule = given_cutoff if isinstance(given_cutoff, str) else None
     as_of = given_cutoff if isinstance(given_cutoff, dt.datetime) else None
-    wanted = Wanted.of([460, 600, 1775], as_of=as_of, known_before=rule, versions=versions, trust_sealing=trust_sealing)
+    wanted = Selection.of(
+        [460, 600, 1775], as_of=as_of, known_before=rule, versions=versions, trust_sealing=trust_sealing
+    )
     known = find(open_file, wanted)
     rows = rows_of(query_frame(open_file, known.query))
     truth = expected(history, wanted.cutoff, versions, trust_sealing)
@@ -107,7 +109,7 @@ def test_as_of_now_is_esios_values(open_file: DuckDB, history: list[Said]) -> No
     from extract.version_query import LONG, find
 
     fill(open_file, history)
-    now = find(open_file, Wanted.of([460, 600, 1775], as_of=dt.datetime(2030, 1, 1)))
+    now = find(open_file, Selection.of([460, 600, 1775], as_of=dt.datetime(2030, 1, 1)))
     names = ", ".join(column.name for column in LONG.named)
     view = open_file.query(f"select {names} from esios_values order by indicator_id, geo_id, period_start_utc")
     found = query_frame(open_file, now.query)
@@ -126,7 +128,7 @@ def test_what_was_known_then_stays_what_was_known_then(open_file: DuckDB, data: 
 
     history = data.draw(histories())
     moment = data.draw(st.sampled_from(sorted({one.extracted for one in history})))
-    wanted = Wanted.of([460, 600, 1775], as_of=moment)
+    wanted = Selection.of([460, 600, 1775], as_of=moment)
     by_then = [one for one in history if one.extracted <= moment]
     seen = []
     for landed in (by_then, history):
@@ -242,7 +244,7 @@ def test_areas_limit_the_rows_in_both_forms(filled: Fill) -> None:
         ({"as_of": NOON, "known_before": "PT1H"}, "as of and known before are two cutoffs: leave one of them out"),
         ({"as_of": "then"}, "'then' is not a valid instant"),
         ({"known_before": "noon"}, "'noon' is not a valid rule"),
-        ({"versions": "newest"}, "'newest' is no choice of versions: use latest, first, all"),
+        ({"versions": "newest"}, "'newest' is not a valid choice of versions: use latest, first, all"),
         ({"versions": "all", "wide": True}, "wide has room for one value a period"),
         ({"start": "2018-02-30"}, "'2018-02-30' is not a valid date: use yyyy-mm-dd"),
         ({"start": dt.datetime(2018, 1, 1, 5)}, "'2018-01-01 05:00:00' is not a valid date"),
@@ -259,7 +261,7 @@ def test_what_is_wrongly_asked_is_refused_before_anything_is_read(
     tmp_path: Path, arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message) as refused:
-        Wanted.of(**{"indicators": [460], **arguments})
+        Selection.of(**{"indicators": [460], **arguments})
     assert refused.value.remedy
 
 
@@ -375,14 +377,14 @@ EXPECTED = (
 )
 
 
-def written(place: Any, wanted: Wanted, out: Path) -> Any:
+def written(place: Any, wanted: Selection, out: Path) -> Any:
     with DuckDB(place.duckdb_path, read_only=True) as warehouse:
         return export_values(warehouse, wanted, out)
 
 
 def test_the_csv_has_the_columns_of_esios_values(filled: Fill, tmp_path: Path) -> None:
     place, out = filled(HISTORY), tmp_path / "new" / "values.csv"
-    done = written(place, Wanted.of([460], as_of=NOON), out)
+    done = written(place, Selection.of([460], as_of=NOON), out)
     assert out.read_text("utf-8") == EXPECTED
     assert (done.written.rows, done.written.path, done.known.not_known_yet, done.exit_code) == (2, out, 1, 0)
     assert done.notes() == ["1 period left out: not known yet at the cutoff (2018-06-30 10:00:00 UTC)"]
@@ -391,7 +393,7 @@ def test_the_csv_has_the_columns_of_esios_values(filled: Fill, tmp_path: Path) -
 
 def test_the_wide_csv_in_a_zone_shows_the_offset(filled: Fill, tmp_path: Path) -> None:
     place = filled([*HISTORY, said(7.5, NOON, DAY, (600, 3))])
-    written(place, Wanted.of([460, 600], areas=[3, 8741], wide=True, tz="Europe/Madrid"), tmp_path / "w.csv")
+    written(place, Selection.of([460, 600], areas=[3, 8741], wide=True, tz="Europe/Madrid"), tmp_path / "w.csv")
     assert (tmp_path / "w.csv").read_text("utf-8") == (
         "period_start_utc,indicator_460_area_8741,indicator_600_area_3\n"
         "2018-07-01 00:00:00+02:00,3.0,7.5\n2018-07-01 01:00:00+02:00,5.0,\n2018-07-01 02:00:00+02:00,6.0,\n"
@@ -402,7 +404,7 @@ def test_the_wide_csv_in_a_zone_shows_the_offset(filled: Fill, tmp_path: Path) -
 @pytest.mark.parametrize("wide", [False, True])
 def test_csv_parquet_and_frame_hold_the_same(filled: Fill, tmp_path: Path, tz: str | None, wide: bool) -> None:
     place = filled([*HISTORY, said(7.5, NOON, DAY, (600, 3))])
-    wanted = Wanted.of([460, 600], known_before="PT3H", wide=wide, tz=tz)
+    wanted = Selection.of([460, 600], known_before="PT3H", wide=wide, tz=tz)
     for name in ("v.csv", "v.parquet"):
         written(place, wanted, tmp_path / name)
     frame = values([460, 600], known_before="PT3H", wide=wide, tz=tz, settings=place)
@@ -421,19 +423,19 @@ def test_nothing_is_written_where_something_is_wrong(filled: Fill, tmp_path: Pat
     out = tmp_path / "out"
     for arguments, name in (({"areas": [88]}, "v.csv"), ({}, "v.xlsx")):
         with pytest.raises(UsageError):
-            written(place, Wanted.of([600], **arguments), out / name)
+            written(place, Selection.of([600], **arguments), out / name)
     assert not out.exists()
 
 
 def test_a_warehouse_without_the_table_says_what_to_do(tmp_path: Path) -> None:
     with DuckDB(tmp_path / "empty.duckdb") as warehouse, pytest.raises(UsageError, match=r"no table .*dbt build"):
-        export_values(warehouse, Wanted.of([460]), tmp_path / "v.csv")
+        export_values(warehouse, Selection.of([460]), tmp_path / "v.csv")
     built = {"esios_value_versions", "esios_values"}
     with DuckDB(tmp_path / "half.duckdb") as warehouse:
         for table in built:
             warehouse.execute(f"create table {table} (indicator_id integer)")
         with pytest.raises(UsageError, match=r"no table staging_esios.stg_esios__counted_values yet: .*dbt build"):
-            export_values(warehouse, Wanted.of([460], as_of="2018-01-01"), tmp_path / "v.csv")
+            export_values(warehouse, Selection.of([460], as_of="2018-01-01"), tmp_path / "v.csv")
     assert not (tmp_path / "v.csv").exists()
-    assert AsOf.parse("2018-01-01") == Wanted.of([460], as_of="2018-01-01").cutoff
-    assert Wanted.of([460], known_before="PT1H").cutoff == parse_rule("PT1H")
+    assert AsOf.parse("2018-01-01") == Selection.of([460], as_of="2018-01-01").cutoff
+    assert Selection.of([460], known_before="PT1H").cutoff == parse_rule("PT1H")

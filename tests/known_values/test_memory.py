@@ -12,7 +12,7 @@ EXPORT = """
 import resource, sys
 from pathlib import Path
 from extract.known_values import export_values
-from extract.wanted import Wanted
+from extract.selection import Selection
 from extract.warehouse.duckdb import DuckDB
 
 file, out, count, form = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
@@ -42,7 +42,7 @@ with DuckDB(file) as warehouse:
     warehouse.execute(VERSIONS.format(count=count))
     for name, query in OTHERS.items():
         warehouse.execute(f"create table {name} as {query}")
-    done = export_values(warehouse, Wanted.of([460], known_before="PT30H", wide=form == "wide"), out)
+    done = export_values(warehouse, Selection.of([460], known_before="PT30H", wide=form == "wide"), out)
 assert done.written.rows == count, done.written.rows
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """

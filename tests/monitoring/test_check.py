@@ -13,26 +13,28 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-import judged_warehouse as made
 import pytest
-from landed_warehouse import Warehouse
 from prometheus_client.parser import text_string_to_metric_families
 
 from extract.check import run_check
 from extract.errors import UsageError
 from extract.health.report import Report
 from extract.settings import Settings, load_settings
+from tests.warehouses import judged
+from tests.warehouses.landed import Warehouse
+from tests.warehouses.makers import Makers
+from tests.warehouses.project import FILE
 
 NOW = datetime(2021, 6, 5, 12, 0)
 SECRET = "T0PSECRET"
 
 
 @pytest.fixture(scope="module")
-def good_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def good_folder(warehouses: Makers, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small warehouse that is kept up to date, and in which nothing is wrong on 2021-06-05 at noon."""
     folder = tmp_path_factory.mktemp("good")
-    warehouse = made.empty(folder)
-    made.land(warehouse, 460, "2021-05-20", "2021-06-12", made.days("2021-05-20", "2021-06-12"), "2021-06-05 05:00")
+    warehouse = warehouses.empty(folder)
+    judged.land(warehouse, 460, "2021-05-20", "2021-06-12", judged.days("2021-05-20", "2021-06-12"), "2021-06-05 05:00")
     note_run(warehouse, "2021-06-05 04:59", "succeeded")
     warehouse.run()
     warehouse.execute("update quality_esios.dbt_results set run_started_at_utc = '2021-06-05 05:01'")
@@ -49,10 +51,10 @@ def note_run(warehouse: Warehouse, started: str, status: str, end: str | None = 
 
 
 @pytest.fixture
-def good(good_folder: Path, tmp_path: Path) -> Warehouse:
+def good(warehouses: Makers, good_folder: Path, tmp_path: Path) -> Warehouse:
     """A copy of it."""
-    (tmp_path / made.FILE).write_bytes((good_folder / made.FILE).read_bytes())
-    return Warehouse(tmp_path, made.parsed())
+    (tmp_path / FILE).write_bytes((good_folder / FILE).read_bytes())
+    return warehouses.empty(tmp_path)
 
 
 def settings_of(warehouse: Warehouse) -> Settings:
@@ -107,16 +109,16 @@ def test_a_warehouse_in_which_nothing_is_wrong_is_ok(good: Warehouse) -> None:
         "check      ok, 2021-06-05 12:00:00 UTC",
         "ok         last run: 2021-06-05 04:59:00 UTC",
         "ok         last build: dbt run, 2021-06-05 05:01:00 UTC",
-        "ok         freshness: last answers 2021-06-05 05:00:00 UTC or later",
+        "ok         freshness: last responses 2021-06-05 05:00:00 UTC or later",
         "ok         completeness: no hour that is due is missing",
-        "ok         quality: every day is good",
+        "ok         quality: no value has a finding",
     ]
 
 
 def test_a_series_kept_up_to_date_goes_stale_and_then_runs_out(good: Warehouse) -> None:
     assert check(good, datetime(2021, 6, 6, 10, 59)).state == "ok"
     assert problems(check(good, datetime(2021, 6, 6, 11, 1))) == [
-        "460: last answer 2021-06-05 05:00:00 UTC, more than 30 hours ago"
+        "460: last response 2021-06-05 05:00:00 UTC, more than 30 hours ago"
     ]
     assert problems(check(good, datetime(2021, 6, 12, 22, 0)))[1:] == [
         "460: the newest value is for 2021-06-12 21:00 UTC, which is past"
@@ -128,7 +130,7 @@ def test_a_series_kept_up_to_date_goes_stale_and_then_runs_out(good: Warehouse) 
 @pytest.mark.parametrize(
     ("status", "error", "text"),
     [
-        ("failed", "ESIOS answered 503", "460: the run of 2021-06-05 11:00:00 UTC failed: ESIOS answered 503"),
+        ("failed", "ESIOS returned 503", "460: the run of 2021-06-05 11:00:00 UTC failed: ESIOS returned 503"),
         ("interrupted", None, "460: the run of 2021-06-05 11:00:00 UTC interrupted"),
     ],
 )
@@ -150,16 +152,16 @@ def test_a_build_that_broke_and_one_that_is_behind_are_told(good: Warehouse) -> 
     good.execute("update quality_esios.dbt_results set status = 'error' where name = 'daily_quality'")
     assert problems(check(good)) == ["daily_quality failed: see the output of dbt"]
     good.execute("update quality_esios.dbt_results set status = 'success'")
-    made.land(good, 460, "2021-06-05", "2021-06-12", made.days("2021-06-05", "2021-06-12"), "2021-06-05 11:00")
+    judged.land(good, 460, "2021-06-05", "2021-06-12", judged.days("2021-06-05", "2021-06-12"), "2021-06-05 11:00")
     assert problems(check(good)) == ["what was landed up to 2021-06-05 11:00:00 UTC is not built: run `dbt build`"]
     good.execute("delete from quality_esios.dbt_results")
     assert problems(check(good)) == ["nothing is built yet: run `dbt build`"]
 
 
 def test_gaps_and_odd_days_are_named_and_the_last_days_can_be_asked_for_alone(
-    warehouse: Warehouse, tmp_path: Path
+    warehouses: Makers, warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    copy = made.judged(tmp_path)
+    copy = warehouses.judged(tmp_path)
     note_run(copy, "2021-06-01 09:59", "succeeded", end="2020-12-31")
     copy.execute("update quality_esios.dbt_results set run_started_at_utc = '2021-06-01 11:00'")
     report = check(copy)
@@ -175,7 +177,7 @@ def test_gaps_and_odd_days_are_named_and_the_last_days_can_be_asked_for_alone(
     assert odd[1].startswith("bad: 460 2020-12-16 (Madrid): values out of range: 9, by up to 6000; steps too large: 1")
     assert odd[1].endswith(", area 8741")
     assert len(odd) == 9
-    assert checks["quality"].notes == ("544 area 8742: 1 entry is landed, the area is not registered",)
+    assert checks["quality"].notes == ("544 area 8742: 1 entry landed, the area is not registered",)
     lately = {one.name: one for one in check(copy, days=20).checks}
     assert [problem.key for problem in lately["quality"].problems if " 460 " in problem.key] == [
         "bad 460 8741 2020-12-16"
@@ -183,9 +185,9 @@ def test_gaps_and_odd_days_are_named_and_the_last_days_can_be_asked_for_alone(
     assert lately["completeness"].ok
 
 
-def test_a_span_of_which_nothing_is_there_is_one_problem(tmp_path: Path) -> None:
-    copy = made.judged(tmp_path)
-    made.land(copy, 1775, "2019-08-01", "2019-10-31", {}, extracted="2021-06-02 10:00")
+def test_a_span_of_which_nothing_is_there_is_one_problem(warehouses: Makers, tmp_path: Path) -> None:
+    copy = warehouses.judged(tmp_path)
+    judged.land(copy, 1775, "2019-08-01", "2019-10-31", {}, extracted="2021-06-02 10:00")
     copy.run("--select", "+quality_findings")
     [completeness] = [one for one in check(copy).checks if one.name == "completeness"]
     assert [(problem.key, problem.text) for problem in completeness.problems if " 1775 " in problem.key] == [
@@ -196,8 +198,8 @@ def test_a_span_of_which_nothing_is_there_is_one_problem(tmp_path: Path) -> None
     ]
 
 
-def test_a_forecast_that_alerts_fails_the_check_and_a_warning_does_not(tmp_path: Path) -> None:
-    copy = made.judged(tmp_path)
+def test_a_forecast_that_alerts_fails_the_check_and_a_warning_does_not(warehouses: Makers, tmp_path: Path) -> None:
+    copy = warehouses.judged(tmp_path)
     told = {one.name: one for one in check(copy).checks}["forecasts"]
     assert told.ok
     copy.execute(
@@ -272,7 +274,7 @@ def test_a_webhook_that_fails_hides_nothing_tells_no_secret_and_is_tried_again(
     for webhook.status in (500, 307):
         report = check(good, notify_url=webhook.url, say=said.append)
         assert report.exit_code == 1
-    assert [line.split(":")[1].strip() for line in said] == ["the webhook answered 500", "the webhook answered 307"]
+    assert [line.split(":")[1].strip() for line in said] == ["the webhook returned 500", "the webhook returned 307"]
     webhook.status = 200
     check(good, notify_url=webhook.url, say=said.append)
     check(good, notify_url=webhook.url, say=said.append)
@@ -294,7 +296,7 @@ def test_a_webhook_that_fails_hides_nothing_tells_no_secret_and_is_tried_again(
 def test_an_address_that_is_none_is_refused_before_anything_and_not_shown(good: Warehouse, url: str) -> None:
     with pytest.raises(UsageError) as refused:
         check(good, notify_url=url)
-    assert "no http(s) address" in str(refused.value)
+    assert "not a valid http(s) address" in str(refused.value)
     assert SECRET not in str(refused.value)
 
 
@@ -330,13 +332,15 @@ def test_the_command_ends_with_1_and_tells_people_and_programs(good: Warehouse) 
     assert told["indicators"][0]["good_days"] == 24
 
 
-def test_without_a_warehouse_the_command_ends_with_2_and_says_how_to_make_one(tmp_path: Path) -> None:
-    nowhere = Warehouse(tmp_path, made.parsed())
+def test_without_a_warehouse_the_command_ends_with_2_and_says_how_to_make_one(
+    warehouses: Makers, tmp_path: Path
+) -> None:
+    nowhere = warehouses.empty(tmp_path)
     nowhere.path.unlink()
     code, out, err = command(nowhere, "check")
     assert (code, out) == (2, "")
     assert "make one with `make run`" in err
-    empty = made.empty(tmp_path)
+    empty = warehouses.empty(tmp_path)
     code, out, _ = command(empty, "check")
     assert code == 1
     assert "no extract has run yet: run `esios extract`" in out

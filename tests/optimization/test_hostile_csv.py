@@ -7,13 +7,15 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from optimization.compact import witness
 from optimization.compact.cut import lines_in, records_end
 from optimization.compact.parse import unique_names
 from optimization.csv_rules import BrokenRecord, can_be_header, line_ends, records, unquoted
@@ -127,7 +129,7 @@ degrees = (
 
 
 def has_a_lone_return(one: Hostile) -> bool:
-    """Whether a CR without an LF ends a record: speed.py says so, and leaves the file to be mended."""
+    """Whether a CR without an LF ends a record: speed.py says so, and leaves the file to be fixed."""
     found = records(one.text.encode(), one.delimiter.encode())
     return any(record.endswith(b"\r") for _, record, _ in found)
 
@@ -169,3 +171,34 @@ def test_speed_keeps_every_cell_and_adds_one_or_names_the_line(
         if None not in pair:
             expected = distance([pair[0]], [pair[1]], "numpy")[0]
             np.testing.assert_allclose(float(row[-1]), expected, rtol=0, atol=4e-15)
+
+
+@ANY
+@given(hostile(), st.data())
+@example(Hostile('a,b\n"x ""y"" and twelve more",12345678901\n\n,""\r\nq,r', ","), None)
+def test_machine_code_and_csv_find_the_same_first_record_that_was_read_differently(one: Hostile, data: Any) -> None:
+    """Of any columns: those that csv reads, and those with a text, a gap or a record changed."""
+    found = expected_records(one)
+    if found is None or len(found) == 1:
+        return
+    width, body = len(found[0]), one.text.encode()
+    start = next(offset for number, (offset, _, _) in enumerate(records(body, one.delimiter.encode())) if number == 1)
+    raw = [
+        fields
+        for _, record, fields in records(body[start:], one.delimiter.encode())
+        if width == 1 or record.strip(b"\r\n")
+    ]
+    cells = [[None if field == b"" else unquoted(field).decode() for field in fields] for fields in raw]
+    if data is not None and data.draw(st.booleans()):
+        row, place = data.draw(st.integers(0, len(cells) - 1)), data.draw(st.integers(0, width - 1))
+        cells[row][place] = data.draw(st.sampled_from([None, "", "x", one.delimiter, "\n", '"']) | st.text(max_size=20))
+    if data is not None and data.draw(st.booleans()):
+        cells = data.draw(st.sampled_from([cells[:-1], [*cells, cells[-1]], cells[1:], cells]))
+    gap = data.draw(st.integers(0, 3)) if data is not None else 0  # the columns may be slices of longer ones
+    columns = [pa.array([None] * gap + [row[place] for row in cells], pa.string()).slice(gap) for place in range(width)]
+    table = pa.table(columns, names=[str(place) for place in range(width)])
+    expected = witness.judged(body[start:], one.delimiter, table)
+    witness.CODE.load()
+    assert witness.disagreement(bytearray(body[start:]), ord(one.delimiter), table) == expected
+    if [[field or "" for field in row] for row in cells] != found[1:]:
+        assert expected is not None

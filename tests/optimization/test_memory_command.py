@@ -60,7 +60,7 @@ def test_everything_is_written_where_it_is_asked_for(tmp_path: Path, capsys: pyt
     ("arguments", "told"),
     [
         (["missing.csv"], "missing.csv: no such file"),
-        (["in.csv", "--out", "x.csv"], "the ending tells the format"),
+        (["in.csv", "--out", "x.csv"], "the ending names the format"),
         (["in.csv", "--picture", "x.pdf"], ".png or .svg"),
         (["in.csv", "--out", "nowhere/x.parquet"], "mkdir -p"),
         (["in.csv", "--allow", "float8"], "no step that loses something"),

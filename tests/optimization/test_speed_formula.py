@@ -430,7 +430,7 @@ def test_machine_code_is_kept_and_used_again_without_numba(tmp_path: Path) -> No
     ]
     assert told[0].split() == ["False", "False", "True", "True"]
     assert told[1].split() == ["True", "False", "True", "False"]
-    assert len(list((folder / "__pycache__").glob("speed-*.obj"))) == len(machine._NAMES)
+    assert len(list((folder / "__pycache__").glob("speed-*.obj"))) == len(machine.CODE.functions)
 
 
 def test_a_package_folder_that_cannot_be_written_sends_the_machine_code_to_the_users_cache(
@@ -439,18 +439,18 @@ def test_a_package_folder_that_cannot_be_written_sends_the_machine_code_to_the_u
     blocked = tmp_path / "package"
     blocked.mkdir()
     (blocked / "__pycache__").write_text("a file where a folder would be")
-    monkeypatch.setattr(machine, "_FOLDER", blocked)
-    monkeypatch.setattr(machine, "_machine_key", lambda: "key")
+    monkeypatch.setattr(machine.CODE, "folder", blocked)
+    monkeypatch.setattr(machine.CODE, "_machine_key", lambda: "key")
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "cache"))
-    objects = dict.fromkeys(machine._NAMES, ("symbol", b"code"))
-    machine._keep(objects)
-    assert machine._kept() == objects
+    objects = dict.fromkeys(machine.CODE.functions, ("symbol", b"code"))
+    machine.CODE.keep(objects)
+    assert machine.CODE.kept() == objects
     kept = sorted((tmp_path / "cache" / "optimization-speed").iterdir())
     assert len(kept) == len(objects)
     kept[0].write_bytes(kept[0].read_bytes()[:-1])
-    assert machine._kept() is None, "machine code that was cut off must not be run"
+    assert machine.CODE.kept() is None, "machine code that was cut off must not be run"
 
 
 def test_the_reference_stands_in_the_script_once() -> None:

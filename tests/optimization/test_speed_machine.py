@@ -14,14 +14,14 @@ import pytest
 from numba import types
 from packaging.requirements import Requirement
 
-from optimization.distance import kernels
-from optimization.distance.intrinsics import njit
+from optimization import object_files
 from optimization.files import BadInput
+from optimization.intrinsics import njit
 
 ROOT = Path(__file__).parents[2]
 REMEDY = (
     f"numba {numba.__version__} changed the private hook that the object cache relies on: adapt object_file in "
-    "optimization/distance/kernels.py and _function in machine.py to it, then move the pin in pyproject.toml; "
+    "optimization/object_files.py and _function in optimization/machine.py to it, then move the pin in pyproject.toml; "
     "or go back to the numba that is pinned there"
 )
 
@@ -48,7 +48,7 @@ def test_numba_is_pinned_to_the_minor_version_whose_private_hook_is_used() -> No
 
 def test_the_private_hook_hands_out_an_object_file_that_runs_by_the_known_calling_convention() -> None:
     try:
-        symbol, code = kernels.object_file(*compiled_twice())
+        symbol, code = object_files.object_file(*compiled_twice())
     except BadInput as error:
         pytest.fail(f"{REMEDY} ({error})")
     llvm.initialize_native_target()
@@ -79,6 +79,6 @@ def test_the_private_hook_hands_out_an_object_file_that_runs_by_the_known_callin
 def test_another_hook_is_an_error_with_a_remedy(library: object, told: str) -> None:
     overload = SimpleNamespace(fndesc=SimpleNamespace(mangled_name="symbol"), library=library)
     with pytest.raises(BadInput, match=told) as caught:
-        kernels.object_file(SimpleNamespace(overloads={(): overload}), ())
+        object_files.object_file(SimpleNamespace(overloads={(): overload}), ())
     assert "pip install 'esios-elt[optimization]'" in str(caught.value)
     assert "--kernel numpy" in str(caught.value)

@@ -16,12 +16,13 @@ from hashlib import sha256
 from typing import Any
 
 import duckdb
-import judged_warehouse
 import pytest
+from dbt.contracts.graph.manifest import Manifest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from landed_warehouse import MADRID, Warehouse, entry
-from random_histories import Parsed, empty_warehouse, naive, registered
+
+from tests.warehouses.landed import MADRID, Warehouse, entry
+from tests.warehouses.random_histories import Parsed, empty_warehouse, naive, registered
 
 HISTORIES = 16
 STAGES = 3
@@ -148,8 +149,8 @@ def judged(warehouse: Warehouse) -> dict[str, set[tuple[Any, ...]]]:
 
 
 @pytest.fixture(scope="module")
-def parsed() -> Parsed:
-    return Parsed(judged_warehouse.parsed())
+def parsed(manifest: Manifest) -> Parsed:
+    return Parsed(manifest)
 
 
 @given(seed=st.integers(0, 2**32 - 1))

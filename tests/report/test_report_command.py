@@ -132,4 +132,4 @@ def test_the_makefile_writes_the_report_where_the_contract_says() -> None:
     command = ["make", "-n", "-o", ".venv/.ready", "report", "questions"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "esios report" in done.stdout
-    assert "docs/build_questions.py" in done.stdout
+    assert "docs.build_questions" in done.stdout

@@ -15,7 +15,7 @@ import pytest
 
 from extract.report.facts import read_facts
 from extract.warehouse import connect
-from tests.report.made_warehouse import NAME, MadeWarehouse, at
+from tests.warehouses.made import NAME, MadeWarehouse, at
 
 NOW = "2018-04-02 12:00"
 MADRID = ZoneInfo("Europe/Madrid")

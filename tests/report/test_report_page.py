@@ -15,7 +15,7 @@ from pypdf import PdfReader
 from extract.health.wording import ALERTS, FINDINGS, QUARANTINED
 from extract.report import write_report
 from tests.report.browser import CHROMIUM, FLAGS, Opened, open_report
-from tests.report.made_warehouse import MadeWarehouse, at
+from tests.warehouses.made import MadeWarehouse, at
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH: apt-get install chromium")
 
@@ -149,7 +149,7 @@ def test_the_numbers_on_the_page_are_the_warehouses(english: Opened, made: MadeW
     assert f"highest {highest:,} MW" in lead
     missing = made.rows("select cast(sum(number) as int), count(*) from quality_esios.quality_findings")[0]
     assert opened.text("#tile-complete p:nth-of-type(2)").startswith(f"{missing[0]} hours missing in {missing[1]} gaps")
-    assert f"{rows:,} of {rows + missing[0]:,} hours are there (99.78%)" in opened.text("#completeness-lead")
+    assert f"{rows:,} of {rows + missing[0]:,} hours are present (99.78%)" in opened.text("#completeness-lead")
     faults = opened.table("#faults-table")
     assert ["✕ missing", "460", "8741", "2018-12-31 08:00", "2018-12-31 22:00", "2018-12-31 09:00 +01:00"] in [
         row[:6] for row in faults
@@ -194,9 +194,9 @@ def test_the_forecast_is_set_against_what_happened(english: Opened, made: MadeWa
 
 def test_the_state_is_said_in_words_and_symbols(english: Opened) -> None:
     opened = english
-    assert opened.text("#state-title") == "State: 2 of 3 answers need a look"
-    answers = {name: opened.text(f"#tile-{name} .answer").split("\n") for name in ("fresh", "complete", "good")}
-    assert answers == {"fresh": ["–", "Not followed"], "complete": ["✕", "No"], "good": ["!", "Look"]}
+    assert opened.text("#state-title") == "State: 2 of 3 checks need attention"
+    verdicts = {name: opened.text(f"#tile-{name} .verdict").split("\n") for name in ("fresh", "complete", "good")}
+    assert verdicts == {"fresh": ["–", "Not followed"], "complete": ["✕", "No"], "good": ["!", "Attention"]}
 
 
 def test_simulated_data_are_said_in_plain_sight(english: Opened) -> None:
@@ -213,8 +213,8 @@ def test_the_language_changes_words_numbers_and_lang(show: Callable[..., Opened]
     opened.page.get_by_role("button", name="Español").click()
     opened.wait_until_drawn("es")
     assert opened.page.evaluate("document.documentElement.lang") == "es"
-    assert opened.text("#tile-complete .answer").endswith("No")
-    assert opened.text("#state-title") == "Estado: 2 de 3 respuestas requieren atención"
+    assert opened.text("#tile-complete .verdict").endswith("No")
+    assert opened.text("#state-title") == "Estado: 2 de 3 comprobaciones requieren atención"
     assert "17.481 horas" in opened.text("#demand-lead")
     assert "99,78" in opened.text("#completeness-lead")
     assert opened.table("#faults-table")[0][8] == "ningún valor en ninguna respuesta"
@@ -258,7 +258,7 @@ def test_a_period_that_is_clicked_shows_what_was_said_of_it_and_when(
     )
     assert (first[0], float(first[2].replace(",", ""))) == ("2000-01-01 00:00:00", before)
     assert second[:3] == ["2018-12-23 06:00:00", "−25", "30,123.4"]
-    assert "2 values were said" in opened.text("#said-lead")
+    assert "2 versions" in opened.text("#said-lead")
     opened.page.locator(f"[data-period='{at_five + 3_600_000}']").click()
     assert len(opened.table("#said-table")) == 1
     # The curve itself can be clicked, too.
@@ -339,7 +339,7 @@ def test_what_is_not_built_is_said_with_the_command_that_builds_it(show: Callabl
     empty = MadeWarehouse(tmp_path, source=None, built=False)
     opened = show(path=write_report(empty.settings, tmp_path / "empty.html").path)
     assert opened.text("#simulated") == "Nothing has been landed in this warehouse yet. Run make run."
-    assert opened.text("#state-title") == "State: 3 of 3 answers need a look"
+    assert opened.text("#state-title") == "State: 3 of 3 checks need attention"
     for section in ("demand", "completeness", "faults", "runs", "monitoring"):
         assert "make run" in opened.text(f"#{section}-lead") or "dbt build" in opened.text(f"#{section}-lead")
     assert opened.complaints == []

@@ -18,8 +18,8 @@ from extract.errors import EsiosError, UsageError, WarehouseError
 from extract.export import Exported, export_table
 from extract.known_values import demand_forecast_frame
 from extract.load import load_file
+from extract.selection import Selection
 from extract.settings import load_settings
-from extract.wanted import Wanted
 from extract.warehouse.duckdb import DuckDB
 
 MART = (
@@ -184,9 +184,9 @@ def test_an_ending_that_says_nothing_is_refused(mart: DuckDB, tmp_path: Path, na
 
 
 def test_a_missing_table_or_column_is_named(warehouse: DuckDB, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"there is no table main\.demand_forecast_esios yet.*make run"):
+    with pytest.raises(UsageError, match=r"table main\.demand_forecast_esios does not exist yet.*make run"):
         export_table(warehouse, out=tmp_path / "out.csv")
-    with pytest.raises(UsageError, match=r"there is no table main\.other"):
+    with pytest.raises(UsageError, match=r"table main\.other does not exist"):
         export_table(warehouse, "other", tmp_path / "out.csv")
     warehouse.execute("create table demand_forecast_esios (name varchar, id integer, datetime timestamp)")
     with pytest.raises(UsageError, match="has no column 'demand_forecast'"):
@@ -261,7 +261,7 @@ def test_the_memory_of_an_export_does_not_grow_with_the_table(tmp_path: Path, en
 def test_the_frame_has_the_five_columns_typed_and_ordered(mart: DuckDB, path: Path) -> None:
     mart.close()
     frame = demand_forecast_frame(
-        Wanted.of([460]), load_settings({"ESIOS_DUCKDB_PATH": str(path)}, dotenv=path.with_name("no.env"))
+        Selection.of([460]), load_settings({"ESIOS_DUCKDB_PATH": str(path)}, dotenv=path.with_name("no.env"))
     )
     assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
         "name": "str",
@@ -279,7 +279,7 @@ def test_the_frame_of_an_empty_table_keeps_its_types(warehouse: DuckDB, path: Pa
     warehouse.execute(MART)
     warehouse.close()
     frame = demand_forecast_frame(
-        Wanted.of([460]), load_settings({"ESIOS_DUCKDB_PATH": str(path)}, dotenv=path.with_name("no.env"))
+        Selection.of([460]), load_settings({"ESIOS_DUCKDB_PATH": str(path)}, dotenv=path.with_name("no.env"))
     )
     kinds = ["str", "int64", "datetime64[us]", "float64", "datetime64[us]"]
     assert [str(kind) for kind in frame.dtypes] == kinds
@@ -289,7 +289,7 @@ def test_the_frame_of_an_empty_table_keeps_its_types(warehouse: DuckDB, path: Pa
 def test_the_frame_without_a_warehouse_tells_how_to_make_one(tmp_path: Path) -> None:
     settings = load_settings({"ESIOS_DUCKDB_PATH": str(tmp_path / "none.duckdb")}, dotenv=tmp_path / "no.env")
     with pytest.raises(UsageError, match="make run"):
-        demand_forecast_frame(Wanted.of([460]), settings)
+        demand_forecast_frame(Selection.of([460]), settings)
     (tmp_path / "none.duckdb").write_text("this is no database")
     with pytest.raises(WarehouseError):
-        demand_forecast_frame(Wanted.of([460]), settings)
+        demand_forecast_frame(Selection.of([460]), settings)

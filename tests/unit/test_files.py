@@ -178,7 +178,7 @@ def test_what_cannot_be_written_is_said_with_a_remedy(writer: Writer, tmp_path: 
 
 
 def test_a_home_that_is_not_there_is_said() -> None:
-    with pytest.raises(UsageError, match="there is no such home: write the path out"):
+    with pytest.raises(UsageError, match="that home folder does not exist: write the path out"):
         output_path(Path("~nobody-of-this-name/x.csv"))
     assert output_path(Path("x.csv")) == Path.cwd() / "x.csv"
 

@@ -205,7 +205,7 @@ def test_a_parquet_column_of_another_type_is_refused(warehouse: DuckDB, folder: 
 
 def test_a_missing_table_is_told_before_the_file_is_opened(warehouse: DuckDB, folder: Path) -> None:
     told = refused(warehouse, folder / "nothing.csv", "tt")
-    assert "there is no table main.tt" in told
+    assert "table main.tt does not exist" in told
     assert "main.t" in told
 
 

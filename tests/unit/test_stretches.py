@@ -79,7 +79,7 @@ def test_the_status_names_stretches_and_single_periods_with_their_area() -> None
             quarantined=entries,
         )
     )
-    assert status.complaints() == [
+    assert status.findings() == [
         "missing: 460 2018-10-28 00:00 … 2018-10-28 14:00 UTC (15 hours), area 8741",
         "missing: 600 2018-10-28 00:00 … 2018-10-28 00:30 UTC (3 periods, 0.75 hours), area 3",
         "suspect: 460 2018-10-28 00:00 … 2018-10-28 01:00 UTC (2 hours) are 61000 to 90000 MW (out of range),"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import uuid
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ from extract.settings import Settings, load_settings
 from extract.warehouse import TableName, Warehouse, connect
 
 NO_SERVER = "MSSQL_SERVER is not set: `make test-sqlserver` starts a SQL Server and runs these tests on it"
+
+NO_DELTALAKE = "the package deltalake is not installed: `make test-spark` installs it and runs these tests"
 
 # The words that the tests write their tables in → the engines' own types.
 TYPES = {
@@ -52,6 +55,28 @@ TYPES = {
         "time": "time(6)",
         "uuid": "uniqueidentifier",
     },
+    # In DuckDB's words, in which the lake's connector takes its DDL; Delta has no other types.
+    "spark": {
+        "small": "smallint",
+        "integer": "integer",
+        "bigint": "bigint",
+        "decimal": "decimal(18,4)",
+        "float": "double",
+        "text": "varchar",
+        "short": "varchar",
+        "binary": "blob",
+        "boolean": "boolean",
+        "date": "date",
+        "timestamp": "timestamp",
+    },
+}
+# What Delta tables, and so the lake's connector, do not have.
+NOT_IN_DELTA = {
+    "seconds": "a Delta table keeps every microsecond",
+    "instant": "a Delta table has one type of instant, which is read as naive UTC",
+    "time": "Delta has no type for a time of day",
+    "uuid": "Delta has no type for a UUID",
+    "default": "a Delta table of the oldest protocol has no defaults",
 }
 
 
@@ -73,6 +98,10 @@ class Place:
         self, name: str = "t", *, key: Sequence[str] = (), unique: Sequence[str] = (), columns: dict[str, str]
     ) -> TableName:
         """Make a table; `columns`: names → a word of TYPES or an engine's type, `not null` or `default …` after it."""
+        if self.engine == "spark":
+            for spelled in columns.values():
+                for word in NOT_IN_DELTA.keys() & set(spelled.split()):
+                    pytest.skip(NOT_IN_DELTA[word])
         quote = self.warehouse.quote
         made = TableName(self.schema, name)
         lines = []
@@ -82,9 +111,12 @@ class Place:
         for kind, names in (("primary key", key), ("unique", unique)):
             if names:
                 lines.append(f"{kind} ({', '.join(map(quote, names))})")
-        self.warehouse.execute(f"create table {self.warehouse.sql_name(made)} ({', '.join(lines)})")
+        self.warehouse.run_script(f"create table {self.warehouse.sql_name(made)} ({', '.join(lines)})")
         self.made.append(made)
         return made
+
+    def make_schema(self) -> None:
+        self.warehouse.run_script(f"create schema {self.warehouse.quote(self.schema)}")
 
     def content(self, table: TableName, columns: str = "*", order: str = "1") -> list[tuple[object, ...]]:
         return list(self.warehouse.rows(f"select {columns} from {self.warehouse.sql_name(table)} order by {order}"))
@@ -95,15 +127,21 @@ class Place:
         self.warehouse.execute(f"drop schema {self.warehouse.quote(self.schema)}")
 
 
+needs_deltalake = pytest.mark.skipif(importlib.util.find_spec("deltalake") is None, reason=NO_DELTALAKE)
 needs_server = pytest.mark.skipif(not os.environ.get("MSSQL_SERVER"), reason=NO_SERVER)
 
 
-@pytest.fixture(scope="session", params=["duckdb", pytest.param("sqlserver", marks=needs_server)])
+@pytest.fixture(
+    scope="session",
+    params=["duckdb", pytest.param("sqlserver", marks=needs_server), pytest.param("spark", marks=needs_deltalake)],
+)
 def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The configuration of one engine, as a process that is started with it would see it."""
     if request.param == "duckdb":
         path = tmp_path_factory.mktemp("contract") / "warehouse" / "test.duckdb"
         return {"ESIOS_TARGET": "duckdb", "ESIOS_DUCKDB_PATH": str(path)}
+    if request.param == "spark":
+        return {"ESIOS_TARGET": "spark", "ESIOS_LAKE": str(tmp_path_factory.mktemp("contract") / "lake")}
     given = {name: value for name, value in os.environ.items() if name.startswith("MSSQL_")}
     return {"ESIOS_TARGET": "sqlserver", **given}
 
@@ -128,10 +166,10 @@ def place(settings: Settings, environment: dict[str, str], opened: list[Warehous
     except EsiosError:  # the test before has closed it
         opened[0] = connect(settings)
     schema = f"test_{uuid.uuid4().hex[:12]}"
-    opened[0].execute(f"create schema {opened[0].quote(schema)}")
     place = Place(opened[0], schema, settings, environment)
+    place.make_schema()
     yield place
-    if place.engine != "duckdb":  # its file goes away with its folder
+    if place.engine == "sqlserver":  # the others go away with their folder
         place.clean()
 
 

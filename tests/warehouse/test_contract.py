@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -78,7 +79,10 @@ def test_making_the_raw_tables_again_keeps_their_rows(place: Place) -> None:
     place.warehouse.ensure_table("raw_esios.window_checks")
     count = "select count(*) from raw_esios.window_checks where run_id = ?"
     assert place.warehouse.value(count, (run,)) == 1
-    assert place.warehouse.execute("delete from raw_esios.window_checks where run_id = ?", (run,)) == 1
+    with place.warehouse.transaction():
+        checks = place.warehouse.for_update("raw_esios.window_checks")
+        assert place.warehouse.execute(f"delete from {checks} where run_id = ?", (run,)) == 1
+    assert place.warehouse.value(count, (run,)) == 0
 
 
 def test_a_table_that_no_ddl_is_packaged_for_is_refused_by_name(place: Place) -> None:
@@ -105,21 +109,25 @@ def test_a_unique_constraint_and_a_unique_index_are_keys_too(place: Place) -> No
     table = place.table(
         columns={"a": "integer not null", "b": "short not null", "c": "integer not null"}, unique=["a", "b"]
     )
-    place.warehouse.execute(f"create unique index c_once on {place.warehouse.sql_name(table)} (c)")
+    place.warehouse.run_script(f"create unique index c_once on {place.warehouse.sql_name(table)} (c)")
     assert set(place.warehouse.keys(table)) == {Key(("a", "b")), Key(("c",))}
 
 
 def test_a_missing_table_is_named_with_the_nearest_existing_ones(place: Place) -> None:
     place.table("demand_forecast", columns={"a": "integer"})
     told = refused(lambda: place.warehouse.columns(TableName(place.schema, "demand_forcast")))
-    assert f"there is no table {place.schema}.demand_forcast" in told
+    assert f"table {place.schema}.demand_forcast does not exist" in told
     assert f"did you mean {place.schema}.demand_forecast?" in told
     assert not place.warehouse.exists(TableName(place.schema, "demand_forcast"))
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_any_character_is_safe_in_names_and_values(place: Place, name: str) -> None:
-    table = place.table(name, columns={name: "text", "n": "integer"})
+    if place.engine == "spark" and not re.fullmatch(r"\w[\w .-]*", name):
+        assert "makes no folder of a lake" in refused(lambda: place.table(name, columns={"n": "integer"}))
+        table = place.table(columns={name: "text", "n": "integer"})
+    else:
+        table = place.table(name, columns={name: "text", "n": "integer"})
     place.warehouse.append(table, [{name: name, "n": 1}])
     place.warehouse.bulk_load(pd.DataFrame({name: [name], "n": [2]}), table)
     place.warehouse.upsert(pd.DataFrame({name: [name], "n": [2]}), table, key=["n"])
@@ -445,8 +453,8 @@ def test_no_value_is_bent_to_fit_its_column(place: Place, word: str, value: Any,
 
 
 def test_a_text_too_long_for_its_column_is_refused(place: Place) -> None:
-    if place.engine == "duckdb":
-        pytest.skip("DuckDB keeps no length for its texts")
+    if place.engine != "sqlserver":
+        pytest.skip("only SQL Server keeps a length for its texts")
     table = place.table(columns={"s": "short"})
     for text in ("x" * 21, "🎉" * 11):
         told = refused(lambda text=text: place.warehouse.bulk_load(pd.DataFrame({"s": ["ok", text]}), table))
@@ -581,6 +589,8 @@ def test_an_upsert_without_a_key_asks_for_one(place: Place) -> None:
 
 
 def test_an_upsert_that_breaks_another_unique_key_changes_nothing(place: Place) -> None:
+    if place.engine == "spark":
+        pytest.skip("Delta has no constraints; none of the packaged tables has two keys")
     table = place.table(columns={"id": "integer not null", "code": "short not null"}, key=["id"], unique=["code"])
     place.warehouse.append(table, [{"id": 1, "code": "a"}, {"id": 2, "code": "b"}])
     told = refused(lambda: place.warehouse.upsert(pd.DataFrame({"id": [3, 4], "code": ["c", "a"]}), table))
@@ -601,6 +611,8 @@ def test_the_task_s_table_takes_the_transformed_frame(place: Place) -> None:
 
 
 def test_a_view_that_takes_no_rows_is_a_usage_error(place: Place) -> None:
+    if place.engine == "spark":
+        pytest.skip("a lake has no views")
     table = place.warehouse.sql_name(place.table(columns={"id": "integer"}))
     view = TableName(place.schema, "seen")
     name = place.warehouse.sql_name(view)
@@ -649,8 +661,9 @@ def test_a_nested_transaction_joins_the_outer(place: Place) -> None:
 def test_what_was_not_committed_is_gone_after_closing(place: Place) -> None:
     table = place.table(columns={"n": "integer"})
     other = connect(place.settings)
-    other.begin()
-    other.execute(f"insert into {other.sql_name(table)} (n) values (?)", (1,))
+    left_open = other.transaction()
+    left_open.__enter__()
+    other.execute(f"insert into {other.for_insert(table)} (n) values (?)", (1,))
     other.close()
     other.close()
     assert place.content(table) == []
@@ -672,12 +685,16 @@ def test_atomically_gives_what_the_work_returns(place: Place) -> None:
 
 # ---------------------------------------------------------------- reading
 def test_execute_tells_the_rows_it_touched_and_binds_its_values(place: Place) -> None:
-    table = place.warehouse.sql_name(place.table(columns={"n": "integer", "s": "text"}))
-    assert place.warehouse.execute(f"insert into {table} (n, s) values (?, ?)", (1, "'; --")) == 1
-    place.warehouse.execute_many(f"insert into {table} (n, s) values (?, ?)", [(2, "b"), (3, None)])
-    assert place.warehouse.execute(f"update {table} set s = ? where n > ?", ("c", 1)) == 2
-    assert place.warehouse.execute(f"delete from {table} where s = ?", ("'; --",)) == 1
-    assert list(place.warehouse.rows(f"select n, s from {table} order by n")) == [(2, "c"), (3, "c")]
+    warehouse, table = place.warehouse, place.table(columns={"n": "integer", "s": "text"})
+    with warehouse.transaction():
+        fresh = warehouse.for_insert(table)
+        assert warehouse.execute(f"insert into {fresh} (n, s) values (?, ?)", (1, "'; --")) == 1
+        warehouse.execute_many(f"insert into {fresh} (n, s) values (?, ?)", [(2, "b"), (3, None)])
+    with warehouse.transaction():
+        changed = warehouse.for_update(table)
+        assert warehouse.execute(f"update {changed} set s = ? where n > ?", ("c", 1)) == 2
+        assert warehouse.execute(f"delete from {changed} where s = ?", ("'; --",)) == 1
+    assert place.content(table) == [(2, "c"), (3, "c")]
 
 
 def test_rows_are_streamed_with_their_column_names(place: Place) -> None:
@@ -739,7 +756,7 @@ schema, worker = sys.argv[1], int(sys.argv[2])
 for turn in range(5):
     with connect(load_settings()) as warehouse:
         data = pd.DataFrame({"id": range(200), "v": float(worker)})
-        warehouse.upsert(data.sample(frac=1, random_state=turn + 10 * worker), TableName(schema, "t"))
+        warehouse.upsert(data.sample(frac=1, random_state=turn + 10 * worker), TableName(schema, "t"), key=["id"])
 """
 
 

@@ -551,7 +551,7 @@ def test_a_query_that_takes_too_long_is_ended_and_told(place: Place, settings: S
     hasty = replace(settings, warehouse_wait_s=6, mssql=replace(settings.mssql, query_timeout_s=1))
     with SqlServer(hasty) as waiting, place.warehouse.transaction():
         place.warehouse.execute(update)
-        with pytest.raises(WarehouseError, match="did not answer in time") as raised:
+        with pytest.raises(WarehouseError, match="did not respond in time") as raised:
             waiting.execute(update)
         assert "MSSQL_QUERY_TIMEOUT_S" in raised.value.remedy
 

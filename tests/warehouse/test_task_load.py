@@ -80,7 +80,7 @@ def test_loading_the_same_frame_again_by_key_changes_nothing(place: Place) -> No
 
 
 def test_a_missing_table_is_named_and_exits_2(place: Place) -> None:
-    with pytest.raises(UsageError, match=r"there is no table .*demand_forecast_esios") as raised:
+    with pytest.raises(UsageError, match=r"table .*demand_forecast_esios does not exist") as raised:
         place.warehouse.append(TableName(place.schema, "demand_forecast_esios"), transformed())
     assert raised.value.exit_code == 2
     assert "never by a load" in raised.value.remedy
@@ -135,7 +135,7 @@ def test_an_unknown_host_is_told_with_the_remedy(settings: Settings) -> None:
 @pytest.mark.parametrize("environment", [pytest.param("sqlserver", marks=on_sql_server)], indirect=True)
 def test_a_port_where_nothing_listens_is_told(settings: Settings) -> None:
     closed = replace(settings, mssql=replace(settings.mssql, port=1, login_timeout_s=2))
-    with pytest.raises(WarehouseError, match="nothing answers on port 1"):
+    with pytest.raises(WarehouseError, match="nothing listens on port 1"):
         connect(closed)
 
 

@@ -3,36 +3,44 @@
 {% macro day_of(local) %}{{ return(adapter.dispatch('day_of')(local)) }}{% endmacro %}
 {% macro duckdb__day_of(local) %}cast({{ local }} as date){% endmacro %}
 {% macro sqlserver__day_of(local) %}cast({{ local }} as date){% endmacro %}
+{% macro spark__day_of(local) %}cast({{ local }} as date){% endmacro %}
 
 {% macro add_days(day, days) %}{{ return(adapter.dispatch('add_days')(day, days)) }}{% endmacro %}
 {% macro duckdb__add_days(day, days) %}({{ day }} + cast({{ days }} as integer)){% endmacro %}
 {% macro sqlserver__add_days(day, days) %}dateadd(day, {{ days }}, {{ day }}){% endmacro %}
+{% macro spark__add_days(day, days) %}date_add({{ day }}, cast({{ days }} as int)){% endmacro %}
 
 {% macro days_from_to(first, last) %}{{ return(adapter.dispatch('days_from_to')(first, last)) }}{% endmacro %}
 {% macro duckdb__days_from_to(first, last) %}cast(date_diff('day', {{ first }}, {{ last }}) as integer){% endmacro %}
 {% macro sqlserver__days_from_to(first, last) %}datediff(day, {{ first }}, {{ last }}){% endmacro %}
+{% macro spark__days_from_to(first, last) %}datediff({{ last }}, {{ first }}){% endmacro %}
 
 {% macro first_of_month(day) %}{{ return(adapter.dispatch('first_of_month')(day)) }}{% endmacro %}
 {% macro duckdb__first_of_month(day) %}cast(date_trunc('month', {{ day }}) as date){% endmacro %}
 {% macro sqlserver__first_of_month(day) %}datefromparts(datepart(year, {{ day }}), datepart(month, {{ day }}), 1){% endmacro %}
+{% macro spark__first_of_month(day) %}cast(trunc({{ day }}, 'MM') as date){% endmacro %}
 
 {% macro clock_hour(local) %}{{ return(adapter.dispatch('clock_hour')(local)) }}{% endmacro %}
 {% macro duckdb__clock_hour(local) %}cast(extract('hour' from {{ local }}) as integer){% endmacro %}
 {% macro sqlserver__clock_hour(local) %}datepart(hour, {{ local }}){% endmacro %}
+{% macro spark__clock_hour(local) %}hour({{ local }}){% endmacro %}
 
 {% macro day_start_utc(day) %}{{ return(adapter.dispatch('day_start_utc')(day)) }}{% endmacro %}
 {% macro duckdb__day_start_utc(day) %}{{ from_madrid('cast(' ~ day ~ ' as timestamp)') }}{% endmacro %}
 {% macro sqlserver__day_start_utc(day) %}{{ from_madrid('cast(' ~ day ~ ' as datetime2(0))') }}{% endmacro %}
+{% macro spark__day_start_utc(day) %}{{ from_madrid('cast(' ~ day ~ ' as timestamp)') }}{% endmacro %}
 
 {% macro add_seconds(instant, seconds) %}{{ return(adapter.dispatch('add_seconds')(instant, seconds)) }}{% endmacro %}
 {% macro duckdb__add_seconds(instant, seconds) %}({{ instant }} + to_seconds({{ seconds }})){% endmacro %}
 {% macro sqlserver__add_seconds(instant, seconds) %}dateadd(second, {{ seconds }}, {{ instant }}){% endmacro %}
+{% macro spark__add_seconds(instant, seconds) %}timestampadd(second, {{ seconds }}, {{ instant }}){% endmacro %}
 
 {% macro hours_between(first, last) %}{{ return(adapter.dispatch('hours_between')(first, last)) }}{% endmacro %}
 {#- With its fraction, to the second; hours_from_to counts the full hours of the clock that are crossed. -#}
 {% macro duckdb__hours_between(first, last) %}(date_diff('second', {{ first }}, {{ last }}) / 3600e0){% endmacro %}
 {#- _big: a faulty year is further off than an int of seconds. -#}
 {% macro sqlserver__hours_between(first, last) %}(datediff_big(second, {{ first }}, {{ last }}) / 3600e0){% endmacro %}
+{% macro spark__hours_between(first, last) %}((unix_timestamp({{ last }}) - unix_timestamp({{ first }})) / 3600e0){% endmacro %}
 
 {% macro each_day(spans, first, end) %}{{ return(adapter.dispatch('each_day')(spans, first, end)) }}{% endmacro %}
 {#- The from-clause that yields every row of `spans` once a day, as each_day.madrid_day, from `first` until before `end`. -#}
@@ -51,6 +59,12 @@
         from ({{ sqlserver__counted(4, 'datediff(day, ' ~ spans ~ '.' ~ first ~ ', ' ~ spans ~ '.' ~ end ~ ')', 'day_number') }}) as numbers
     ) as each_day
 {% endmacro %}
+{% macro spark__each_day(spans, first, end) %}
+    {{ spans }}
+    inner join lateral explode(
+        filter(sequence({{ spans }}.{{ first }}, {{ spans }}.{{ end }}, interval 1 day), day -> day < {{ spans }}.{{ end }})
+    ) as each_day (madrid_day)
+{% endmacro %}
 
 {% macro lesser_of(one, other) %}case when {{ one }} < {{ other }} or {{ other }} is null then {{ one }} else {{ other }} end{% endmacro %}
 {% macro greater_of(one, other) %}case when {{ one }} > {{ other }} or {{ other }} is null then {{ one }} else {{ other }} end{% endmacro %}
@@ -65,11 +79,18 @@
     {{ rows }}
     cross apply ({{ sqlserver__counted(5, rows ~ '.' ~ count, 'number') }}) as each_number
 {% endmacro %}
+{% macro spark__each_number(rows, count) %}
+    {{ rows }}
+    inner join lateral explode(
+        filter(sequence(0, {{ rows }}.{{ count }}), number -> number < {{ rows }}.{{ count }})
+    ) as each_number (number)
+{% endmacro %}
 
 {% macro create_schema_if_missing(schema) %}{{ return(adapter.dispatch('create_schema_if_missing')(schema)) }}{% endmacro %}
 {% macro duckdb__create_schema_if_missing(schema) %}create schema if not exists {{ schema }}{% endmacro %}
 {#- A schema must be made by the first statement of a batch, hence exec. -#}
 {% macro sqlserver__create_schema_if_missing(schema) %}if schema_id('{{ schema }}') is null exec('create schema {{ schema }}'){% endmacro %}
+{% macro spark__create_schema_if_missing(schema) %}create schema if not exists {{ schema }}{% endmacro %}
 
 {% macro forgiving(statements) %}{{ return(adapter.dispatch('forgiving')(statements)) }}{% endmacro %}
 {#- Statements in one batch that should not fail a build. DuckDB has no try: there each is written so that it cannot clash. -#}
@@ -82,8 +103,39 @@
         print error_message();
     end catch
 {% endmacro %}
+{#- As on DuckDB. -#}
+{% macro spark__forgiving(statements) %}{{ spark__one_by_one(statements) }}{% endmacro %}
 
 {% macro natural_log(number) %}{{ return(adapter.dispatch('natural_log')(number)) }}{% endmacro %}
 {#- `log` is to the base of ten on DuckDB, and `ln` unknown to SQL Server. -#}
 {% macro duckdb__natural_log(number) %}ln({{ number }}){% endmacro %}
 {% macro sqlserver__natural_log(number) %}log({{ number }}){% endmacro %}
+{% macro spark__natural_log(number) %}ln({{ number }}){% endmacro %}
+
+{% macro medians(rows, keys, value, name) %}{{ return(adapter.dispatch('medians')(rows, keys, value, name)) }}{% endmacro %}
+{#- The query of the median of `value` by `keys`, as `name`. -#}
+{% macro duckdb__medians(rows, keys, value, name) %}
+    select
+        {{ keys | join(', ') }},
+        median({{ value }}) as {{ name }}
+    from {{ rows }}
+    group by {{ keys | join(', ') }}
+{% endmacro %}
+{#- percentile_cont is a window function there, and slower than two ranks. -#}
+{% macro sqlserver__medians(rows, keys, value, name) %}
+    select
+        {{ keys | join(', ') }},
+        avg(in_order.number) as {{ name }}
+    from (
+        select
+            {{ keys | join(', ') }},
+            {{ value }} as number,
+            row_number() over (partition by {{ keys | join(', ') }} order by {{ value }}) as place,
+            count(*) over (partition by {{ keys | join(', ') }}) as places
+        from {{ rows }}
+        where {{ value }} is not null
+    ) as in_order
+    where 2 * in_order.place between in_order.places and in_order.places + 2
+    group by {{ keys | join(', ') }}
+{% endmacro %}
+{% macro spark__medians(rows, keys, value, name) %}{{ duckdb__medians(rows, keys, value, name) }}{% endmacro %}

@@ -4,12 +4,14 @@
 {#- The payload, or null where it is no JSON, so that one bad answer cannot stop a build. -#}
 {% macro duckdb__readable_json(payload) %}case when json_valid({{ payload }}) then {{ payload }} end{% endmacro %}
 {% macro sqlserver__readable_json(payload) %}case when isjson({{ payload }}) = 1 then {{ payload }} end{% endmacro %}
+{% macro spark__readable_json(payload) %}case when get_json_object({{ payload }}, '$') is not null then {{ payload }} end{% endmacro %}
 
 {% macro json_text(payload, path) %}{{ return(adapter.dispatch('json_text')(payload, path)) }}{% endmacro %}
 {#- json_value would leave the quotes on. -#}
 {% macro duckdb__json_text(payload, path) %}json_extract_string({{ payload }}, '{{ path }}'){% endmacro %}
 {#- json_value gives its argument's collation, here the payload's, which would clash with every other text. -#}
 {% macro sqlserver__json_text(payload, path) %}json_value({{ payload }}, '{{ path }}') collate database_default{% endmacro %}
+{% macro spark__json_text(payload, path) %}get_json_object({{ payload }}, '{{ path }}'){% endmacro %}
 
 {% macro explode_values(payloads) %}{{ return(adapter.dispatch('explode_values')(payloads)) }}{% endmacro %}
 {#- One row an entry of $.indicator.values. In: response_id, indicator_id, payload.
@@ -27,9 +29,9 @@
             response_id,
             indicator_id,
             unnest(from_json(
-                json_extract(payload, '$.indicator.values'),
-                '[{"datetime": "VARCHAR", "value": "VARCHAR", "geo_id": "VARCHAR", "geo_name": "VARCHAR"}]'
-            )) as entry
+                payload,
+                '{"indicator": {"values": [{"datetime": "VARCHAR", "value": "VARCHAR", "geo_id": "VARCHAR", "geo_name": "VARCHAR"}]}}'
+            ).indicator.values) as entry
         from {{ payloads }}
     ) as opened
 {% endmacro %}
@@ -48,4 +50,31 @@
         geo_text nvarchar(32) '$.geo_id',
         geo_name nvarchar(100) '$.geo_name'
     ) as entry
+{% endmacro %}
+{% macro spark__explode_values(payloads) %}
+    {%- set entries = 'array<struct<datetime: string, value: string, geo_id: string, geo_name: string>>' %}
+    select
+        response_id,
+        indicator_id,
+        left(entry.datetime, 64) as datetime_text,
+        left(entry.value, 65) as value_text,
+        left(entry.geo_id, 32) as geo_text,
+        left(entry.geo_name, 100) as geo_name
+    from (
+        select
+            response_id,
+            indicator_id,
+            explode(
+                coalesce(
+                    {#- What overflows a double is made a text: Spark would read Infinity, Sail nothing of the whole response. #}
+                    from_json(
+                        regexp_replace(payload, '("value"\\s*:\\s*)(-?[0-9.]{300,}|-?[0-9][0-9.]*[eE][+]?[0-9]{3,})', '$1"$2"'),
+                        'indicator struct<values: {{ entries }}>'
+                    ).indicator.values,
+                    {#- A list that is not read at all, for an entry of another shape, counts as one entry that cannot be read. #}
+                    from_json(case when get_json_object(payload, '$.indicator.values') like '[%' then '[{}]' end, '{{ entries }}')
+                )
+            ) as entry
+        from {{ payloads }}
+    ) as opened
 {% endmacro %}

@@ -3,6 +3,8 @@
 {% macro text_literal(value) %}{{ return(adapter.dispatch('text_literal')(value | string | replace("'", "''"))) }}{% endmacro %}
 {% macro duckdb__text_literal(escaped) %}{{ return("'" ~ escaped ~ "'") }}{% endmacro %}
 {% macro sqlserver__text_literal(escaped) %}{{ return("N'" ~ escaped ~ "'") }}{% endmacro %}
+{#- A quote that comes twice does not mean a quote inside a literal there. -#}
+{% macro spark__text_literal(escaped) %}{{ return("'" ~ escaped | replace('\\', '\\\\') | replace("''", "\\'") ~ "'") }}{% endmacro %}
 
 {% macro parse_number(text) %}{{ return(adapter.dispatch('parse_number')(text)) }}{% endmacro %}
 {#- Only what JSON calls a number: a bare cast would also take 'nan', 'inf', ' 5' and '1_000'. 1e400 becomes infinity.
@@ -20,6 +22,12 @@
             then try_cast({{ text }} as float)
     end
 {% endmacro %}
+{% macro spark__parse_number(text) %}
+    case
+        when length({{ text }}) <= 64 and {{ text }} rlike '^-?[0-9][0-9.eE+-]*$' and abs(try_cast({{ text }} as double)) < double('Infinity')
+            then try_cast({{ text }} as double)
+    end
+{% endmacro %}
 
 {% macro parse_whole(text) %}{{ return(adapter.dispatch('parse_whole')(text)) }}{% endmacro %}
 {#- Null stays null (no area given); any other text than a whole number is -1, an area that nobody registers. -#}
@@ -28,6 +36,9 @@
 {% endmacro %}
 {% macro sqlserver__parse_whole(text) %}
     case when {{ text }} is not null then coalesce(try_cast(nullif({{ text }}, '') as int), -1) end
+{% endmacro %}
+{% macro spark__parse_whole(text) %}
+    case when {{ text }} is not null then coalesce(try_cast({{ text }} as int), -1) end
 {% endmacro %}
 
 {% macro asked_areas(url) %}{{ return(adapter.dispatch('asked_areas')(url)) }}{% endmacro %}
@@ -46,6 +57,13 @@
         ) as named
     )
 {% endmacro %}
+{% macro spark__asked_areas(url) %}
+    concat(
+        ',',
+        nullif(array_join(array_sort(regexp_extract_all({{ url }}, 'geo_ids([^A-Za-z0-9=&]{2}|%5B%5D)=([0-9]+)', 2)), ','), ''),
+        ','
+    )
+{% endmacro %}
 
 {% macro url_parameter(url, name) %}{{ return(adapter.dispatch('url_parameter')(url, name)) }}{% endmacro %}
 {#- The value of a parameter that a URL gives once, without escapes; null where it gives none. -#}
@@ -58,3 +76,4 @@
             or parts.value like '%?{{ name | replace('_', '[_]') }}=_%'
     )
 {% endmacro %}
+{% macro spark__url_parameter(url, name) %}nullif(regexp_extract({{ url }}, '[?&]{{ name }}=([^&]*)', 1), ''){% endmacro %}

@@ -17,56 +17,95 @@
             then cast(switchoffset(try_cast({{ text }} as datetimeoffset(3)), '+00:00') as datetime2(3))
     end
 {% endmacro %}
+{% macro spark__parse_instant(text) %}
+    case
+        when {{ text }} rlike '^[12][0-9]{3}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,7})?(Z|[+-][0-9]{2}:[0-9]{2})$'
+            then try_cast({{ text }} as timestamp)
+    end
+{% endmacro %}
 
 {% macro wall_clock(text) %}{{ return(adapter.dispatch('wall_clock')(text)) }}{% endmacro %}
 {#- The local time that an ISO text shows, without its offset, to the second. -#}
 {% macro duckdb__wall_clock(text) %}try_cast(left({{ text }}, 19) as timestamp){% endmacro %}
 {% macro sqlserver__wall_clock(text) %}try_cast(left({{ text }}, 19) as datetime2(0)){% endmacro %}
+{% macro spark__wall_clock(text) %}try_cast(left({{ text }}, 19) as timestamp){% endmacro %}
 
 {% macro to_madrid(instant) %}{{ return(adapter.dispatch('to_madrid')(instant)) }}{% endmacro %}
 {% macro duckdb__to_madrid(instant) %}({{ instant }} at time zone 'UTC') at time zone 'Europe/Madrid'{% endmacro %}
 {#- SQL Server's name for the zone of Madrid. -#}
 {% macro sqlserver__to_madrid(instant) %}cast(({{ instant }} at time zone 'UTC') at time zone 'Romance Standard Time' as datetime2(0)){% endmacro %}
+{% macro spark__to_madrid(instant) %}from_utc_timestamp({{ instant }}, 'Europe/Madrid'){% endmacro %}
 
 {% macro from_madrid(local) %}{{ return(adapter.dispatch('from_madrid')(local)) }}{% endmacro %}
 {#- Only for midnights, which are never skipped or repeated in Madrid. -#}
 {% macro duckdb__from_madrid(local) %}({{ local }} at time zone 'Europe/Madrid') at time zone 'UTC'{% endmacro %}
 {% macro sqlserver__from_madrid(local) %}cast(({{ local }} at time zone 'Romance Standard Time') at time zone 'UTC' as datetime2(0)){% endmacro %}
+{% macro spark__from_madrid(local) %}to_utc_timestamp({{ local }}, 'Europe/Madrid'){% endmacro %}
 
 {% macro midnight_of(local) %}{{ return(adapter.dispatch('midnight_of')(local)) }}{% endmacro %}
 {% macro duckdb__midnight_of(local) %}date_trunc('day', {{ local }})::timestamp{% endmacro %}
 {% macro sqlserver__midnight_of(local) %}cast(cast({{ local }} as date) as datetime2(0)){% endmacro %}
+{% macro spark__midnight_of(local) %}date_trunc('day', {{ local }}){% endmacro %}
 
 {% macro to_second(instant) %}{{ return(adapter.dispatch('to_second')(instant)) }}{% endmacro %}
 {% macro duckdb__to_second(instant) %}date_trunc('second', {{ instant }}){% endmacro %}
 {#- A cast to datetime2(0) would round up. -#}
 {% macro sqlserver__to_second(instant) %}dateadd(millisecond, -datepart(millisecond, {{ instant }}), {{ instant }}){% endmacro %}
+{% macro spark__to_second(instant) %}date_trunc('second', {{ instant }}){% endmacro %}
 
 {% macro seconds_past_hour(instant) %}{{ return(adapter.dispatch('seconds_past_hour')(instant)) }}{% endmacro %}
 {% macro duckdb__seconds_past_hour(instant) %}(60 * extract('minute' from {{ instant }}) + extract('microsecond' from {{ instant }}) / 1000000.0){% endmacro %}
 {% macro sqlserver__seconds_past_hour(instant) %}(60 * datepart(minute, {{ instant }}) + datepart(second, {{ instant }}) + datepart(millisecond, {{ instant }}) / 1000.0){% endmacro %}
+{% macro spark__seconds_past_hour(instant) %}(60 * minute({{ instant }}) + extract(second from {{ instant }})){% endmacro %}
 
 {% macro add_hours(instant, hours) %}{{ return(adapter.dispatch('add_hours')(instant, hours)) }}{% endmacro %}
 {% macro duckdb__add_hours(instant, hours) %}({{ instant }} + to_hours(cast({{ hours }} as integer))){% endmacro %}
 {% macro sqlserver__add_hours(instant, hours) %}dateadd(hour, {{ hours }}, {{ instant }}){% endmacro %}
+{% macro spark__add_hours(instant, hours) %}timestampadd(hour, {{ hours }}, {{ instant }}){% endmacro %}
 
 {% macro hours_from_to(first, last) %}{{ return(adapter.dispatch('hours_from_to')(first, last)) }}{% endmacro %}
 {% macro duckdb__hours_from_to(first, last) %}cast(date_diff('hour', {{ first }}, {{ last }}) as integer){% endmacro %}
 {% macro sqlserver__hours_from_to(first, last) %}datediff(hour, {{ first }}, {{ last }}){% endmacro %}
+{% macro spark__hours_from_to(first, last) %}cast((unix_timestamp(date_trunc('hour', {{ last }})) - unix_timestamp(date_trunc('hour', {{ first }}))) div 3600 as int){% endmacro %}
 
 {% macro offset_text(hours) %}{{ return(adapter.dispatch('offset_text')(hours)) }}{% endmacro %}
 {#- Madrid is one or two whole hours ahead of UTC. -#}
 {% macro duckdb__offset_text(hours) %}'+0' || cast({{ hours }} as varchar) || ':00'{% endmacro %}
 {% macro sqlserver__offset_text(hours) %}cast(concat('+0', {{ hours }}, ':00') as varchar(6)){% endmacro %}
+{% macro spark__offset_text(hours) %}concat('+0', cast({{ hours }} as string), ':00'){% endmacro %}
 
 {% macro literal_of_instant(instant) %}{{ return(adapter.dispatch('literal_of_instant')(instant)) }}{% endmacro %}
 {#- The text of the SQL literal that means an instant, to the microsecond; null for null. -#}
 {% macro duckdb__literal_of_instant(instant) %}'timestamp ''' || strftime({{ instant }}, '%Y-%m-%d %H:%M:%S.%f') || ''''{% endmacro %}
 {% macro sqlserver__literal_of_instant(instant) %}'cast(''' + convert(varchar(26), {{ instant }}, 121) + ''' as datetime2(6))'{% endmacro %}
+{% macro spark__literal_of_instant(instant) %}concat('timestamp \'', date_format({{ instant }}, 'yyyy-MM-dd HH:mm:ss.SSSSSS'), '\''){% endmacro %}
+
+{% macro refuse_other_zones() %}{{ return(adapter.dispatch('refuse_other_zones')()) }}{% endmacro %}
+{#- On-run-start hook: the session's zone must be UTC where it has a say. Here it has none. -#}
+{% macro duckdb__refuse_other_zones() %}{% endmacro %}
+{% macro sqlserver__refuse_other_zones() %}{% endmacro %}
+{#- There every instant is shown, cast and read in it. Judged by what it does, in winter and in summer, not by its name. -#}
+{% macro spark__refuse_other_zones() %}
+    {%- set query %}
+        select
+            current_timezone() as zone,
+            unix_timestamp(cast('2018-01-01 00:00:00' as timestamp)) as winter,
+            unix_timestamp(cast('2018-07-01 00:00:00' as timestamp)) as summer
+    {% endset -%}
+    {%- if execute -%}
+        {%- set zone, winter, summer = run_query(query).rows[0].values() -%}
+        {%- if winter | int != 1514764800 or summer | int != 1530403200 -%}
+            {%- do exceptions.raise_compiler_error(
+                "the Spark session's time zone is " ~ zone ~ ', and every instant would be shifted: set spark.sql.session.timeZone to UTC'
+            ) -%}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
 
 {% macro now_utc() %}{{ return(adapter.dispatch('now_utc')()) }}{% endmacro %}
 {% macro duckdb__now_utc() %}cast(now() at time zone 'UTC' as timestamp){% endmacro %}
 {% macro sqlserver__now_utc() %}cast(sysutcdatetime() as datetime2(3)){% endmacro %}
+{% macro spark__now_utc() %}current_timestamp(){% endmacro %}
 
 {#- dbt's own clock, for source freshness: the adapter's is local SYSDATETIME(), which dbt reads as UTC. -#}
 {% macro sqlserver__current_timestamp() %}sysutcdatetime(){% endmacro %}
@@ -85,6 +124,12 @@
         select dateadd(hour, numbers.hour_number, {{ spans }}.{{ first }}) as hour_utc
         from ({{ sqlserver__counted(5, 'datediff(hour, ' ~ spans ~ '.' ~ first ~ ', ' ~ spans ~ '.' ~ end ~ ')', 'hour_number') }}) as numbers
     ) as each_hour
+{% endmacro %}
+{% macro spark__each_hour(spans, first, end) %}
+    {{ spans }}
+    inner join lateral explode(
+        filter(sequence({{ spans }}.{{ first }}, {{ spans }}.{{ end }}, interval 1 hour), hour -> hour < {{ spans }}.{{ end }})
+    ) as each_hour (hour_utc)
 {% endmacro %}
 
 {% macro sqlserver__counted(digits, count, name) %}

@@ -1,6 +1,6 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
+    incremental_strategy=replacing_by_key(),
     unique_key=['id', 'datetime'],
     on_schema_change='append_new_columns',
     full_refresh=false,

@@ -1,8 +1,10 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
+    incremental_strategy=replacing_by_key(),
     unique_key=['indicator_id', 'geo_id', 'period_start_utc'],
     on_schema_change='append_new_columns',
+    partition_by=in_parts_by_month('period_start_utc'),
+    liquid_clustered_by=['indicator_id', 'period_start_utc'],
     indexes=clustered_on(['indicator_id', 'geo_id', 'period_start_utc', 'version'], unique=true)
     + indexed_on(['indicator_id', 'last_response_id'], included=['known_until_utc']),
     pre_hook=['{{ create_version_log() }}', '{{ delete_versions_to_rebuild(this) }}'],
@@ -13,12 +15,15 @@
     committed late finds its place among the others. -#}
 {%- set behind = versions_behind(this) if is_incremental() else none -%}
 {%- set in_order = 'partition by indicator_id, geo_id, period_start_utc order by extracted_at_utc' -%}
-with touched_periods as (
+{%- set madrid_day = day_of(to_madrid('versions.period_start_utc')) -%}
+with {% if behind is not none %}
+touched_periods as (
     {{ touched_periods(behind) }}
 ),
 
+{% endif %}
 values_that_count as (
-    {{ counted_values('touched_periods') }}
+    {{ counted_values('touched_periods' if behind is not none else none) }}
 ),
 
 only_versions as (
@@ -68,9 +73,9 @@ ordered_versions as (
         period_end_utc,
         value,
         row_number() over ({{ in_order }}) as version,
-        lead(place, 1, places + 1) over ({{ in_order }}) - place as responses,
+        coalesce(lead(place) over ({{ in_order }}), places + 1) - place as responses,
         response_id,
-        lead(response_id_before, 1, newest_response_id) over ({{ in_order }}) as confirmed_response_id,
+        coalesce(lead(response_id_before) over ({{ in_order }}), newest_response_id) as confirmed_response_id,
         last_response_id,
         extracted_at_utc as known_from_utc,
         lead(extracted_at_utc) over ({{ in_order }}) as known_until_utc
@@ -87,26 +92,17 @@ versions as (
     from ordered_versions
 ),
 
-versions_in_madrid as (
+sealed_versions as (
     select
         versions.*,
-        registered.sealed_days_before,
-        registered.sealed_clock_seconds,
-        {{ day_of(to_madrid('versions.period_start_utc')) }} as madrid_day
+        case
+            when registered.sealed_clock_seconds is not null
+                then {{ madrid_clock(add_days(madrid_day, '-registered.sealed_days_before'), 'registered.sealed_clock_seconds') }}
+        end as sealed_at_utc,
+        {{ hours_between('versions.known_from_utc', 'versions.period_start_utc') }} as lead_hours
     from versions
     inner join {{ ref('esios_indicators') }} as registered
         on versions.indicator_id = registered.id
-),
-
-sealed_versions as (
-    select
-        *,
-        case
-            when sealed_clock_seconds is not null
-                then {{ madrid_clock(add_days('madrid_day', '-sealed_days_before'), 'sealed_clock_seconds') }}
-        end as sealed_at_utc,
-        {{ hours_between('known_from_utc', 'period_start_utc') }} as lead_hours
-    from versions_in_madrid
 )
 
 select

@@ -49,5 +49,5 @@ select
     period_end_utc,
     value
 from periods_with_ends
-{#- Of a period that lacks a part nothing counts. #}
+{#- A period with a missing part does not count. #}
 where hours > {{ hours_between('period_start_utc', 'period_end_utc') }} - 0.001

@@ -109,7 +109,7 @@ compared_periods as (
         weeks.value as persistence,
         said.is_known_ahead,
         said.first_known_at_utc,
-        {#- Of a period that lacks a part nothing counts. #}
+        {#- A period with a missing part does not count. #}
         case
             when said.hours > {{ hours_between('due.period_start_utc', 'due.period_end_utc') }} - 0.001 then said.predicted
         end as predicted

@@ -32,7 +32,7 @@ windowed_values as (
         newest.value,
         newest_days.newest_day,
         cast(
-            floor({{ days_from_to('newest.madrid_day', 'newest_days.newest_day') }} / {{ window_days }}.0) as {{ type_whole() }}
+            floor({{ days_from_to('newest.madrid_day', 'newest_days.newest_day') }} / {{ window_days }}e0) as {{ type_whole() }}
         ) as window_number
     from newest_values as newest
     inner join newest_days
@@ -62,11 +62,11 @@ decile_parts as (
         deciles.decile,
         {#- Linear interpolation between the two values around decile * (n - 1) / 10. #}
         ranked_values.value * (
-            1 - abs(ranked_values.place - 1 - deciles.decile * (ranked_values.values_there - 1) / 10.0)
+            1 - abs(ranked_values.place - 1 - deciles.decile * (ranked_values.values_there - 1) / 10e0)
         ) as part
     from ranked_values
     inner join deciles
-        on abs(ranked_values.place - 1 - deciles.decile * (ranked_values.values_there - 1) / 10.0) < 1
+        on abs(ranked_values.place - 1 - deciles.decile * (ranked_values.values_there - 1) / 10e0) < 1
 ),
 
 edges as (

@@ -1,3 +1,5 @@
+{{ config(materialized=step()) }}
+
 {#- What a response asked for is in its address; the areas of an indicator that has all of them are learned from its values.
     A window of which nothing is there is missing in every area that was known by then. -#}
 with responses_of_all_areas as (

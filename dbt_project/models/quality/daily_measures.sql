@@ -1,7 +1,7 @@
 -- depends_on: {{ ref('stg_esios__response_entries') }}
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
+    incremental_strategy=replacing_by_key(),
     unique_key=['indicator_id', 'madrid_day'],
     on_schema_change='append_new_columns',
     pre_hook=['{{ create_judgement_log() }}', '{{ delete_days_to_rebuild(this) }}'],
@@ -68,9 +68,7 @@ days_to_judge as (
             and days_near.madrid_day = changed.madrid_day
     {% endif %}
     left join {{ ref('due_days') }} as asked
-        on days_near.indicator_id = asked.indicator_id
-            and days_near.geo_id = asked.geo_id
-            and days_near.madrid_day = asked.madrid_day
+        on {{ same_day('days_near', 'asked') }}
 ),
 
 values_of_days as (
@@ -100,9 +98,7 @@ values_of_days as (
         count(checks.withdrawn_at_utc) as withdrawn_values
     from days_to_judge as days
     inner join periods_near as checks
-        on days.indicator_id = checks.indicator_id
-            and days.geo_id = checks.geo_id
-            and days.madrid_day = checks.madrid_day
+        on {{ same_day('days', 'checks') }}
     left join {{ ref('stg_esios__indicator_responses') }} as firsts
         on checks.first_response_id = firsts.response_id
     group by days.indicator_id, days.geo_id, days.madrid_day
@@ -166,13 +162,9 @@ measured_days as (
     inner join {{ ref('esios_indicators') }} as registered
         on days.indicator_id = registered.id
     left join values_of_days as found
-        on days.indicator_id = found.indicator_id
-            and days.geo_id = found.geo_id
-            and days.madrid_day = found.madrid_day
+        on {{ same_day('days', 'found') }}
     left join weeks_of_days as weeks
-        on days.indicator_id = weeks.indicator_id
-            and days.geo_id = weeks.geo_id
-            and days.madrid_day = weeks.madrid_day
+        on {{ same_day('days', 'weeks') }}
     left join {{ ref('first_landings') }} as first_landings
         on days.indicator_id = first_landings.indicator_id
             and days.geo_id = coalesce(first_landings.geo_id, days.geo_id)

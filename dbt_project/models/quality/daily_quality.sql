@@ -43,7 +43,7 @@ select
     days.due_until_utc,
     days.judged_at_utc,
     coalesce(gravest.severity, 'good') as verdict,
-    case when days.periods_due > 0 then 1.0 * days.due_periods_there / days.periods_due end as completeness,
+    case when days.periods_due > 0 then 1e0 * days.due_periods_there / days.periods_due end as completeness,
     coalesce(quarantined.quarantined_entries, 0) as quarantined_entries,
     coalesce(days.out_of_range_values, 0) as out_of_range_values,
     coalesce(days.large_steps, 0) as large_steps,
@@ -56,12 +56,8 @@ select
     coalesce(days.responses, 0) as responses
 from {{ ref('daily_measures') }} as days
 left join gravest_findings as gravest
-    on days.indicator_id = gravest.indicator_id
-        and days.geo_id = gravest.geo_id
-        and days.madrid_day = gravest.madrid_day
+    on {{ same_day('days', 'gravest') }}
 left join quarantined_of_days as quarantined
-    on days.indicator_id = quarantined.indicator_id
-        and days.geo_id = quarantined.geo_id
-        and days.madrid_day = quarantined.madrid_day
+    on {{ same_day('days', 'quarantined') }}
 where days.periods_due > 0
     or days.periods_there > 0

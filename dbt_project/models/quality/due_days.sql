@@ -1,7 +1,7 @@
 -- depends_on: {{ ref('stg_esios__response_entries') }}
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
+    incremental_strategy=replacing_by_key(),
     unique_key=['indicator_id', 'geo_id', 'madrid_day'],
     on_schema_change='append_new_columns',
     pre_hook='{{ delete_days_to_rebuild(this) }}',

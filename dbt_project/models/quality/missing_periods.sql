@@ -10,9 +10,7 @@ with incomplete_days as (
         asked.periods_due
     from {{ ref('daily_measures') }} as days
     inner join {{ ref('due_days') }} as asked
-        on days.indicator_id = asked.indicator_id
-            and days.geo_id = asked.geo_id
-            and days.madrid_day = asked.madrid_day
+        on {{ same_day('days', 'asked') }}
     where days.has_finding = 1
         and days.missing_periods > 0
 ),
@@ -39,7 +37,5 @@ select
     due.period_end_utc
 from due_periods as due
 left join {{ ref('period_checks') }} as checks
-    on due.indicator_id = checks.indicator_id
-        and due.geo_id = checks.geo_id
-        and due.period_start_utc = checks.period_start_utc
+    on {{ same_period('due', 'checks') }}
 where checks.indicator_id is null

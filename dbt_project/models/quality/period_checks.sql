@@ -1,7 +1,7 @@
 -- depends_on: {{ ref('stg_esios__response_entries') }}, {{ ref('esios_value_versions') }}
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
+    incremental_strategy=replacing_by_key(),
     unique_key=['indicator_id', 'madrid_day'],
     on_schema_change='append_new_columns',
     pre_hook='{{ delete_days_to_rebuild(this) }}',
@@ -15,6 +15,7 @@
 {#- Work in proportion to what is new: the days of new values and those that were asked for again, each with its neighbours,
     because a period is odd by its neighbours. Whole days of an indicator are judged again. -#}
 {%- set judgement = 1 -%}
+{%- set in_order = 'partition by indicator_id, geo_id order by period_start_utc' -%}
 {%- if is_incremental() -%}
     {%- set judgement = highest(this, 'judgement') + 1 -%}
     {%- set newest_value = newest_value() -%}
@@ -53,10 +54,10 @@ neighbouring_periods as (
     select
         *,
         {{ day_of('datetime_local') }} as madrid_day,
-        lag(value) over (partition by indicator_id, geo_id order by period_start_utc) as value_before,
-        lag(period_end_utc) over (partition by indicator_id, geo_id order by period_start_utc) as end_before_utc,
-        lead(value) over (partition by indicator_id, geo_id order by period_start_utc) as value_after,
-        lead(period_start_utc) over (partition by indicator_id, geo_id order by period_start_utc) as start_after_utc
+        lag(value) over ({{ in_order }}) as value_before,
+        lag(period_end_utc) over ({{ in_order }}) as end_before_utc,
+        lead(value) over ({{ in_order }}) as value_after,
+        lead(period_start_utc) over ({{ in_order }}) as start_after_utc
     from periods_near
 ),
 
@@ -89,12 +90,7 @@ judged_periods as (
             when steps.step_here > registered.plausible_step and -steps.step_after > registered.plausible_step then steps.step_here
             when -steps.step_here > registered.plausible_step and steps.step_after > registered.plausible_step then -steps.step_here
         end as spike,
-        case when abs(steps.step_here) > registered.plausible_step then abs(steps.step_here) end as large_step,
-        sum(case when steps.step_here = 0 then 0 else 1 end) over (
-            partition by steps.indicator_id, steps.geo_id
-            order by steps.period_start_utc
-            rows between unbounded preceding and current row
-        ) as run_number
+        case when abs(steps.step_here) > registered.plausible_step then abs(steps.step_here) end as large_step
     from steps
     inner join {{ ref('esios_indicators') }} as registered
         on steps.indicator_id = registered.id
@@ -103,11 +99,14 @@ judged_periods as (
 periods_in_runs as (
     select
         *,
-        lag(coalesce(out_of_range, spike)) over (partition by indicator_id, geo_id order by period_start_utc) as oddness_before,
-        min(period_start_utc) over (partition by indicator_id, geo_id, run_number) as run_start_utc,
-        max(period_end_utc) over (partition by indicator_id, geo_id, run_number) as run_end_utc,
-        {{ add_hours(day_start_utc('madrid_day'), -24) }} as day_before_utc,
-        {{ add_hours(day_start_utc(add_days('madrid_day', 1)), 24) }} as day_after_utc
+        lag(coalesce(out_of_range, spike)) over ({{ in_order }}) as oddness_before,
+        {#- A run of equal values goes from the last period that is not like the one before it to the first whose next is not. #}
+        max(case when step_here = 0 then null else period_start_utc end) over (
+            {{ in_order }} rows between unbounded preceding and current row
+        ) as run_start_utc,
+        min(case when step_after = 0 then null else period_end_utc end) over (
+            {{ in_order }} rows between current row and unbounded following
+        ) as run_end_utc
     from judged_periods
 ),
 
@@ -116,10 +115,16 @@ periods_there as (
         periods.*,
         {#- Coming back from an odd period is no step of its own. #}
         case when periods.spike is null and periods.oddness_before is null then periods.large_step end as step,
-        {#- Counted a day to either side at most, so that what is judged of a day depends on no older one. #}
-        {{ hours_between(
-            greater_of('periods.run_start_utc', 'periods.day_before_utc'), lesser_of('periods.run_end_utc', 'periods.day_after_utc')
-        ) }} as run_hours
+        {#- Counted a day to either side at most, so that what is judged of a day depends on no older one. Of most periods, which
+            are runs of their own, no midnight is asked for. #}
+        case
+            when {{ hours_between('periods.run_start_utc', 'periods.run_end_utc') }} <= 1
+                then {{ hours_between('periods.run_start_utc', 'periods.run_end_utc') }}
+            else {{ hours_between(
+                greater_of('periods.run_start_utc', add_hours(day_start_utc('periods.madrid_day'), -24)),
+                lesser_of('periods.run_end_utc', add_hours(day_start_utc(add_days('periods.madrid_day', 1)), 24))
+            ) }}
+        end as run_hours
     from periods_in_runs as periods
     {% if is_incremental() %}
     inner join days_to_judge
@@ -129,27 +134,7 @@ periods_there as (
 ),
 
 withdrawn_periods as (
-    {#- Left out by a later response for them. What was asked for without their area says nothing of them. #}
-    select
-        periods.indicator_id,
-        periods.geo_id,
-        periods.period_start_utc,
-        max(later.extracted_at_utc) as withdrawn_at_utc
-    from periods_there as periods
-    inner join {{ ref('due_days') }} as asked
-        on periods.indicator_id = asked.indicator_id
-            and periods.geo_id = asked.geo_id
-            and periods.madrid_day = asked.madrid_day
-    inner join {{ ref('stg_esios__indicator_responses') }} as confirming
-        on periods.confirmed_response_id = confirming.response_id
-            and asked.newest_extracted_at_utc > confirming.extracted_at_utc
-    inner join {{ ref('stg_esios__indicator_responses') }} as later
-        on periods.indicator_id = later.indicator_id
-            and periods.period_start_utc >= later.window_start_utc
-            and periods.period_start_utc < later.window_end_utc
-            and confirming.extracted_at_utc < later.extracted_at_utc
-    where {{ asks_for_area('later', 'periods.geo_id') }}
-    group by periods.indicator_id, periods.geo_id, periods.period_start_utc
+    {{ withdrawn_periods('periods_there') }}
 ),
 
 numbered_periods as (
@@ -164,9 +149,7 @@ numbered_periods as (
         end as flat
     from periods_there as periods
     left join withdrawn_periods as withdrawn
-        on periods.indicator_id = withdrawn.indicator_id
-            and periods.geo_id = withdrawn.geo_id
-            and periods.period_start_utc = withdrawn.period_start_utc
+        on {{ same_period('periods', 'withdrawn') }}
 )
 
 select

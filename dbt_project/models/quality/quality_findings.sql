@@ -27,7 +27,7 @@ stretches as (
         min(period_start_utc) as first_period_utc,
         max(last_period_utc) as last_period_utc,
         sum(periods) as periods,
-        {#- Hours that are missing are added up; of anything else the largest is told. #}
+        {#- Hours that are missing are added up; of anything else the largest is given. #}
         case when code = 'missing' then sum(number) else max(number) end as number
     from numbered_findings
     group by indicator_id, geo_id, code, severity, stretch

@@ -1,5 +1,5 @@
 {% test is_recent(model, column, within_hours) %}
-{#- Only where a series is kept up to date, which a run without an end says; a historical span cannot be stale. -#}
+{#- Only where a series is followed, which a run without an end says; a historical span cannot be stale. -#}
 select
     series.indicator_id,
     max(published.{{ column }}) as newest_hour_utc

@@ -1,6 +1,6 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
+    incremental_strategy=replacing_by_key(),
     unique_key=['geo_id'],
     indexes=clustered_on(['geo_id'], unique=true)
 ) }}

@@ -28,6 +28,7 @@ with new_responses as (
 
 new_payloads as (
     select
+        {{ stays_small('new_responses') }}
         new_responses.indicator_id,
         new_responses.window_start_utc,
         new_responses.window_end_utc,

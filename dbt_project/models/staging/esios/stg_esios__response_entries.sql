@@ -1,6 +1,8 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
+    partition_by=in_parts_by_month('period_start_utc'),
+    liquid_clustered_by=['indicator_id', 'period_start_utc'],
     indexes=clustered_on(['response_id', 'period_start_utc'])
     + indexed_on(
         ['indicator_id', 'period_start_utc'],
@@ -10,4 +12,6 @@
     post_hook='{{ stage_further_entries(this) }}'
 ) }}
 
-{{ entries_of_responses(highest(this, 'response_id') if is_incremental() else 0, is_incremental()) }}
+{#- The first batch; with the others a table that is there can be written to. -#}
+{%- set batches = batches_of_responses(highest(this, 'response_id')) if is_incremental() else [[1, responses_at_once(), none, none]] -%}
+{{ entries_of_responses(batches[0] if batches else [0, 0, none, none]) }}

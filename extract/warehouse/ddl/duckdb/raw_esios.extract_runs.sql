@@ -5,7 +5,7 @@ create table if not exists raw_esios.extract_runs (
     finished_at_utc timestamp, -- null: still running, or killed
     status varchar not null, -- running, succeeded, failed, interrupted; forgotten: no run, its span is not due any more
     indicator_id integer, -- null: several
-    requested_start date, -- whole Madrid days, both included; null: kept up to date
+    requested_start date, -- whole Madrid days, both included; null: followed
     requested_end date,
     windows integer not null,
     requests integer not null,

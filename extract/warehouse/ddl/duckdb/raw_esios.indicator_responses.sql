@@ -1,6 +1,6 @@
 -- One row = one response of the API: the body byte for byte, and what was asked. Instants are naive UTC.
 -- No primary key on purpose: DuckDB keeps an index (ART) for it that every append maintains and every opening of the
--- file loads, and the landing is append-only anyway; "an equal answer adds no row" is decided by the extractor within
+-- file loads, and the landing is append-only anyway; "an equal response adds no row" is decided by the extractor within
 -- its transaction.
 create table if not exists raw_esios.indicator_responses (
     indicator_id integer not null,

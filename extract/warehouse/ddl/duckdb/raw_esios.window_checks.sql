@@ -1,4 +1,4 @@
--- One row = one answer received for a window, changed or not; freshness reads it.
+-- One row = one response received for a window, changed or not; freshness reads it.
 -- No primary key: append-only, see indicator_responses.
 create table if not exists raw_esios.window_checks (
     indicator_id integer not null,

@@ -38,7 +38,7 @@ grant select on schema::staging_esios to esios_extract;
 grant select on schema::monitoring_esios to esios_extract;
 go
 
--- Whoever loads files into published tables.
+-- Logins that load files into published tables.
 grant select, insert, update on schema::[$(MARTS)] to esios_load;
 grant select, insert, update on object::raw_esios.predictions to esios_load;
 go

@@ -6,7 +6,7 @@ if object_id(N'raw_esios.extract_runs', N'U') is null
         finished_at_utc datetime2(6) null, -- null: still running, or killed
         status varchar(40) not null, -- running, succeeded, failed, interrupted; forgotten: no run, its span is not due any more
         indicator_id int null, -- null: several
-        requested_start date null, -- whole Madrid days, both included; null: kept up to date
+        requested_start date null, -- whole Madrid days, both included; null: followed
         requested_end date null,
         windows int not null,
         requests int not null,

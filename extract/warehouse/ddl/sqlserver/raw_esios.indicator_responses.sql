@@ -6,7 +6,7 @@
 --   * JSON is nearly all ASCII: half the size of nvarchar(max), whose values no Unicode compression reaches
 --     (that is for nvarchar(n) only);
 --   * OPENJSON, JSON_VALUE and ISJSON read it as they read nvarchar.
--- COMPRESS would be smaller still, but is binary: nobody could read or query it without unpacking.
+-- COMPRESS would be smaller still, but is binary: it could not be read or queried without unpacking.
 -- BIN2: compared code point by code point, in no language's order.
 if object_id(N'raw_esios.indicator_responses', N'U') is null
     create table raw_esios.indicator_responses (
@@ -21,8 +21,8 @@ if object_id(N'raw_esios.indicator_responses', N'U') is null
     );
 go
 
--- The extractor asks for the newest answer of a window: one seek. Payloads over 8,000 bytes live off the row, so that
--- the leaf stays narrow. Not unique: an equal answer may come back later, after a different one.
+-- The extractor asks for the newest response of a window: one seek. Payloads over 8,000 bytes live off the row, so that
+-- the leaf stays narrow. Not unique: an equal response may come back later, after a different one.
 -- Page compression (every edition since 2016 SP1) takes what is in the row.
 if not exists (
     select 1 from sys.indexes

@@ -1,4 +1,4 @@
--- One row = one answer received for a window, changed or not; freshness reads it. Append-only.
+-- One row = one response received for a window, changed or not; freshness reads it. Append-only.
 if object_id(N'raw_esios.window_checks', N'U') is null
     create table raw_esios.window_checks (
         indicator_id int not null,

@@ -11,19 +11,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
-import pytest
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.cli.main import dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 
-ROOT = Path(__file__).resolve().parents[2]
-PROJECT = ROOT / "dbt_project"
-PROFILES = ROOT / "profiles"
+from tests.warehouses.project import FILE, ROOT, dbt
+
 DDL = ROOT / "extract" / "warehouse" / "ddl" / "duckdb"
 MADRID = ZoneInfo("Europe/Madrid")
 NAME = "Previsión diaria de la demanda eléctrica peninsular"
-# dbt writes the database's name, which is the file's, into what it parsed: all files of the tests are called alike.
-FILE = "warehouse.duckdb"
 
 
 def utc(text: str) -> datetime:
@@ -131,15 +126,7 @@ class Warehouse:
 
     def invoke(self, *arguments: str, manifest: Manifest | None = None) -> dbtRunnerResult:
         """Run dbt, on another parsed project if one is given; gives what dbt gives."""
-        runner = dbtRunner(manifest=manifest or self.manifest.deepcopy())
-        folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES), "--target", "duckdb"]
-        places = ["--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "logs")]
-        quiet = ["--quiet", "--log-level", "none", "--log-level-file", "none"]
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("ESIOS_DUCKDB_PATH", str(self.path))
-            outcome = runner.invoke([*arguments, *folders, *places, *quiet])
-        DuckDBConnectionManager.close_all_connections()
-        return outcome
+        return dbt(self.folder, *arguments, manifest=manifest or self.manifest.deepcopy())
 
     def run(self, *arguments: str) -> dict[str, str]:
         """`dbt run`, which must succeed."""

@@ -1,4 +1,4 @@
-"""Which values a user wants, checked: indicators, areas, days, cutoff, form. Reads the registry only."""
+"""Which values a user selects, checked: indicators, areas, days, cutoff, form. Reads the registry only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Which: TypeAlias = Literal["latest", "first", "all"]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Selection:
     """Which values. Days are Madrid days, both included; `areas` None: all that are registered; no cutoff: now."""
 
     indicators: tuple[Indicator, ...]
@@ -43,7 +43,7 @@ class Wanted:
         trust_sealing: bool = False,
         wide: bool = False,
         tz: str | ZoneInfo | None = None,
-    ) -> Wanted:
+    ) -> Selection:
         """Check what a user says; `UsageError` names what is wrong and the remedy. Nothing is read for it."""
         listed = (
             list(indicators) if isinstance(indicators, Iterable) and not isinstance(indicators, str) else [indicators]
@@ -53,7 +53,7 @@ class Wanted:
         if as_of is not None and known_before is not None:
             raise UsageError("as of and known before are two cutoffs", "leave one of them out")
         if versions not in get_args(Which):
-            raise UsageError(f"{versions!r} is no choice of versions", f"use {', '.join(get_args(Which))}")
+            raise UsageError(f"{versions!r} is not a valid choice of versions", f"use {', '.join(get_args(Which))}")
         if wide and versions == "all":
             raise UsageError("wide has room for one value a period", "use versions latest or first, or leave wide out")
         first, last = _day(start), _day(end)

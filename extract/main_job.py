@@ -13,17 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from extract.counted import counted
 from extract.dbt_command import note_ignored, prepare_environment
-from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, WarehouseError
+from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, UsageError, WarehouseError
 from extract.export import export_table
 from extract.extraction import Request, Summary, extract
 from extract.health.lines import published_text, table_text
 from extract.health.state import MART
 from extract.known_values import ExportedValues, export_values
 from extract.registry import DEMAND_FORECAST
+from extract.selection import Selection
 from extract.settings import Settings
 from extract.status import Status, read_status
-from extract.wanted import Wanted
 from extract.warehouse import Warehouse, connect
 
 
@@ -40,12 +41,12 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """0 if everything is there and good, else as the contract says."""
+        """0 if everything is present and good, else as the contract says."""
         graver = [error for error in self.errors if not isinstance(error, DataIncomplete)]
         return (graver or self.errors)[0].exit_code if self.errors else 0
 
 
-def run_job(settings: Settings, request: Request, out: Path | None, say: Callable[[str], None]) -> Outcome:
+def run_main_job(settings: Settings, request: Request, out: Path | None, say: Callable[[str], None]) -> Outcome:
     """Do everything that can be done; raises what stops the job at once (usage, refused key, warehouse).
 
     `out`: where the published table goes, or the values where no demand forecast is asked for (defaults: as `esios
@@ -66,11 +67,10 @@ def run_job(settings: Settings, request: Request, out: Path | None, say: Callabl
     with connect(settings, read_only=True) as warehouse:
         outcome.status = read_status(warehouse)
         _export(warehouse, request, out, outcome, say)
-    # A test that found something says how often; the complaints say what. They are the same faults.
-    faults = outcome.status.complaints() or outcome.dbt_failures
-    if faults:
-        told = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        outcome.errors.append(DataIncomplete(f"{told} in the data, named above", ""))
+    # A test that found something says how often; the lines of the status say what. They are the same findings.
+    findings = outcome.status.findings() or outcome.dbt_failures
+    if findings:
+        outcome.errors.append(DataIncomplete(f"{counted(len(findings), 'finding')} in the data, named above", ""))
     return outcome
 
 
@@ -84,7 +84,7 @@ def _export(
         say(f"── export: {MART} → {outcome.exported}")
     if others:
         path = out.with_name(f"values{out.suffix}") if out and has_forecast else out
-        outcome.values = export_values(warehouse, Wanted(others), path)
+        outcome.values = export_values(warehouse, Selection(others), path)
         say(f"── export: {outcome.values.subject()} → {outcome.values.written.path}")
 
 
@@ -108,13 +108,15 @@ def build(settings: Settings, *, quiet: bool = False) -> list[str]:
         everything = json.loads(results.read_text("utf-8"))["results"]
     except (OSError, ValueError):  # missing, or cut off
         if not (target / "run").exists():
+            if code == 2 and settings.target == "spark":  # the session was refused
+                raise UsageError("dbt refused to begin", "read its message above; nothing was built") from None
             raise WarehouseError("dbt could not begin", "read its message above; nothing was built") from None
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         raise WarehouseError(
             f"dbt ended with {how} and left no results in {results}",
             "read its message above; what was built before stays; run it again",
         ) from None
-    # The hook that keeps the results is no part of the build: that it failed is told by dbt, and stops nothing.
+    # The hook that stores the results is not part of the build: dbt reports that it failed, and nothing stops.
     nodes = [node for node in everything if not node["unique_id"].startswith("operation.")]
     broken = [node for node in nodes if node["status"] == "error"]
     if broken:
@@ -162,13 +164,13 @@ def summary_text(outcome: Outcome) -> str:
         lines += [f"values     {published_text(row)}" for row in _published(outcome.values, outcome.status)]
         lines += [f"note       {note}" for note in outcome.values.notes()]
         lines.append(f"file       {outcome.values.written.path}: {outcome.values.written.rows} values")
-    faults = [*outcome.status.complaints(), *outcome.dbt_failures]
-    lines += [f"  {fault}" for fault in faults] or [
+    findings = [*outcome.status.findings(), *outcome.dbt_failures]
+    lines += [f"  {finding}" for finding in findings] or [
         "complete   no hour that is due is missing, no value is bad, every test passed"
     ]
     return "\n".join([*lines, *outcome.status.notes()])
 
 
 def _published(values: ExportedValues, status: Status) -> list[dict[str, Any]]:
-    wanted = {indicator.id for indicator in values.wanted.indicators}
-    return [row for row in status.state.published if row["indicator_id"] in wanted]
+    ids = {indicator.id for indicator in values.selection.indicators}
+    return [row for row in status.state.published if row["indicator_id"] in ids]

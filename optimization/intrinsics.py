@@ -1,4 +1,4 @@
-"""What numba's Python lacks: bits, 128-bit products, atomic steps, a copy of bytes; and how everything is compiled."""
+"""What numba's Python does not have (bits, 128-bit products, atomic steps, copies), and how everything is compiled."""
 
 # ruff: noqa: ARG001 - numba hands every intrinsic its whole context, and few need all of it
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 import numba
 from numba import extending, types
 
-# What numba compiles is no longer Python with Python's types: neither are its decorators for the type checker.
+# The type checker cannot follow numba's decorators: what they compile has numba's types, not Python's.
 ir: Any = importlib.import_module("llvmlite.ir")
 carray: Any = numba.carray  # type: ignore[attr-defined]
 njit: Callable[..., Callable[[Any], Any]] = numba.njit
@@ -125,3 +125,20 @@ def leading_zeros(typing_context: Any, a: Any) -> Any:
         return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.uint64(types.uint64), generate
+
+
+def _loaded(kind: Any, bits: int) -> Callable[[Any, Any], Any]:
+    """The intrinsic that reads what lies at an address, which need not be a multiple of its size."""
+
+    def read(typing_context: Any, address: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.load(builder.inttoptr(arguments[0], ir.IntType(bits).as_pointer()), align=1)
+
+        return kind(types.int64), generate
+
+    return read
+
+
+byte_at = intrinsic(_loaded(types.uint8, 8))
+int32_at = intrinsic(_loaded(types.int32, 32))
+word_at = intrinsic(_loaded(types.uint64, 64))

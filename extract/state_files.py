@@ -1,4 +1,4 @@
-"""Small files that live beside the warehouse: the last state that was told, the watcher's lock. Names only; no I/O."""
+"""Small files beside the warehouse: the state that was last reported, the watcher's lock. Names only; no I/O."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from extract.settings import ROOT, Settings
 
 
-def beside_warehouse(settings: Settings, suffix: str) -> Path:
+def state_file(settings: Settings, suffix: str) -> Path:
     """`esios.duckdb` → `esios.duckdb.<suffix>` beside it; a server's files go to `warehouse/`, one set each."""
     if settings.target == "duckdb":
         return settings.duckdb_path.with_name(f"{settings.duckdb_path.name}.{suffix}")

@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.contracts.graph.manifest import Manifest
-from landed_warehouse import Warehouse
+
+from tests.warehouses.landed import Warehouse
 
 REGISTRY = "model.esios_elt.esios_indicators"
 
@@ -45,4 +45,3 @@ def empty_warehouse(manifest: Manifest) -> Iterator[Warehouse]:
     """A warehouse for one example of a property."""
     with TemporaryDirectory() as folder:
         yield Warehouse(Path(folder), manifest)
-        DuckDBConnectionManager.close_all_connections()

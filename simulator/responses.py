@@ -1,4 +1,4 @@
-"""A question for values → the body that ESIOS sends. Pure: the clock comes in as an argument.
+"""A request for values → the body that ESIOS sends. Pure: the clock comes in as an argument.
 
 What a body depends on is first gathered in a `Plan` (a frozen dataclass); equal plans give equal bodies, so the server
 may keep them.
@@ -33,7 +33,7 @@ TRUNCS = {
 # What the real API does not manage: so many areas over so long a span, and a year of five-minute values.
 _MANY_AREAS, _MANY_AREAS_S = 40, 22 * 86_400
 _FIVE_MINUTES_S = 300 * 86_400
-# A rolling forecast is issued anew at these local times of every day (seconds); the first takes in one day more.
+# A rolling forecast is issued again at these local times of every day (seconds); the first takes in one day more.
 ISSUE_TIMES_S = (0, 6 * HOUR + 37 * 60 + 31)
 # A settled series changes so many days after its day: provisional, intermediate and final settlement.
 SETTLED_AFTER_DAYS = (1, 100, 235)
@@ -50,7 +50,7 @@ class UnknownIndicator(LookupError):
 
 
 class BadSeries(ValueError):
-    """A series file that cannot be read; the text says where and how to mend it."""
+    """A series file that cannot be read; the text says where, and how to fix it."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def load_series(path: Path) -> Recorded:
 
 
 def plan(query: Query, now: float, recorded: Recorded | None = None) -> Plan:
-    """What can be answered at `now` (seconds since 1970); `UnknownIndicator` where the catalogue lacks the id."""
+    """What can be sent at `now` (seconds since 1970); `UnknownIndicator` if the catalogue has no such id."""
     indicator = BY_ID.get(query.indicator_id)
     if indicator is None:
         raise UnknownIndicator(f"no indicator has the id {query.indicator_id}")
@@ -180,7 +180,7 @@ def plan(query: Query, now: float, recorded: Recorded | None = None) -> Plan:
         if first >= last:
             return nothing
         start, end = recorded.instants[first], recorded.instants[last - 1]
-        # As in the recorded answer: refreshed in the morning of the range's last day.
+        # As in the recorded response: refreshed in the morning of the range's last day.
         return Plan(query, start, end, 0, demand.day_start(demand.madrid_ordinal(end)) + ISSUE_TIMES_S[-1])
     series = indicator.series
     if series is None:
@@ -367,7 +367,7 @@ def _grouped(rows: Iterator[tuple[int, float, int]], query: Query, decimals: int
 
 
 def _whole_hours(series: Series, area: int, plan: Plan) -> list[tuple[int, int, float]] | None:
-    """The rows of a range of whole hours asked by the hour: the usual question, answered without taking hours apart.
+    """The rows of a range of whole hours asked by the hour: the usual request, served without splitting hours.
 
     None where that does not hold: hours cut at an end of the range, or the series turning finer within it.
     """
@@ -457,7 +457,7 @@ def _clock(second_of_day: int) -> str:
 
 
 def entries(rows: Sequence[tuple[int, int, float]], areas: Sequence[tuple[int, str]]) -> str:
-    """The rows as the text of the answer's `values` list, brackets left out."""
+    """The rows as the text of the response's `values` list, brackets left out."""
     tails = [f',"geo_id":{geo_id},"geo_name":{json.dumps(name, ensure_ascii=False)}}}' for geo_id, name in areas]
     parts = []
     since = until = offset = 0
@@ -484,7 +484,7 @@ def _opening(indicator_id: int) -> str:
 
 
 def body(plan: Plan, recorded: Recorded | None = None) -> bytes:
-    """The answer's body: UTF-8 JSON, compact, in the recorded shape."""
+    """The response's body: UTF-8 JSON, compact, in the recorded shape."""
     indicator = BY_ID[plan.query.indicator_id]
     rows = values_of(plan, recorded)
     updated = f'"{stamp(plan.updated_at)}"' if rows else "null"

@@ -1,6 +1,6 @@
-"""An adapter for requests that also bounds the head of an answer. Knows nothing of ESIOS.
+"""An adapter for requests that also bounds the head of a response. Knows nothing of ESIOS.
 
-A read time-out counts anew from each byte, so that a head which drips in would hold a request for hours. The body is
+A read time-out starts again at each byte, so that a head which drips in would hold a request for hours. The body is
 watched by who reads it.
 """
 
@@ -16,7 +16,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 
-class PromptAdapter(requests.adapters.HTTPAdapter):
+class HeadTimeoutAdapter(requests.adapters.HTTPAdapter):
     """Hangs up where status line and headers are not there in `head_s` seconds: then a read time-out."""
 
     def __init__(self, head_s: float, **options: Any) -> None:

@@ -1,0 +1,1 @@
+"""The pages, and what makes and runs them; not part of the installed package."""

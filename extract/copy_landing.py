@@ -1,0 +1,219 @@
+"""The copy-landing verb: the raw tables from one warehouse into another, where `dbt build` then makes all the others.
+
+A few rows at a time, each chunk one commit, so that a copy that was stopped resumes where it ended and memory does not
+grow with the landing. Only rows that are missing on the other side are added; none is changed. At the end every row is
+read back and compared, payloads by their hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from extract import landing
+from extract.catalogue.landing import ENTRIES
+from extract.errors import UsageError, WarehouseError
+from extract.settings import TARGETS, Settings, configuration, load_settings
+from extract.warehouse import Warehouse, connect
+
+PREDICTIONS = "raw_esios.predictions"
+PAYLOAD = "payload"
+
+
+@dataclass(frozen=True)
+class _Copied:
+    """A table to copy: its rows of one `group` at a time, in the order of `clock`; `key` identifies them."""
+
+    table: str
+    group: str | None
+    clock: str
+    key: tuple[str, ...]
+    rows_at_once: int = 2_000
+
+
+_WINDOW = ("indicator_id", "window_start_utc", "window_end_utc")
+# A payload may have many megabytes. Responses before their checks, as an extract lands them.
+TABLES = (
+    _Copied(landing.RESPONSES, "indicator_id", "extracted_at_utc", (*_WINDOW, "extracted_at_utc"), 16),
+    _Copied(landing.CHECKS, "indicator_id", "checked_at_utc", (*_WINDOW, "checked_at_utc", "run_id")),
+    _Copied(landing.RUNS, None, "started_at_utc", ("run_id",)),
+    _Copied(ENTRIES, None, "indicator_id", ("indicator_id",)),
+    _Copied(
+        PREDICTIONS,
+        "indicator_id",
+        "predicted_at_utc",
+        ("forecast", "indicator_id", "period_start_utc", "predicted_at_utc"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class TableCopy:
+    """What became of one table: the rows of the source, which the target has now, and how many were new there."""
+
+    table: str
+    rows: int
+    copied: int
+    sha256: str  # over all rows of the source in order, of payloads their own hash
+
+
+def other_settings(target: str) -> Settings:
+    """The configuration in force, for another warehouse."""
+    if target not in TARGETS:
+        raise UsageError(f"there is no warehouse engine {target!r}", f"name one of {', '.join(TARGETS)}")
+    return load_settings({**os.environ, **configuration(), "ESIOS_TARGET": target})
+
+
+def copy_landing(here: Settings, there: Settings, say: Callable[[str], None]) -> list[TableCopy]:
+    """Copy the raw tables from `here` to `there`; what was done, table by table.
+
+    `UsageError` where both are the same, nothing is landed, or the other side holds rows of another source.
+    `WarehouseError` where a row does not arrive as it was.
+    """
+    if here.target == there.target:
+        raise UsageError(f"the landing is on {here.target} already", "name another warehouse with --to")
+    with connect(here, read_only=True) as source, connect(there) as target:
+        recorded = landing.recorded_source(source) if source.exists(landing.SOURCE) else None
+        if recorded is None:
+            raise UsageError(f"nothing is landed on {here.target}", "run `esios extract` first, or set ESIOS_TARGET")
+        target.ensure_schema()
+        _claim(target, recorded)
+        done = []
+        for copied in TABLES:
+            if source.exists(copied.table):
+                done.append(_copy_table(source, target, copied))
+                say(f"{copied.table}: {done[-1].rows} rows, {done[-1].copied} of them copied now, all verified")
+        return done
+
+
+def _claim(target: Warehouse, recorded: str) -> None:
+    """The other side is of the same source or of none yet."""
+    held = landing.recorded_source(target)
+    if held not in (None, recorded):
+        raise UsageError(
+            f"the other warehouse holds rows from {held}, this one from {recorded}",
+            "rows of two sources never share a warehouse: name an empty one; nothing was copied",
+        )
+
+    def work() -> None:
+        with target.lock(landing.LOCK, landing.SOURCE):
+            landing.claim_source(target, recorded)
+
+    target.atomically(work)
+
+
+def _copy_table(source: Warehouse, target: Warehouse, copied: _Copied) -> TableCopy:
+    names = tuple(column.name for column in source.columns(copied.table))
+    rows = added = 0
+    total = hashlib.sha256()
+    for group in _groups(source, copied):
+        keys = _keys(source, copied, group)
+        rows += len(keys)
+        for start in range(0, len(keys), copied.rows_at_once):
+            chunk = keys[start : start + copied.rows_at_once]
+            added += _copy_chunk(source, target, copied, names, group, chunk)
+            total.update(_verified(source, target, copied, names, group, chunk))
+    return TableCopy(copied.table, rows, added, total.hexdigest())
+
+
+def _groups(warehouse: Warehouse, copied: _Copied) -> list[Any]:
+    if copied.group is None:
+        return [None]
+    sql = f"select distinct {copied.group} from {copied.table} order by {copied.group}"
+    return [row[0] for row in warehouse.rows(sql)]
+
+
+def _keys(
+    warehouse: Warehouse, copied: _Copied, group: Any, between: tuple[Any, Any] | None = None
+) -> list[tuple[Any, ...]]:
+    """(clock, *key) of the rows of a group in their order, with `between` only those whose clock lies there."""
+    where, values = _where(copied, group, between)
+    listed = ", ".join((copied.clock, *copied.key))
+    return sorted(warehouse.rows(f"select {listed} from {copied.table}{where}", values))
+
+
+def _where(copied: _Copied, group: Any, between: tuple[Any, Any] | None) -> tuple[str, list[Any]]:
+    conditions = [f"{copied.group} = ?"] if copied.group else []
+    values = [group] if copied.group else []
+    if between:
+        conditions.append(f"{copied.clock} between ? and ?")
+        values += between
+    return (f" where {' and '.join(conditions)}" if conditions else ""), values
+
+
+def _copy_chunk(
+    source: Warehouse,
+    target: Warehouse,
+    copied: _Copied,
+    names: Sequence[str],
+    group: Any,
+    chunk: list[tuple[Any, ...]],
+) -> int:
+    """Add the rows of a chunk that are missing in the target, in one commit; their count."""
+    between = (chunk[0][0], chunk[-1][0])
+
+    def work() -> int:
+        with target.lock(landing.LOCK, copied.table):
+            missing = set(chunk) - set(_keys(target, copied, group, between))
+            found = _rows(source, copied, names, group, between, missing) if missing else []
+            target.append(copied.table, [dict(zip(names, row, strict=True)) for row in found])
+            return len(missing)
+
+    return target.atomically(work)
+
+
+def _rows(
+    warehouse: Warehouse,
+    copied: _Copied,
+    names: Sequence[str],
+    group: Any,
+    between: tuple[Any, Any],
+    wanted: set[tuple[Any, ...]],
+) -> Iterator[tuple[Any, ...]]:
+    """The whole rows of the wanted keys, in the order of their keys."""
+    where, values = _where(copied, group, between)
+    at = [names.index(name) for name in (copied.clock, *copied.key)]
+    rows = warehouse.rows(f"select {', '.join(names)} from {copied.table}{where}", values, batch=copied.rows_at_once)
+    found = {key: row for row in rows if (key := tuple(row[place] for place in at)) in wanted}
+    return (found[key] for key in sorted(found))
+
+
+def _verified(
+    source: Warehouse,
+    target: Warehouse,
+    copied: _Copied,
+    names: Sequence[str],
+    group: Any,
+    chunk: list[tuple[Any, ...]],
+) -> bytes:
+    """The hash of a chunk's rows, the same on both sides; `WarehouseError` otherwise."""
+    between = (chunk[0][0], chunk[-1][0])
+    digests = []
+    for side in (source, target):
+        hashed = hashlib.sha256()
+        count = 0
+        for row in _rows(side, copied, names, group, between, set(chunk)):
+            hashed.update(repr([_canonical(name, value) for name, value in zip(names, row, strict=True)]).encode())
+            count += 1
+        digests.append((count, hashed.digest()))
+    if digests[0] != digests[1]:
+        of_group = f" of {copied.group} {group}" if copied.group else ""
+        raise WarehouseError(
+            f"{copied.table}{of_group}: the rows with {copied.clock} from {between[0]} to {between[1]} are"
+            f" {digests[0][0]} here and {digests[1][0]} there, or differ",
+            "what was copied before stays; look at these rows on both sides, then run it again",
+        )
+    return digests[0][1]
+
+
+def _canonical(name: str, value: Any) -> Any:
+    """A value as text that is the same on every engine: of a payload its hash, of a date no time."""
+    if name == PAYLOAD:
+        return hashlib.sha256(value.encode()).hexdigest()
+    if name.startswith("requested_") and isinstance(value, date):
+        return f"{value:%Y-%m-%d}"
+    return str(value) if isinstance(value, datetime | date) else value

@@ -1,0 +1,170 @@
+"""One dbt run at a time in a lake: Spark has no transaction over two tables, so two runs would append a response twice.
+
+In a folder the operating system keeps the lock, and frees it with its process, however that ends. An object store has
+no such lock: there a lease lies in a Delta table. It is renewed while the run lasts, and over a while after that.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+from extract.errors import UsageError, WarehouseError
+from extract.settings import Settings, is_url
+from extract.warehouse.lake_storage import LakeStorage
+
+NAME = "_dbt_run"
+LEASE = timedelta(minutes=2)
+RENEWALS = 4  # in the time of a lease: three may fail
+_TRY_AGAIN_S = 0.5
+JUST_BEGUN = "it has just begun"
+
+
+@contextmanager
+def only_dbt_run(settings: Settings) -> Iterator[None]:
+    """Hold the lake; `WarehouseError` where another run still does after `ESIOS_WAREHOUSE_WAIT_S` seconds."""
+    with _lease(settings) if is_url(settings.lake) else _file_lock(settings):
+        yield
+
+
+def _wait_for(taken: Callable[[], str | None], settings: Settings) -> None:
+    """Until `taken` gives None; else what it gives names who holds the lake."""
+    give_up = time.monotonic() + settings.warehouse_wait_s
+    while holder := taken():
+        if time.monotonic() >= give_up:
+            raise WarehouseError(
+                f"another dbt run ({holder}) is at work in the lake {settings.lake}",
+                "let it end, or raise ESIOS_WAREHOUSE_WAIT_S to wait for it longer",
+            )
+        time.sleep(_TRY_AGAIN_S)
+
+
+@contextmanager
+def _file_lock(settings: Settings) -> Iterator[None]:
+    path = Path(settings.lake) / f"{NAME}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write the lock {path} ({error.strerror})", "make its folder writable") from None
+    with file:
+        _wait_for(lambda: _holder_of(file), settings)
+        file.truncate(0)
+        file.write(f"process {os.getpid()}")
+        file.flush()
+        yield
+
+
+def _holder_of(file: IO[str]) -> str | None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        return file.read().strip() or "unknown"
+    return None
+
+
+@contextmanager
+def _lease(settings: Settings) -> Iterator[None]:
+    lease = Lease(f"{settings.lake}/{NAME}", LakeStorage(settings).options)
+    _wait_for(lease.take, settings)
+    ended = threading.Event()
+    renewing = threading.Thread(target=lease.renew_until, args=(ended,), daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        renewing.join()
+        lease.give_back()
+
+
+@dataclass
+class Lease:
+    """A row of one Delta table: who may build until when. Who read an older version of it cannot write."""
+
+    uri: str
+    options: dict[str, str] | None = None
+    holder: str = field(default_factory=lambda: f"process {os.getpid()} on {platform.node()}, {uuid.uuid4().hex[:8]}")
+    version: int = -1
+
+    def take(self) -> str | None:
+        """None where it is ours now, else who holds it."""
+        from deltalake import DeltaTable, QueryBuilder
+
+        if not self._is_there():
+            return JUST_BEGUN
+        table = DeltaTable(self.uri, storage_options=self.options)
+        found = QueryBuilder().register("lease", table).execute("select holder, until_utc from lease").read_all()
+        for holder, until in zip(*(column.to_pylist() for column in map(_arrow, found.columns)), strict=True):
+            if until > datetime.now(UTC):
+                return f"{holder}, until {until:%H:%M:%S} UTC unless it is renewed"
+        self.version = table.version()
+        return None if self.write(LEASE) else JUST_BEGUN
+
+    def renew_until(self, ended: threading.Event) -> None:
+        """Renew it again and again. A process that could not until it was over ends itself: another may be at work."""
+        over = time.monotonic() + LEASE.total_seconds()
+        while not ended.wait(LEASE.total_seconds() / RENEWALS):
+            begun = time.monotonic()
+            if self.write(LEASE):
+                over = begun + LEASE.total_seconds()
+            elif time.monotonic() >= over:
+                print(f"Error: the lease {self.uri} could not be renewed: run it again", file=sys.stderr, flush=True)
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    def give_back(self) -> None:
+        """Free for the next run."""
+        self.write(timedelta())
+
+    def _is_there(self) -> bool:
+        """Whether the table is there, made if need be; not while another process makes it."""
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+
+        try:
+            if not DeltaTable.is_deltatable(self.uri, storage_options=self.options):
+                DeltaTable.create(self.uri, _schema(), mode="ignore", storage_options=self.options)
+        except DeltaError:
+            return False
+        return True
+
+    def write(self, lasts: timedelta) -> bool:
+        """Whether it is ours from now on for so long: not where anybody has written since we read or wrote."""
+        import pyarrow as pa
+        from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+        from deltalake.exceptions import DeltaError
+
+        row = {"holder": [self.holder], "until_utc": [datetime.now(UTC) + lasts]}
+        try:
+            table = DeltaTable(self.uri, version=self.version, storage_options=self.options)
+            once = CommitProperties(app_transactions=[Transaction(NAME, self.version + 1)], max_commit_retries=0)
+            write_deltalake(table, pa.table(row, schema=_schema()), mode="overwrite", commit_properties=once)
+        except (DeltaError, OSError):
+            return False
+        self.version += 1
+        return True
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    return pa.schema([("holder", pa.string()), ("until_utc", pa.timestamp("us", tz="UTC"))])
+
+
+def _arrow(column: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.chunked_array(column)

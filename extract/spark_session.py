@@ -1,0 +1,121 @@
+"""The Spark session that dbt works in: a server that is there, or Sail, a Spark Connect server, in this process.
+
+`SPARK_REMOTE` names a running Spark Connect server; without it (and without a Spark of one's own, `SPARK_CONF_DIR`)
+Sail listens on a free loopback port and ends with the process. Its catalogue lives as long as its session: the tables
+of the lake are registered at the start.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from extract.errors import UsageError, WarehouseError
+from extract.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+HOW_TO_INSTALL = "run `make setup-spark`"
+# Sail forgets a session, with all of its catalogue, after five minutes of silence.
+A_DAY_S = "86400"
+DEFAULT_PORT = 15002  # Spark Connect's
+KNOCK_S = 15.0
+
+
+@contextmanager
+def spark_session(settings: Settings) -> Iterator[None]:
+    """The session of this process, ready for dbt's `method: session`, which takes the one that is there."""
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise UsageError("ESIOS_TARGET is spark, and pyspark is not installed", HOW_TO_INSTALL) from None
+
+    with _sail():
+        try:
+            session = SparkSession.builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
+            if settings.spark_format == "delta":
+                register_tables(session, settings)
+        except Exception as error:  # whatever the server says: Spark's, Sail's and gRPC's errors have no common base
+            raise WarehouseError(
+                f"no Spark session on this lake ({_first_line(error)})", "check SPARK_REMOTE and ESIOS_LAKE"
+            ) from None
+        try:
+            yield
+        finally:
+            session.stop()  # or the client looks for its server once more at the end of the process, and waits
+
+
+@contextmanager
+def _sail() -> Iterator[None]:
+    """Sail for as long as needed, where no other Spark is named."""
+    if remote := os.environ.get("SPARK_REMOTE"):
+        _knock(remote)
+        yield
+        return
+    if os.environ.get("SPARK_CONF_DIR"):
+        yield
+        return
+    os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", A_DAY_S)
+    try:
+        from pysail.spark import SparkConnectServer
+    except ImportError:
+        raise UsageError("no SPARK_REMOTE is set, and Sail is not installed", HOW_TO_INSTALL) from None
+
+    server = SparkConnectServer("127.0.0.1", 0)
+    server.start(background=True)
+    host, port = server.listening_address or ("127.0.0.1", 0)
+    os.environ["SPARK_REMOTE"] = f"sc://{host}:{port}"
+    try:
+        yield
+    finally:
+        del os.environ["SPARK_REMOTE"]
+        server.stop()
+
+
+def _knock(remote: str) -> None:
+    """Check that a server listens at `sc://host:port/…`: Spark's own client would ask for minutes."""
+    address = urlsplit(remote)
+    try:
+        host, port = address.hostname, address.port or DEFAULT_PORT
+    except ValueError:
+        host = None
+    if address.scheme != "sc" or not host:
+        raise UsageError("SPARK_REMOTE is not the address of a Spark Connect server", "set it to sc://HOST:PORT")
+    try:
+        socket.create_connection((host, port), timeout=KNOCK_S).close()
+    except OSError as error:
+        raise WarehouseError(
+            f"no server at SPARK_REMOTE, {host}:{port} ({error.strerror or error})",
+            "start that server, or unset SPARK_REMOTE to build with Sail",
+        ) from None
+
+
+def register_tables(session: SparkSession, settings: Settings) -> None:
+    """Register the lake's tables in the session's catalogue. One that keeps its tables itself knows most of them.
+
+    With their columns: Sail takes what a statement says, and reads none from the table.
+    """
+    from extract.warehouse.lake_storage import LakeStorage
+
+    lake = LakeStorage(settings)
+    tables = lake.tables()
+    for schema in {table.schema for table in tables}:
+        session.sql(f"create schema if not exists `{schema}`").collect()
+    for table in tables:
+        place = lake.uri(table)
+        columns = ", ".join(
+            f"`{column.name}` {column.dataType.simpleString()}{'' if column.nullable else ' not null'}"
+            for column in session.read.format("delta").load(place).schema
+        )
+        session.sql(
+            f"create table if not exists `{table.schema}`.`{table.name}` ({columns}) using delta location '{place}'"
+        ).collect()
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,106 @@
+"""Spark builds from the same landing what DuckDB builds, value for value, at first and by increments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import home
+
+from . import jvm
+from .jvm import HAS_JVM_SPARK, NO_JVM_SPARK, TwinsOnJvm
+from .twins import Twins, revised
+
+pytestmark = pytest.mark.timeout(900)
+DONE = re.compile(r"Done\. .*")
+
+
+@dataclass
+class Seen:
+    """What the builds left."""
+
+    twins: Twins
+    built: list[str] = field(default_factory=list)
+    different: list[dict[str, Any]] = field(default_factory=list)
+
+
+SPARKS = [
+    pytest.param(Twins, id="sail", marks=pytest.mark.skipif(HAS_JVM_SPARK, reason="Spark's client is hidden by Spark")),
+    pytest.param(TwinsOnJvm, id="spark", marks=pytest.mark.skipif(not HAS_JVM_SPARK, reason=NO_JVM_SPARK)),
+]
+
+
+@pytest.fixture(scope="module", params=SPARKS)
+def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+    """First build; then revised and unreadable responses, and another registration of one indicator."""
+    folder = tmp_path_factory.mktemp("twins")
+    (folder / "duckdb").mkdir()
+    (folder / "spark").mkdir()
+    with home("duckdb", folder / "duckdb") as one, home("spark", folder / "spark") as other:
+        if request.param is TwinsOnJvm:
+            other = replace(other, variables=other.variables | jvm.variables(folder / "jvm"))
+        seen = Seen(twins := request.param(one, other))
+        one.extract("--start", "2018-03-01", "--end", "2018-04-30").ok()
+        one.extract("--start", "2018-03-01", "--end", "2018-04-15", "--indicator", "600", "--indicator", "1293").ok()
+        twins.copy_landing()
+        _build(seen)
+        twins.land(revised(twins))
+        for each in (one, other):
+            registry = each.folder / "project" / "models" / "registry" / "esios_indicators.yml"
+            text = registry.read_text("utf-8")
+            changed = re.sub(r"(- id: 600\n)", r"\1            sealed: D-1T14:00\n", text)
+            assert changed != text
+            registry.write_text(changed, "utf-8")
+        _build(seen)
+        yield seen
+
+
+def _build(seen: Seen) -> None:
+    done = [DONE.search(finished.out) for finished in seen.twins.build()]
+    seen.built += [each[0] if each else "did not end" for each in done]
+    seen.different.append(seen.twins.differences())
+
+
+def test_every_model_and_test_ends_as_on_duckdb(seen: Seen) -> None:
+    # Steps in between are no relations there.
+    duckdb, spark, duckdb_again, spark_again = (
+        {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", done)} for done in seen.built
+    )
+    for here, there in ((duckdb, spark), (duckdb_again, spark_again)):
+        assert there["ERROR"] == there["SKIP"] == 0
+        assert there["WARN"] == here["WARN"]
+        assert there["PASS"] > 50
+
+
+def test_the_first_build_is_equal_in_every_relation(seen: Seen) -> None:
+    assert len(seen.twins.relations()) >= 38
+    assert seen.different[0] == {}
+
+
+def test_the_increment_is_equal_in_every_relation(seen: Seen) -> None:
+    assert seen.different[1] == {}
+
+
+def test_what_was_revised_is_there_to_be_compared(seen: Seen) -> None:
+    rows = {table: len(seen.twins.rows_of(schema, table)[1]) for schema, table in seen.twins.relations()}
+    assert rows["stg_esios__rejected_values"] > 10
+    assert rows["stg_esios__unregistered_areas"] > 0
+    assert rows["quality_findings"] > 10
+    assert rows["esios_value_versions"] > rows["esios_values"] > 4000
+    assert rows["daily_quality"] > 100
+
+
+def test_the_unit_tests_pass(seen: Seen) -> None:
+    # dbt asks relations for the columns of a unit test's rows: the steps in between must be such for once.
+    as_tables = ("--vars", "steps_as: table")
+    steps = ("stg_esios__judged_entries", "stg_esios__indicator_values")
+    seen.twins.spark("dbt", "run", "--select", *steps, *as_tables).ok()
+    output = seen.twins.spark("dbt", "--no-use-colors", "test", "--select", "test_type:unit", *as_tables).ok().out
+    passed = re.search(r"PASS=(\d+) WARN=0 ERROR=0 SKIP=0", output)
+    assert passed, output[-2000:]
+    assert int(passed[1]) >= 12
+    assert seen.twins.differences() == seen.different[1]

@@ -1,0 +1,182 @@
+"""The same landing on DuckDB and on Spark, built by the same commands, and everything that is in both."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from tests.integration.conftest import Finished, Home
+
+# What a clock says, and what names a run.
+NOT_COMPARED = {"judged_at_utc", "published_at_utc", "built_at_utc", "rebuilt_at_utc"}
+NO_RESULTS = ("dbt_results", "test_history")
+
+
+@dataclass(frozen=True)
+class Twins:
+    """One landing on two engines."""
+
+    duckdb: Home
+    spark: Home
+
+    @property
+    def lake(self) -> Path:
+        return Path(self.spark.variables["ESIOS_LAKE"])
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        return in_utc(duckdb.connect(self.duckdb.variables["ESIOS_DUCKDB_PATH"]))
+
+    def land(self, responses: Iterable[dict[str, Any]]) -> None:
+        """Append responses, each with its check, on both sides."""
+        for response in responses:
+            check = {key: response[key] for key in ("indicator_id", "window_start_utc", "window_end_utc", "run_id")}
+            check |= {"checked_at_utc": response["extracted_at_utc"], "payload_sha256": response["payload_sha256"]}
+            for table, row in (("indicator_responses", response), ("window_checks", check)):
+                marks = ", ".join("?" * len(row))
+                with self.connect() as file:
+                    file.execute(f"insert into raw_esios.{table} ({', '.join(row)}) values ({marks})", [*row.values()])
+                    added = file.sql(f"select * from raw_esios.{table} order by rowid desc limit 1").to_arrow_table()
+                self.append(table, added)
+
+    def copy_landing(self) -> None:
+        """The raw tables, as they are, into the lake."""
+        with self.connect() as file:
+            tables = file.sql("select table_name from duckdb_tables() where schema_name = 'raw_esios'").fetchall()
+            for (name,) in tables:
+                self.append(name, file.sql(f"select * from raw_esios.{name}").to_arrow_table())
+
+    def append(self, table: str, rows: pa.Table) -> None:
+        """To a raw table on Spark's side; makes it."""
+        with self.spark.warehouse() as warehouse:
+            warehouse.ensure_schema()
+            warehouse.append(f"raw_esios.{table}", rows.to_pylist())
+
+    def files(self, schema: str, table: str) -> list[str]:
+        """The Parquet files of a table on Spark's side."""
+        return DeltaTable(self.lake / schema / table).file_uris()
+
+    def build(self) -> list[Finished]:
+        """`dbt build` on both, without the unit tests."""
+        return [home.build("--exclude-resource-type", "unit_test") for home in (self.duckdb, self.spark)]
+
+    def relations(self) -> list[tuple[str, str]]:
+        """(schema, table) of all that dbt keeps on Spark's side, but for its own results."""
+        return sorted((schema, table) for schema, table in self.tables() if table not in NO_RESULTS)
+
+    def tables(self) -> list[tuple[str, str]]:
+        """(schema, table) of all that dbt keeps on Spark's side."""
+        found = [(log.parts[-3], log.parts[-2]) for log in self.lake.glob("*/*/_delta_log")]
+        return [(schema, table) for schema, table in found if schema != "raw_esios"]
+
+    def differences(self) -> dict[str, Any]:
+        """Of each relation of the lake what is not the same on DuckDB: nothing, if all is well."""
+        different: dict[str, Any] = {}
+        for schema, table in self.relations():
+            here, there = self.rows_of(schema, table)
+            if len(here) != len(there):
+                different[f"{schema}.{table}"] = f"{len(here)} rows on DuckDB, {len(there)} in the lake"
+            unlike = [pair for pair in zip(here, there, strict=False) if not are_alike(*pair)]
+            if unlike:
+                different[f"{schema}.{table}"] = unlike[0]
+        return different
+
+    def rows_of(self, schema: str, table: str) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+        """Both sides' rows in one order, without what a clock says."""
+        with self.connect() as file:
+            named = "main" if schema == "esios" else schema
+            columns = [row[0] for row in file.sql(f'describe {named}."{table}"').fetchall()]
+            kept = ", ".join(f'"{column}"' for column in sorted(columns) if column not in NOT_COMPARED)
+            here = file.sql(f'select {kept} from {named}."{table}"').fetchall()
+        files = self.files(schema, table)
+        with in_utc(duckdb.connect()) as reader:
+            there = reader.execute(f"select {kept} from read_parquet(?)", [files]).fetchall() if files else []
+        return in_order(here), in_order(there)
+
+
+def in_utc(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+def with_zones(rows: pa.Table) -> pa.Table:
+    """Instants with their zone."""
+    zoned = [
+        pa.field(field.name, pa.timestamp("us", tz="UTC") if pa.types.is_timestamp(field.type) else field.type)
+        for field in rows.schema
+    ]
+    return rows.cast(pa.schema(zoned))
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, dt.datetime) and value.tzinfo:
+        return value.astimezone(dt.UTC).replace(tzinfo=None)
+    return float(value) if isinstance(value, decimal.Decimal) else value
+
+
+def in_order(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Sorted by all columns; numbers roughly, so that a last digit does not put two rows the other way round."""
+
+    def key(row: tuple[Any, ...]) -> list[tuple[bool, str]]:
+        return [(value is None, f"{value:.6g}" if isinstance(value, float) else str(value)) for value in row]
+
+    return sorted((tuple(map(plain, row)) for row in rows), key=key)
+
+
+def are_alike(here: tuple[Any, ...], there: tuple[Any, ...]) -> bool:
+    """The same, but for what the order of an addition leaves in a float's last digits."""
+    return all(one == other or are_near(one, other) for one, other in zip(here, there, strict=True))
+
+
+def are_near(one: Any, other: Any) -> bool:
+    return isinstance(one, float) and isinstance(other, float) and abs(one - other) <= 1e-12 * max(1, abs(one))
+
+
+def revised(twins: Twins) -> list[dict[str, Any]]:
+    """A later response for the oldest window of each indicator: values revised, left out, and unreadable."""
+    with twins.connect() as file:
+        oldest = file.sql(
+            "select distinct on (indicator_id) indicator_id, window_start_utc, window_end_utc, source_url, payload"
+            " from raw_esios.indicator_responses order by indicator_id, window_start_utc"
+        ).fetchall()
+    return [_revised(*response, number) for number, response in enumerate(oldest)]
+
+
+def _revised(
+    indicator: int, start: dt.datetime, end: dt.datetime, url: str, payload: str, number: int
+) -> dict[str, Any]:
+    body = json.loads(payload)
+    entries = body["indicator"]["values"]
+    for entry in entries[::7]:
+        entry["value"] += 5000
+    entries[5]["value"] = "n/a"
+    entries[6]["value"] = None
+    entries[8]["datetime"] = "never"
+    entries[9]["datetime"] = entries[9]["datetime"][:-6] + "+05:00"
+    entries[30]["geo_id"] = 99
+    entries[31]["value"] = "beyond a float"
+    entries[32]["value"] = 10**400
+    entries.append({**entries[20], "value": 1.0})  # two values for one instant
+    del entries[10:12]
+    body["indicator"]["name"] = "Nombre «nuevo» 😀\n\\ 'entre comillas' \"dobles\""
+    body["indicator"]["values_updated_at"] = "2019-06-02T10:11:12.345+02:00"
+    text = json.dumps(body, ensure_ascii=False).replace('"beyond a float"', "1e400")
+    return {
+        "indicator_id": indicator,
+        "window_start_utc": start,
+        "window_end_utc": end,
+        "source_url": url,
+        "payload": text,
+        "payload_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "run_id": "revision",
+        "extracted_at_utc": dt.datetime(2026, 11, 28, 9, 0, number, 123456),
+    }
