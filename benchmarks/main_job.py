@@ -41,11 +41,12 @@ assert len(frame) >= 17_496, len(frame)
 
 @dataclass(frozen=True)
 class Measured:
-    """One finished process: wall seconds, peak memory of its largest process in MB, its standard output."""
+    """One finished process: wall seconds, peak memory of its largest process in MB, standard output, CPU seconds."""
 
     seconds: float
     peak_mb: float
     output: str
+    cpu_seconds: float
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str], ok: Sequence[int] = (0,)) -> Measured:
@@ -60,7 +61,7 @@ def measure(command: Sequence[str], environment: Mapping[str, str], ok: Sequence
         if process.returncode not in ok:
             err.seek(0)
             raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{err.read()}")
-        return Measured(seconds, usage.ru_maxrss / 1024, out.read())
+        return Measured(seconds, usage.ru_maxrss / 1024, out.read(), usage.ru_utime + usage.ru_stime)
 
 
 def interleaved(rounds: int, *sides: Callable[[], Measured]) -> list[list[Measured]]:

@@ -418,8 +418,8 @@ def _confirm(question: str) -> None:
 def copy_landing(as_json: bool, target: str) -> None:
     """Copy the raw tables to another warehouse, for `dbt build` to make the other tables there.
 
-    Only what is missing on the other side is added, a few rows a commit: a copy that was stopped resumes when it is
-    called again. Each row is read back and compared, payloads by their hash. Rows of two sources never mix.
+    Only missing rows are added, a few a commit: the same command resumes a copy that was stopped. Each row is read
+    back and compared, payloads by their hash. Rows of two sources never mix.
     """
     from extract.copy_landing import copy_landing as copy
     from extract.copy_landing import other_settings

@@ -1,8 +1,8 @@
 """The copy-landing verb: the raw tables from one warehouse into another, where `dbt build` then makes all the others.
 
 A few rows at a time, each chunk one commit, so that a copy that was stopped resumes where it ended and memory does not
-grow with the landing. Only rows that are missing on the other side are added; none is changed. At the end every row is
-read back and compared, payloads by their hash.
+grow with the landing. Only rows that are missing on the other side are added; none is changed. Each chunk is read back
+and compared, payloads by their hash.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 {% macro withdrawn_periods(periods) %}
-    {#- Query of the periods that a later response for them leaves out, and since when. What was asked for without their area says
-        nothing of them. First the few that were asked for again: a window is compared with all responses of its indicator. -#}
+    {#- Query of the periods that a later response for them leaves out, and since when. A request without their area says
+        nothing of them. The few that were asked for again are found first, by their days, and grouped so that no engine joins
+        in another order: each is compared with all responses of its indicator. -#}
     select
         asked_again.indicator_id,
         asked_again.geo_id,
@@ -11,13 +12,14 @@
             periods.indicator_id,
             periods.geo_id,
             periods.period_start_utc,
-            confirming.extracted_at_utc as confirmed_at_utc
+            max(confirming.extracted_at_utc) as confirmed_at_utc
         from {{ periods }} as periods
         inner join {{ ref('due_days') }} as asked
             on {{ same_day('periods', 'asked') }}
         inner join {{ ref('stg_esios__indicator_responses') }} as confirming
             on periods.confirmed_response_id = confirming.response_id
                 and asked.newest_extracted_at_utc > confirming.extracted_at_utc
+        group by periods.indicator_id, periods.geo_id, periods.period_start_utc
     ) as asked_again
     inner join {{ ref('stg_esios__indicator_responses') }} as later
         on asked_again.indicator_id = later.indicator_id

@@ -92,8 +92,8 @@ def alert_sentence(code: str, number: float, limit: float | None = None, languag
     >>> alert_sentence("inaccurate", 20.04, 10.0)
     'MAPE 20 %, limit 10 %'
     """
-    told: str = getattr(ALERTS[code], language)
-    return told.format(number=_text(number, language), limit=_text(limit, language))
+    words: str = getattr(ALERTS[code], language)
+    return words.format(number=_text(number, language), limit=_text(limit, language))
 
 
 def sentence(code: str, periods: int, number: float | None, language: str = "en") -> str:

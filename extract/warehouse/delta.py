@@ -5,8 +5,8 @@ transaction the first snapshot of each table stays.
 
 Writing: what a transaction inserts, or changes, is collected in the embedded DuckDB and committed at its end, one
 commit a table in the order in which they were first written: an insert as an append, an UPDATE or DELETE as the table
-rewritten. Each of them is whole or absent, whenever the process ends; two tables are never one commit. No process
-waits for a lock: a commit fails where another process came first, and `atomically` does the work again.
+rewritten. Each of them is whole or absent, whenever the process ends; two tables are never one commit. There are no
+locks: a commit fails where another process came first, and `atomically` does the work again.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class Lake(DuckDB):
         return known
 
     def _show(self, connection: duckdb.DuckDBPyConnection, table: TableName) -> None:
-        """Make `table` a view for `connection`, unless there is none, or it is just being rewritten."""
+        """Make `table` a view for `connection`, unless there is none, or this transaction rewrites it."""
         written = self._written.get(table)
         if written is not None and written.rewritten:
             return
@@ -336,8 +336,8 @@ class Lake(DuckDB):
     def _properties(self, table: TableName, written: _Written) -> CommitProperties:
         """What makes a commit fail where another one came first.
 
-        An insert under a lock: any other under the same lock, known by an application transaction. A table rewritten:
-        any other at all (deltalake 1.6.6 overlooks that a compaction has moved the rows, and would double them).
+        An insert under a lock: any other under the same lock, which an application transaction marks. A rewritten
+        table: any other at all (deltalake 1.6.6 overlooks that a compaction has moved the rows, and would double them).
         """
         from deltalake import CommitProperties, Transaction
 

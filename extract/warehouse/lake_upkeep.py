@@ -30,7 +30,7 @@ class Upkeep:
         return 0 if snapshot is None else len(snapshot.file_uris())
 
     def join_small_files(self, table: TableName) -> bool:
-        """Compact a table; False where others rewrote the same files each time that it was tried."""
+        """Compact a table; False where other processes rewrote the same files at each try."""
         for _ in range(_TRIES):
             snapshot = self.storage.find(table)
             if snapshot is None:

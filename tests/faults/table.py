@@ -326,6 +326,30 @@ INPUT = {
     "target": Fault(
         "An unknown target", 2, ("ESIOS_TARGET is 'oracle'", "set it to one of duckdb, sqlserver"), UNTOUCHED
     ),
+    "lake": Fault(
+        "A lake on a storage that is not known", 2,
+        ("ESIOS_LAKE begins with gs://", "set it to a folder, s3://"), UNTOUCHED,
+    ),
+    "credentials of the lake": Fault(
+        "A lake's address with a password in it", 2,
+        ("ESIOS_LAKE must not contain credentials", "put them into AWS_* or AZURE_*"), UNTOUCHED,
+    ),
+    "lake over http": Fault(
+        "A lake over plain http on another machine", 2,
+        ("AWS_ENDPOINT_URL is plain http to minio.example.com", "AWS_ALLOW_HTTP=true"), UNTOUCHED,
+    ),
+    "spark format": Fault(
+        "An unknown format of Spark's tables", 2,
+        ("ESIOS_SPARK_FORMAT is 'hudi'", "set it to one of delta, iceberg"), UNTOUCHED,
+    ),
+    "no lake to optimize": Fault(
+        "`esios lake optimize` on another warehouse", 2,
+        ("ESIOS_TARGET is duckdb, which has no lake", "set ESIOS_TARGET=spark"), UNTOUCHED,
+    ),
+    "copy to itself": Fault(
+        "`esios copy-landing` to the same warehouse", 2,
+        ("the landing is on duckdb already", "name another warehouse with --to"), UNTOUCHED,
+    ),
     "registry": Fault(
         "An entry of the registry with a wrong key", 2,
         ("indicator 600: areas is", "write a list of area ids", "esios_indicators.yml"), UNTOUCHED,

@@ -46,6 +46,19 @@ WRONG: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "number": (("extract", *SPAN), {"ESIOS_CONCURRENCY": "many"}),
     "window": (("extract", *SPAN), {"ESIOS_WINDOW": "decade"}),
     "target": (("status",), {"ESIOS_TARGET": "oracle"}),
+    "lake": (("status",), {"ESIOS_TARGET": "spark", "ESIOS_LAKE": "gs://bucket/lake"}),
+    "credentials of the lake": (("status",), {"ESIOS_LAKE": f"s3://u:{PASSWORD}@bucket/lake"}),
+    "lake over http": (
+        ("status",),
+        {
+            "ESIOS_TARGET": "spark",
+            "ESIOS_LAKE": "s3://bucket/lake",
+            "AWS_ENDPOINT_URL": "http://minio.example.com:9000",
+        },
+    ),
+    "spark format": (("status",), {"ESIOS_TARGET": "spark", "ESIOS_SPARK_FORMAT": "hudi"}),
+    "no lake to optimize": (("lake", "optimize"), {}),
+    "copy to itself": (("copy-landing", "--to", "duckdb"), {}),
     "indicator": (("extract", *SPAN, "--indicator", "99999999"), {}),
     "indicator with quotes": (("extract", *SPAN, "--indicator", "460'; drop table x;--"), {}),
     "table": (("export", "--table", "no_such_table"), {}),
@@ -108,7 +121,7 @@ def test_the_same_is_told_to_programs(machine: Machine) -> None:
     finished = machine.esios("status", "--json", ESIOS_TARGET="oracle")
     document = json.loads(finished.out)
     assert (finished.code, document["exit_code"]) == (2, 2)
-    assert document["error"].endswith("set it to one of duckdb, sqlserver")
+    assert document["error"].endswith("set it to one of duckdb, sqlserver, spark")
 
 
 @pytest.mark.parametrize("command", [("make", "extract", "START=2017-02-29"), ("make", "extract", "END=2999-01-01")])

@@ -62,5 +62,5 @@ def test_a_bad_line_on_a_worker_is_named_here(scheduler: str, tmp_path: Path) ->
 
 
 def test_a_scheduler_that_does_not_answer_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="no dask scheduler answers at nowhere"):
+    with pytest.raises(BadInput, match="no dask scheduler responds at nowhere"):
         load_csv(written(tmp_path, ["a", "b"], [["1", "2"]]), engine="dask", scheduler="nowhere")

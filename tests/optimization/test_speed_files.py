@@ -263,7 +263,7 @@ def test_a_bad_line_on_a_worker_is_named_and_leaves_nothing(tmp_path: Path, clus
 
 def test_a_scheduler_that_does_not_answer_is_named(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "DASK_TIMEOUT", "1s")
-    with pytest.raises(BadInput, match=r"no dask scheduler answers at tcp://127\.0\.0\.1:9"):
+    with pytest.raises(BadInput, match=r"no dask scheduler responds at tcp://127\.0\.0\.1:9"):
         dask_cluster.add_distance_to_files([(str(source), str(source.with_name("o.csv")))], "tcp://127.0.0.1:9")
 
 

@@ -253,12 +253,12 @@ def test_an_answer_that_comes_before_its_hour_is_kept_as_what_was_known(warehous
     judged.land(warehouse, 460, "2021-06-05", "2021-06-05", later, extracted="2021-06-06 05:30")
     warehouse.run("--select", "+indicator_hours")
     known = warehouse.rows(
-        """select period_start_utc, value, value_ahead, answers, revisions from quality_esios.indicator_hours
+        """select period_start_utc, value, value_ahead, responses, revisions from quality_esios.indicator_hours
         where madrid_day = '2021-06-05' order by 1"""
     )
-    for (period, value, ahead, answers, revisions), (instant, before) in zip(known, first.items(), strict=True):
+    for (period, value, ahead, responses, revisions), (instant, before) in zip(known, first.items(), strict=True):
         assert period == instant.replace(tzinfo=None)
-        assert (value, answers, revisions) == (before + 100, 2, 1)
+        assert (value, responses, revisions) == (before + 100, 2, 1)
         assert ahead == (before if instant > datetime(2021, 6, 5, 5, 30, tzinfo=UTC) else None)
 
 

@@ -15,8 +15,10 @@
 {% macro fabricspark__forgiving(statements) %}{{ return(spark__forgiving(statements)) }}{% endmacro %}
 {% macro fabricspark__natural_log(number) %}{{ return(spark__natural_log(number)) }}{% endmacro %}
 {% macro fabricspark__percent_text(share) %}{{ return(spark__percent_text(share)) }}{% endmacro %}
+{% macro fabricspark__medians(rows, keys, value, name) %}{{ return(spark__medians(rows, keys, value, name)) }}{% endmacro %}
 {% macro fabricspark__readable_json(payload) %}{{ return(spark__readable_json(payload)) }}{% endmacro %}
-{% macro fabricspark__json_text(payload, path) %}{{ return(spark__json_text(payload, path)) }}{% endmacro %}
+{% macro fabricspark__responses_at_once() %}{{ return(spark__responses_at_once()) }}{% endmacro %}
+{% macro fabricspark__json_texts(payload, paths) %}{{ return(spark__json_texts(payload, paths)) }}{% endmacro %}
 {% macro fabricspark__explode_values(payloads) %}{{ return(spark__explode_values(payloads)) }}{% endmacro %}
 {% macro fabricspark__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}{{ return(spark__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates)) }}{% endmacro %}
 {% macro fabricspark__get_empty_schema_sql(columns) %}{{ return(spark__get_empty_schema_sql(columns)) }}{% endmacro %}

@@ -1,7 +1,7 @@
 {#- Instants are naive UTC everywhere; Madrid time is derived from them, never the other way round, but for midnights. -#}
 
 {% macro parse_instant(text) %}{{ return(adapter.dispatch('parse_instant')(text)) }}{% endmacro %}
-{#- The offset must be in the text: without one a cast would silently take the session's zone. 24:00 is no hour. -#}
+{#- The offset must be in the text: without one a cast would silently take the session's zone. 24:00 is not a valid hour. -#}
 {% macro duckdb__parse_instant(text) %}
     case
         when regexp_full_match(

@@ -12,6 +12,7 @@
 {#- No plain watermark: a response may be committed late, with an older extracted_at_utc than the newest one staged. The
     payloads are read only of what is new. -#}
 {%- set last_response_id = highest(this, 'response_id') if is_incremental() else 0 -%}
+{%- set texts = json_texts('new_payloads.payload', ['$.indicator.name', '$.indicator.values_updated_at']) %}
 with new_responses as (
     select
         landed.indicator_id,
@@ -36,7 +37,7 @@ new_payloads as (
         new_responses.run_id,
         new_responses.extracted_at_utc,
         landed.source_url,
-        {{ readable_json('landed.payload') }} as payload
+        landed.payload
     from new_responses
     inner join {{ source('raw_esios', 'indicator_responses') }} as landed
         on {{ same_answer('new_responses', 'landed') }}
@@ -53,8 +54,8 @@ described as (
         {%- for column in asked_columns() %}
         {{ asked_for(column, 'new_payloads.source_url') }} as {{ column }},
         {%- endfor %}
-        {{ json_text('new_payloads.payload', '$.indicator.name') }} as indicator_name,
-        {{ json_text('new_payloads.payload', '$.indicator.values_updated_at') }} as values_updated_at_text
+        {{ texts[0] }} as indicator_name,
+        {{ texts[1] }} as values_updated_at_text
     from new_payloads
 )
 
