@@ -208,7 +208,7 @@ def test_a_forecast_that_alerts_fails_the_check_and_a_warning_does_not(warehouse
     )
     told = {one.name: one for one in check(copy).checks}["forecasts"]
     assert [problem.key for problem in told.problems] == ["forecast mine 1293"]
-    assert told.problems[0].text.startswith("mine on 2020-12-31: MAPE 100.0 %, alert above 10.0 %")
+    assert told.problems[0].text.startswith("mine on 2020-12-31: MAPE 100 %, limit 10 %; bias 100 % of the mean")
 
 
 def test_metrics_are_prometheus_text_and_replace_the_old_file_whole(good: Warehouse, tmp_path: Path) -> None:

@@ -275,7 +275,7 @@ def test_a_forecast_is_shown_as_the_monitoring_models_judge_it(
     made.publish("2018-01-01 00:00", 24 * 60)
     for day in range(40):
         made.score(f"{at('2018-01-01') + timedelta(days=day):%Y-%m-%d}", None if day == 3 else 200.0 + day)
-    made.score("2018-02-10", 555.5, "alert", "MAPE 9.1 %, alert above 8.0 %")
+    made.score("2018-02-10", 555.5, "alert", inaccurate=9.1, inaccurate_limit=8.0)
     monitoring = facts()["monitoring"]
     (forecast,) = monitoring["forecasts"]
     assert (forecast["forecast"], forecast["actual_id"], forecast["unit"]) == ("demand_forecast", 1293, "MW")
@@ -288,7 +288,7 @@ def test_a_forecast_is_shown_as_the_monitoring_models_judge_it(
     assert (newest["mape"], newest["skill_28_days"], newest["alerts"]) == (
         0.0125,
         0.55,
-        "MAPE 9.1 %, alert above 8.0 %",
+        [["inaccurate", 9.1, 8.0]],
     )
     assert forecast["month"] == "2018-02"
     assert [row["mae"] for row in forecast["by_hour"]] == [200.0 + hour for hour in range(24)]

@@ -59,7 +59,9 @@ create table quality_esios.dbt_results (invocation_id varchar, command varchar, 
 create schema if not exists monitoring_esios;
 create table monitoring_esios.forecast_accuracy_daily (forecast varchar, actual_indicator_id integer, madrid_day date,
     mae double, rmse double, mape double, smape double, bias double, persistence_mae double, coverage double,
-    skill double, skill_28_days double, input_psi double, alert_level varchar, alerts varchar);
+    skill double, skill_28_days double, input_psi double, alert_level varchar,
+    hours_due integer, predictions_missing double, inaccurate double, inaccurate_limit double, biased double,
+    unskilled double, predictions_late double, drifting double);
 create table monitoring_esios.forecast_accuracy_by_hour (forecast varchar, actual_indicator_id integer,
     month_start date, clock_hour integer, mae double, bias double);
 create table monitoring_esios.forecast_actuals (forecast varchar, actual_indicator_id integer,
@@ -193,15 +195,17 @@ class MadeWarehouse:
                 *(indicator, day, periods, code, number),
             )
 
-    def score(self, day: str, mae: float | None, level: str = "ok", alerts: str | None = None) -> None:
+    def score(self, day: str, mae: float | None, level: str = "ok", **alerts: float) -> None:
         """A Madrid day of the forecast `demand_forecast` against 1293, and the actual values of its hours."""
         self.execute(
-            "insert into monitoring_esios.forecast_accuracy_daily"
-            " values ('demand_forecast', 1293, ?, ?, 310.5, 0.0125, 0.0124, -55.5, 900, 1, 0.6, 0.55, 0.02, ?, ?)",
+            "insert into monitoring_esios.forecast_accuracy_daily by name select 'demand_forecast' as forecast,"
+            " 1293 as actual_indicator_id, ? as madrid_day, ? as mae, 310.5 as rmse, 0.0125 as mape, 0.0124 as smape,"
+            " -55.5 as bias, 900 as persistence_mae, 1 as coverage, 0.6 as skill, 0.55 as skill_28_days,"
+            " 0.02 as input_psi, ? as alert_level, 24 as hours_due"
+            + "".join(f", {number} as {code}" for code, number in alerts.items()),
             day,
             mae,
             level,
-            alerts,
         )
         self.execute(
             "insert into monitoring_esios.forecast_accuracy_by_hour"
