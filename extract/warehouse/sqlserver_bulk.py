@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from extract.counted import counted
 from extract.warehouse.tables import Column, Kind, row_number_name
 
 ROWS_A_SEND = 10_000
@@ -202,11 +203,11 @@ def differing_column(execute: Execute, stage: str, quote: Callable[[str], str], 
         listed += [f"count_big({name})", _sql_total(column, name)]
     found = [*execute(f"select {', '.join(listed)} from {stage}")][0]
     if found[0] != tally.rows:
-        return f"{tally.rows} rows were sent, {found[0]} arrived"
+        return f"{counted(tally.rows, 'row')} sent, {found[0]} arrived"
     for at, (column, sums) in enumerate(zip(tally.columns, tally.sums, strict=True)):
         count, total = found[1 + 2 * at], found[2 + 2 * at]
         if count != sums.count:
-            return f"column {column.name!r} has {count} values, {sums.count} were sent"
+            return f"column {column.name!r} has {counted(count, 'value')}, {sums.count} sent"
         if total is None:
             continue
         if column.kind is Kind.DECIMAL and (column.precision or 38) <= _SAFE_PRECISION:

@@ -16,6 +16,7 @@ from sklearn.metrics import (
 )
 
 from extract.errors import UsageError
+from extract.health.wording import alerts
 from extract.load import load_file
 from extract.settings import load_settings
 from extract.warehouse import connect
@@ -82,7 +83,7 @@ def random_forecast(warehouses: Makers, tmp_path_factory: pytest.TempPathFactory
 
 
 def expected(group: pd.DataFrame) -> dict[str, float]:
-    """The measures of scikit-learn (and for those it lacks, the definition in numpy) over the rows that have both."""
+    """The measures of scikit-learn (else the definition in numpy) over the rows that have both."""
     there = group.dropna(subset="predicted")
     actual, predicted, persistence = there["actual"], there["predicted"], there["persistence"]
     error = (predicted - actual).to_numpy()
@@ -270,7 +271,7 @@ def test_a_prediction_of_a_days_average_is_judged_by_the_bias_of_its_day(warehou
         assert found.loc[pd.Timestamp(day), "bias"] == pytest.approx(error_of_the_average, rel=1e-12)
 
 
-def test_alerts_say_why(warehouses: Makers, tmp_path: Path) -> None:
+def test_alerts_say_why_by_codes_and_numbers(warehouses: Makers, tmp_path: Path) -> None:
     warehouse = warehouses.judged(tmp_path)
     table = two_days(warehouse, 1.2)
     predict(warehouse, table, "too_high")
@@ -281,19 +282,18 @@ def test_alerts_say_why(warehouses: Makers, tmp_path: Path) -> None:
     late["made_at"] = pd.Timestamp("2020-12-01 05:00")
     predict(warehouse, late, "late")
 
-    def told(name: str, column: str = "alerts") -> Any:
+    def told(name: str, column: str) -> Any:
         return frame(warehouse, "forecast_accuracy_daily", name)[column].iloc[0]
 
-    drift = "the input has drifted"
-    without_drift = {
-        name: "; ".join(part for part in str(told(name)).split("; ") if part not in (drift, "None", "nan"))
-        for name in ("too_high", "rather_high", "good", "gappy", "late")
-    }
-    assert without_drift["too_high"].startswith("MAPE 20.0 %, alert above 10.0 %; bias 20.0 % of the mean")
-    assert without_drift["rather_high"].startswith("MAPE 7.0 %, warning above 5.0 %; bias 7.0 % of the mean")
-    assert without_drift["good"] == ""
-    assert without_drift["gappy"] == "3 of 24 predictions missing"
-    assert without_drift["late"] == "24 predictions late"
+    def alerts_of(name: str) -> list[tuple[str, float, float | None]]:
+        day = frame(warehouse, "forecast_accuracy_daily", name).iloc[0].dropna().to_dict()
+        return [(code, round(number, 6), limit) for code, number, limit in alerts(day) if code != "drifting"]
+
+    assert alerts_of("too_high")[:2] == [("inaccurate", 20.0, 10.0), ("biased", 20.0, None)]
+    assert alerts_of("rather_high")[:2] == [("inaccurate", 7.0, 5.0), ("biased", 7.0, None)]
+    assert alerts_of("good") == []
+    assert alerts_of("gappy") == [("predictions_missing", 3.0, 24.0)]
+    assert alerts_of("late") == [("predictions_late", 24.0, None)]
     assert told("too_high", "alert_level") == "alert"
     assert told("rather_high", "alert_level") == "warn"
     assert told("gappy", "alert_level") == "alert"  # 21 of 24 is less than nine tenths

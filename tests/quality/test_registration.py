@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.quality import test_daily_quality as daily
 from tests.warehouses import judged
 from tests.warehouses.landed import Warehouse, body, entry
@@ -60,7 +62,7 @@ def test_hours_and_quarter_hours_of_each_area_are_due_and_judged_for_themselves(
     warehouses: Makers, tmp_path: Path
 ) -> None:
     warehouse = warehouses.empty(tmp_path)
-    # Two days by the hour, 2025-10-01 by the quarter; one area lacks two quarters, another has no value at all.
+    # Two days by the hour, 2025-10-01 by the quarter; one area is without two quarters, another has no value at all.
     hours = prices("2025-09-28 22", 48, 60, (3, 1))
     quarters = prices("2025-09-30 22", 96, 15, (3, 1))
     lost = {judged.hour("2025-10-01 10"), judged.hour("2025-10-01 10") + timedelta(minutes=15)}
@@ -104,6 +106,54 @@ def test_an_area_is_due_only_where_it_was_asked_for_and_one_that_goes_leaves_not
     warehouse.manifest = registered_as(warehouse, areas=[3])
     warehouse.run(*daily.MODELS)
     assert [row[:3] for row in days(warehouse)] == [(3, "2025-09-01", 24), (3, "2025-09-02", 24)]
+    daily.assert_as_rebuilt(warehouse)
+
+
+@pytest.mark.parametrize("dies", ["before the days", "between the days and their log"])
+def test_a_build_that_dies_before_it_is_noted_that_days_were_judged_again_judges_them_once_more(
+    warehouses: Makers, tmp_path: Path, dies: str
+) -> None:
+    warehouse = warehouses.empty(tmp_path)
+    land(warehouse, 600, "2025-09-01", "2025-09-01", prices("2025-08-31 22", 24, 60, (3,)), "3")
+    land(warehouse, 600, "2025-09-02", "2025-09-02", prices("2025-09-01 22", 24, 60, (3, 1, 2)), "1,2,3")
+    warehouse.run(*daily.MODELS)
+    warehouse.execute("create table log_of_before as from quality_esios.indicators_judged")
+    warehouse.manifest = registered_as(warehouse, areas=[3, 1])
+    if dies == "before the days":
+        warehouse.run("--select", "+period_checks", "+week_checks")
+        assert {area for area, *_ in days(warehouse)} == {1, 2, 3}, "the days are still those of before"
+    else:  # as on an engine without transactions: the days are there, the log is not
+        warehouse.run(*daily.MODELS)
+        warehouse.execute(
+            "delete from quality_esios.indicators_judged",
+            "insert into quality_esios.indicators_judged from log_of_before",
+        )
+    warehouse.run(*daily.MODELS)
+    assert [row[:3] for row in days(warehouse)] == [
+        (1, "2025-09-02", 24),
+        (3, "2025-09-01", 24),
+        (3, "2025-09-02", 24),
+    ]
+    judged = warehouse.rows("select * from quality_esios.daily_quality order by all")
+    warehouse.run(*daily.MODELS)
+    assert warehouse.rows("select * from quality_esios.daily_quality order by all") == judged, "and once only"
+    daily.assert_as_rebuilt(warehouse)
+
+
+def test_the_days_and_the_note_that_they_were_judged_are_one_transaction(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = warehouses.empty(tmp_path)
+    land(warehouse, 600, "2025-09-01", "2025-09-01", prices("2025-08-31 22", 24, 60, (3,)), "3")
+    warehouse.run(*daily.MODELS)
+    land(warehouse, 600, "2025-09-02", "2025-09-02", prices("2025-09-01 22", 24, 60, (3,)), "3")
+    # No log can be written: the last statement of the model fails.
+    warehouse.execute("alter table quality_esios.indicators_judged rename rebuilt_at_utc to renamed")
+    outcome = warehouse.invoke("run", *daily.MODELS)
+    assert [result.node.name for result in outcome.result.results if result.status == "error"] == ["daily_measures"]
+    measured = "select distinct madrid_day::varchar from quality_esios.daily_measures order by 1"
+    assert warehouse.rows(measured) == [("2025-09-01",)]
+    warehouse.execute("alter table quality_esios.indicators_judged rename renamed to rebuilt_at_utc")
+    warehouse.run(*daily.MODELS)
+    assert warehouse.rows(measured) == [("2025-09-01",), ("2025-09-02",)]
     daily.assert_as_rebuilt(warehouse)
 
 

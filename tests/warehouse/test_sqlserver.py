@@ -226,7 +226,9 @@ def test_a_load_whose_connection_broke_is_sent_again_from_the_start(place: Place
     assert len(place.content(table)) == 100
 
 
-def test_a_stream_that_cannot_be_read_again_is_told_and_nothing_is_written(place: Place, settings: Settings) -> None:
+def test_a_stream_that_cannot_be_read_again_is_reported_and_nothing_is_written(
+    place: Place, settings: Settings
+) -> None:
     table = place.table(columns={"id": "integer not null"})
     reader = pa.RecordBatchReader.from_batches(
         pa.schema([("id", pa.int64())]), iter([pa.record_batch([pa.array([1, 2])], names=["id"])])
@@ -239,7 +241,7 @@ def test_a_stream_that_cannot_be_read_again_is_told_and_nothing_is_written(place
     assert place.content(table) == []
 
 
-def test_what_another_session_locks_is_told_in_time(place: Place, settings: Settings) -> None:
+def test_what_another_session_locks_is_reported_in_time(place: Place, settings: Settings) -> None:
     table = place.table(columns={"id": "integer not null"}, key=["id"])
     place.warehouse.append(table, [{"id": 1}])
     update = f"update {place.warehouse.sql_name(table)} set id = 2 where id = 1"
@@ -281,7 +283,7 @@ def drop_login(warehouse: SqlServer, login: str) -> None:
             time.sleep(0.2)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(settings: Settings) -> None:
+def test_a_certificate_without_a_trusted_issuer_is_refused(settings: Settings) -> None:
     strict = replace(settings, mssql=replace(settings.mssql, encrypt=True, trust_server_certificate=False))
     refused: WarehouseError | None = None
     try:
@@ -300,7 +302,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(settings: Settings) ->
         assert next(iter(warehouse.rows("select 1")))[0] == 1
 
 
-def test_types_are_told_with_their_bounds(place: Place) -> None:
+def test_types_are_reported_with_their_bounds(place: Place) -> None:
     name = place.warehouse.sql_name(place.table("types", columns={"x": "integer"}))
     place.warehouse.execute(f"drop table {name}")
     place.warehouse.execute(
@@ -382,7 +384,7 @@ def with_trigger(place: Place, body: str) -> TableName:
     ids=["a count", "rows", "both"],
 )
 @pytest.mark.parametrize("way", ["rows", "frame", "upsert", "execute", "many statements"])
-def test_an_error_behind_the_first_result_is_told_and_nothing_is_written(
+def test_an_error_behind_the_first_result_is_reported_and_nothing_is_written(
     place: Place, before: str, fault: str, way: str
 ) -> None:
     table = with_trigger(place, f"{before} {fault};")
@@ -401,12 +403,12 @@ def test_an_error_behind_the_first_result_is_told_and_nothing_is_written(
     assert place.content(table) == []
 
 
-def test_an_error_late_in_a_script_is_told(place: Place) -> None:
+def test_an_error_late_in_a_script_is_reported(place: Place) -> None:
     with pytest.raises(WarehouseError, match="late"):
         server(place).run_script("select 1; select 2; raiserror('late', 16, 1)")
 
 
-def test_a_reader_is_told_of_an_error_behind_its_rows(place: Place) -> None:
+def test_a_reader_gets_an_error_behind_its_rows(place: Place) -> None:
     for read in (
         lambda sql: list(place.warehouse.rows(sql)),
         lambda sql: place.warehouse.batches(sql).read_all(),
@@ -416,7 +418,7 @@ def test_a_reader_is_told_of_an_error_behind_its_rows(place: Place) -> None:
             read("select 1 as a; raiserror('behind', 16, 1)")
 
 
-def test_a_trigger_that_says_more_than_it_must_is_no_fault(place: Place) -> None:
+def test_a_trigger_that_says_more_than_it_must_is_not_a_fault(place: Place) -> None:
     table = with_trigger(place, "insert into {log} select id from inserted; select 1; print 'noted';")
     assert place.warehouse.bulk_load(pd.DataFrame({"id": [1, 2], "v": 5}), table) == 2
     assert place.warehouse.append(table, [{"id": 3, "v": 6}]) == 1
@@ -581,7 +583,7 @@ def test_a_row_that_a_view_with_check_option_would_not_show_is_a_usage_error(pla
         server(place).run_script(f"drop view {place.warehouse.sql_name(view)}")
 
 
-def test_a_query_that_takes_too_long_is_ended_and_told(place: Place, settings: Settings) -> None:
+def test_a_query_that_takes_too_long_is_ended_and_reported(place: Place, settings: Settings) -> None:
     table = place.table(columns={"id": "integer not null"}, key=["id"])
     place.warehouse.append(table, [{"id": 1}])
     update = f"update {place.warehouse.sql_name(table)} set id = 2 where id = 1"
@@ -593,7 +595,7 @@ def test_a_query_that_takes_too_long_is_ended_and_told(place: Place, settings: S
         assert "MSSQL_QUERY_TIMEOUT_S" in raised.value.remedy
 
 
-def test_a_reader_waits_for_nobody_and_sees_the_last_committed_rows(place: Place, settings: Settings) -> None:
+def test_a_reader_never_waits_and_sees_the_last_committed_rows(place: Place, settings: Settings) -> None:
     switch = "select cast(is_read_committed_snapshot_on as int) from sys.databases where name = db_name()"
     if not place.warehouse.value(switch):
         pytest.skip("READ_COMMITTED_SNAPSHOT is off in this database: docker/sqlserver/init.sql turns it on")
