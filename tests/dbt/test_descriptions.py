@@ -18,12 +18,13 @@ def test_every_model_source_and_exposure_says_its_grain_first(manifest: Manifest
 def test_every_macro_and_analysis_is_described_with_its_arguments(manifest: Manifest) -> None:
     macros = [macro for macro in manifest.macros.values() if macro.package_name == "esios_elt"]
     analyses = [node for node in manifest.nodes.values() if node.resource_type == "analysis"]
-    # An engine's body of a macro is described where the macro is: once, for all engines.
-    names = {macro.name for macro in macros}
-    described = [macro for macro in macros if macro.name.partition("__")[2] not in names]
-    assert len(described) > 80
-    for each in [*described, *analyses]:
-        assert each.description, each.unique_id
+    assert len(macros) > 80
+    # An engine's body of a macro is described where the macro is, or dbt's own by one of ours: once, for all engines.
+    described = {name for macro in macros if macro.description for name in (macro.name, macro.name.partition("__")[2])}
+    for macro in macros:
+        assert macro.description or macro.name.partition("__")[2] in described, macro.unique_id
+    for analysis in analyses:
+        assert analysis.description, analysis.unique_id
     for macro in macros:
         assert all(argument.description for argument in macro.arguments), macro.unique_id
 
