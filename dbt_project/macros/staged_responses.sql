@@ -1,6 +1,3 @@
-{#- An engine holds what it opens in memory, and a payload is some thousand times an entry: so many responses at once. -#}
-{% macro responses_at_once() %}{{ return(500) }}{% endmacro %}
-
 {% macro landed_batches(unstaged) %}
     {#- [literals of the first and last extraction] of the landed responses that a condition is true of, a batch a row. Between
         the literals an engine finds a batch's payloads without opening the others. -#}
@@ -12,7 +9,7 @@
             select
                 landed.extracted_at_utc,
                 floor(
-                    (sum(count(*)) over (order by landed.extracted_at_utc rows unbounded preceding) - 1) / {{ responses_at_once() }}.0
+                    (sum(count(*)) over (order by landed.extracted_at_utc rows unbounded preceding) - 1) / {{ responses_at_once() }}e0
                 ) as batch
             from {{ source('raw_esios', 'indicator_responses') }} as landed
             where {{ unstaged }}
