@@ -180,12 +180,12 @@ def test_rows_and_watermark_are_one_transaction(warehouse: Warehouse) -> None:
 
 def test_a_run_of_staging_alone_is_published_by_the_next_run(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(DAY[0], 1.0)]))
-    warehouse.run()
+    warehouse.run_for("demand_forecast_esios")
     warehouse.land(body([entry(DAY[1], 2.0)]), extracted="2019-01-02 10:00", run="run-2")
     warehouse.run("--select", "stg_esios__indicator_responses")
     warehouse.run("--select", "demand_forecast_esios")
     assert len(warehouse.mart()) == 1
-    warehouse.run()
+    warehouse.run_for("demand_forecast_esios")
     assert len(warehouse.mart()) == 2
 
 
@@ -224,14 +224,14 @@ def test_a_full_refresh_neither_drops_the_table_nor_renumbers_the_responses(ware
 
 def test_an_hour_that_a_later_response_withdraws_keeps_its_value_and_is_named(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(hour, 20000.0) for hour in DAY[:4]]))
-    warehouse.run()
+    warehouse.run_for("no_withdrawn_hours", "demand_forecast_esios")
     assert warehouse.test("no_withdrawn_hours") == "pass"
     warehouse.land(
         body([entry(DAY[0], 21000.0), entry(DAY[1], None), entry(DAY[2], "n/d")]),
         extracted="2019-01-02 10:00",
         run="run-2",
     )
-    warehouse.run()
+    warehouse.run_for("no_withdrawn_hours", "demand_forecast_esios")
     assert [value for _, value in warehouse.mart()] == [21000.0, 20000.0, 20000.0, 20000.0]
     assert warehouse.rows(
         """select datetime::varchar, withdrawn_at_utc::varchar from quality_esios.demand_forecast_withdrawn_hours
@@ -248,18 +248,18 @@ def test_a_withdrawal_is_seen_across_windows_of_different_size_and_undone_by_a_n
     warehouse.land(
         body([entry(hour, 20000.0) for hour in DAY[1:]]), window=short, extracted="2019-01-02 10:00", run="run-2"
     )
-    warehouse.run()
+    warehouse.run_for("no_withdrawn_hours", "demand_forecast_esios")
     withdrawn = "select datetime from quality_esios.demand_forecast_withdrawn_hours"
     assert warehouse.rows(withdrawn) == [(utc("2018-01-31 23:00").replace(tzinfo=None),)]
     warehouse.land(body([entry(hour, 20001.0) for hour in DAY]), extracted="2019-01-03 10:00", run="run-3")
-    warehouse.run()
+    warehouse.run_for("no_withdrawn_hours", "demand_forecast_esios")
     assert warehouse.rows(withdrawn) == []
 
 
 def test_only_indicators_with_the_role_of_a_demand_forecast_are_published(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(DAY[0], 50.0, geo_id=3)], indicator=600), indicator=600)
     warehouse.land(body([entry(DAY[0], 30000.0)], indicator=1293), indicator=1293)
-    warehouse.run()
+    warehouse.run_for("demand_forecast_esios", "stg_esios__indicator_values")
     assert warehouse.mart() == []
     assert warehouse.one("select count(*) from staging_esios.stg_esios__indicator_values") == 2
 
