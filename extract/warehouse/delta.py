@@ -121,7 +121,16 @@ class Lake(DuckDB):
 
     # ---------------------------------------------------------------- catalogue
     def tables(self) -> list[TableName]:
+        if self._format == "iceberg":
+            raise self._not_read("what dbt built")
         return self.storage.tables()
+
+    @staticmethod
+    def _not_read(what: object) -> UsageError:
+        return UsageError(
+            f"{what} is not read from an Iceberg lake (ESIOS_SPARK_FORMAT=iceberg)",
+            "read it with Spark, or build with ESIOS_SPARK_FORMAT=delta",
+        )
 
     def find_columns(self, table: TableName) -> list[Column]:
         snapshot = self._snapshot(table)
@@ -168,10 +177,7 @@ class Lake(DuckDB):
         if known is not None:
             self._snapshots[table] = known
         elif self._format == "iceberg" and table.schema != RAW_SCHEMA:
-            raise UsageError(
-                f"{table} is not read from an Iceberg lake (ESIOS_SPARK_FORMAT=iceberg)",
-                "read it with Spark, or build with ESIOS_SPARK_FORMAT=delta",
-            )
+            raise self._not_read(table)
         if self.in_transaction:
             self._pinned[table] = known
         return known
