@@ -26,7 +26,7 @@ from extract.warehouse.columns import Source, checked_rows, match
 from extract.warehouse.sqlserver_bulk import FEW_ROWS
 from extract.warehouse.tables import row_number_name
 
-from .conftest import Place, needs_server
+from .conftest import Place, needs_deltalake, needs_server
 from .type_bounds import TYPE_BOUNDS, Bounds, grouped
 
 HOSTILE = [
@@ -185,7 +185,7 @@ def groups() -> list[Any]:
     """(engine, some of its types): one table a group, because a server's catalogue costs more than the rows."""
     cases = []
     for engine, types in TYPE_BOUNDS.items():
-        marks = [needs_server] if engine == "sqlserver" else []
+        marks = {"sqlserver": [needs_server], "spark": [needs_deltalake]}.get(engine, [])
         for name, spelled in grouped(types).items():
             cases.append(pytest.param(engine, spelled, id=f"{engine}-{name}", marks=marks))
     return cases
