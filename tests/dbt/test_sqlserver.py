@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from argparse import Namespace
@@ -84,6 +85,14 @@ def test_an_engine_without_its_macros_fails_at_compile_time() -> None:
     for name in dispatched:
         for each in ("duckdb", "sqlserver", "spark"):
             assert f"macro {each}__{name}(" in engine
+
+
+def test_fabric_has_each_macro_of_spark() -> None:
+    made = runpy.run_path(str(PROJECT / "build_fabricspark.py"))
+    for name, text in made["forwards"]().items():
+        assert (PROJECT / "macros" / "engine" / name).read_text("utf-8") == text, (
+            "python dbt_project/build_fabricspark.py"
+        )
 
 
 def test_models_never_ask_for_the_engine() -> None:
