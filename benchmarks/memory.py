@@ -210,10 +210,10 @@ def child(name: str, path: str, encoding: str, check: bool) -> None:
         return
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu_before
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    told: dict[str, Any] = {"bytes": size_of(table), "seconds": seconds, "cpu": cpu, "peak": peak, "rows": len(table)}
+    facts: dict[str, Any] = {"bytes": size_of(table), "seconds": seconds, "cpu": cpu, "peak": peak, "rows": len(table)}
     if check:
-        told["lost"] = lost_columns(table, path, encoding)
-    print(json.dumps(told))
+        facts["lost"] = lost_columns(table, path, encoding)
+    print(json.dumps(facts))
 
 
 def measured(name: str, path: str, encoding: str, check: bool) -> dict[str, Any]:
@@ -227,8 +227,8 @@ def measured(name: str, path: str, encoding: str, check: bool) -> dict[str, Any]
     lines = ran.stdout.strip().splitlines()
     if ran.returncode or not lines:
         return {"error": (ran.stderr.strip().splitlines() or ["failed"])[-1][:70]}
-    told: dict[str, Any] = json.loads(lines[-1])
-    return told
+    facts: dict[str, Any] = json.loads(lines[-1])
+    return facts
 
 
 # --- tables ----------------------------------------------------------------------------------------------------
@@ -263,17 +263,17 @@ def show(found: dict[str, dict[str, Any]], peer: str = "pandas 3 default") -> No
         f"{'peak MB':>9}{'× pandas':>10}"
         "  lost something?"
     )
-    for name, told in found.items():
-        if "error" in told:
-            print(f"  {name:<30}  {told['error']}")
+    for name, facts in found.items():
+        if "error" in facts:
+            print(f"  {name:<30}  {facts['error']}")
             continue
-        lost = told["lost"]
+        lost = facts["lost"]
         words = "no" if not lost else f"yes, {len(lost)}: " + ", ".join(lost[:4]) + (" …" if len(lost) > 4 else "")
         print(
-            f"  {name:<30}{told['bytes'] / told['rows']:>9.1f}{told['bytes'] / 1e6:>9.2f}{told['seconds']:>9.2f}"
-            f"{told['seconds'] / base['seconds']:>10.2f}{told['cpu']:>8.2f}{told['cpu'] / base['cpu']:>10.2f}"
-            f"{told['peak'] / 1e6:>9.0f}"
-            f"{told['peak'] / base['peak']:>10.2f}  {words}"
+            f"  {name:<30}{facts['bytes'] / facts['rows']:>9.1f}{facts['bytes'] / 1e6:>9.2f}{facts['seconds']:>9.2f}"
+            f"{facts['seconds'] / base['seconds']:>10.2f}{facts['cpu']:>8.2f}{facts['cpu'] / base['cpu']:>10.2f}"
+            f"{facts['peak'] / 1e6:>9.0f}"
+            f"{facts['peak'] / base['peak']:>10.2f}  {words}"
         )
 
 
@@ -293,12 +293,12 @@ def mixed(folder: Path, rows: int, rounds: int) -> None:
     found = compare(str(path), "utf-8", rounds, names)
     show(found)
     for level, goal in SIZES.items():
-        told = found[f"this, {level}"]
-        figure = told["bytes"] / rows
+        facts = found[f"this, {level}"]
+        figure = facts["bytes"] / rows
         say(
             f"{level}: at most {goal} B/row at 10⁶ rows, nothing lost",
             f"{figure:.1f} B/row",
-            round(figure) <= goal and not told["lost"],
+            round(figure) <= goal and not facts["lost"],
         )
     for level, most in TIMES.items():
         ratio = found[f"this, {level}"]["seconds"] / found["pandas 3 default"]["seconds"]
@@ -325,7 +325,7 @@ def second_reading(path: Path) -> tuple[float, float]:
         started = time.process_time()
         table = _read(chunk, names, source, names).combine_chunks()
         middle = time.process_time()
-        assert disagreement(chunk.data, ord(source.delimiter), table) is None
+        assert disagreement(chunk.data, ord(source.delimiter), table, source.size) is None
         read, again = read + middle - started, again + time.process_time() - middle
     return read, again
 
@@ -341,11 +341,11 @@ def hotels(folder: Path, rounds: int) -> None:
     found = compare(str(path), "windows-1252", rounds, list(loaders(str(path), "windows-1252")))
     show(found)
     for level, goal in HOTEL_GOALS.items():
-        told = found[f"this, {level}"]
+        facts = found[f"this, {level}"]
         say(
             f"{level}: at most {goal / 1e6:g} MB, nothing lost",
-            f"{told['bytes'] / 1e6:.2f} MB",
-            told["bytes"] <= goal and not told["lost"],
+            f"{facts['bytes'] / 1e6:.2f} MB",
+            facts["bytes"] <= goal and not facts["lost"],
         )
 
 
@@ -359,12 +359,12 @@ def peak(folder: Path, gigabytes: float) -> None:
     base = measured("pandas 3 default", str(path), "utf-8", check=False)
     print(f"  {'pandas 3 default':<70}{base['peak'] / 1e6:>15,.0f} MB")
     for level in LEVELS:
-        told = measured(f"this, {level}", str(path), "utf-8", check=False)
-        if "error" in told:
-            say(f"{level}: at most {PEAK} × pandas' own", told["error"], False)
+        facts = measured(f"this, {level}", str(path), "utf-8", check=False)
+        if "error" in facts:
+            say(f"{level}: at most {PEAK} × pandas' own", facts["error"], False)
             continue
-        ratio = told["peak"] / base["peak"]
-        say(f"{level}: at most {PEAK} × pandas' own ({told['peak'] / 1e6:,.0f} MB)", f"{ratio:.2f} ×", ratio <= PEAK)
+        ratio = facts["peak"] / base["peak"]
+        say(f"{level}: at most {PEAK} × pandas' own ({facts['peak'] / 1e6:,.0f} MB)", f"{ratio:.2f} ×", ratio <= PEAK)
 
 
 def main() -> int:

@@ -88,7 +88,7 @@ def process(*command: str | Path, folder: str = ".", **environment: str) -> tupl
 
 
 class _Peak(threading.Thread):
-    """Watches the peak memory of a process. The peak that wait4() tells is no use: it starts with the parent's own."""
+    """Watches the peak memory of a process. The peak of wait4() is useless: it starts with the parent's own."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -230,7 +230,7 @@ def bench_crossover(folder: Path, rounds: int) -> None:
 
 
 def fresh(path: Path) -> Path:
-    """A file that is not there: to replace a large one takes the system half a second more, whoever does it."""
+    """A file that is not there: to replace a large one takes the system half a second more, for every program."""
     path.unlink(missing_ok=True)
     return path
 

@@ -3,7 +3,7 @@
     MSSQL_SERVER=… MSSQL_DATABASE=… MSSQL_USER=… MSSQL_PASSWORD=… python benchmarks/sqlserver_load.py [--rows 100000]
 
 Every way loads the same mixed rows into an existing table on the same server, each in a process of its own; afterwards
-the table is read back and compared value for value, so a fast way that alters data is told as such. The peers are the
+the table is read back and compared value for value, so a fast way that alters data is named as such. The peers are the
 extra `bench`.
 """
 
@@ -46,7 +46,7 @@ DRIVER = "ODBC Driver 18 for SQL Server"
 
 
 def source(rows: int, start: int = 0) -> pa.Table:
-    """Mixed rows, the same whoever asks: ints, floats, decimals, dates, Unicode text, one value in seven null."""
+    """Mixed rows, the same on each call: ints, floats, decimals, dates, Unicode text, one value in seven null."""
     random = np.random.default_rng(start)
     number = np.arange(start, start + rows)
     null = [number % 7 == at for at in range(7)]
@@ -256,7 +256,7 @@ def one(name: str, rows: int) -> dict[str, Any]:
         drop_and_make(warehouse)
     try:
         seconds = WAYS[name](settings, rows)
-    except BaseException as error:  # a driver's core may panic with something that is no Exception
+    except BaseException as error:  # a driver's core may panic with something that is not an Exception
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
         return {"refused": f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"}
@@ -288,8 +288,8 @@ def in_a_process(name: str, rows: int, folder: Path) -> dict[str, Any]:
     lines = done.stdout.strip().splitlines()
     if not lines:
         return {"refused": f"ended with {done.returncode}: {done.stderr.strip()[-160:]}"}
-    answer: dict[str, Any] = json.loads(lines[-1])
-    return answer
+    found: dict[str, Any] = json.loads(lines[-1])
+    return found
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """The copy-landing verb: the raw tables from one warehouse into another, where `dbt build` then makes all the others.
 
 A few rows at a time, each chunk one commit, so that a copy that was stopped resumes where it ended and memory does not
-grow with the landing. Only rows that are missing on the other side are added; none is changed. At the end every row is
-read back and compared, payloads by their hash.
+grow with the landing. Only rows that are missing on the other side are added; none is changed. Each chunk is read back
+and compared, payloads by their hash.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from extract import landing
 from extract.catalogue.landing import ENTRIES
+from extract.counted import counted
 from extract.errors import UsageError, WarehouseError
 from extract.settings import TARGETS, Settings, configuration, load_settings
 from extract.warehouse import Warehouse, connect
@@ -86,7 +87,7 @@ def copy_landing(here: Settings, there: Settings, say: Callable[[str], None]) ->
         for copied in TABLES:
             if source.exists(copied.table):
                 done.append(_copy_table(source, target, copied))
-                say(f"{copied.table}: {done[-1].rows} rows, {done[-1].copied} of them copied now, all verified")
+                say(f"{copied.table}: {counted(done[-1].rows, 'row')}, {done[-1].copied} copied now, all verified")
         return done
 
 

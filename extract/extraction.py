@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from extract import landing
+from extract.allocator import return_large_blocks
 from extract.api import EsiosClient, Interrupted, Response
 from extract.counted import counted
 from extract.errors import ApiClosed, ApiUnavailable, EsiosError, KeyRefused, UsageError, WarehouseError
@@ -122,6 +123,7 @@ def extract(
     what was landed stays.
     """
     require_api_key(settings)
+    return_large_blocks()
     today = madrid_day(now())
     spans = [(indicator, span) for indicator in request.indicators if (span := _span(indicator, request, today))]
     if not spans:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from extract.counted import counted
 from extract.errors import UsageError
 from extract.settings import Settings
 from extract.warehouse.lake_upkeep import Upkeep
@@ -21,14 +22,15 @@ class Optimized:
 
     def text(self) -> str:
         """For people."""
-        return f"{self.table}: {self.files_before} files → {self.files_after}, {self.files_deleted} old ones deleted"
+        before = counted(self.files_before, "file")
+        return f"{self.table}: {before} → {self.files_after}, {self.files_deleted} old ones deleted"
 
 
 def optimize(settings: Settings, say: Callable[[str], None]) -> list[Optimized]:
     """Join the small files of every table and delete what only versions older than `settings.lake_keep_h` need.
 
-    A table that another process rewrites just then is left for the next time, and `say` says so. `UsageError` where the
-    warehouse is not a lake.
+    A table that another process rewrites meanwhile is left for the next time, and `say` says so. `UsageError` where
+    the warehouse is not a lake.
     """
     if settings.target != "spark":
         raise UsageError(f"ESIOS_TARGET is {settings.target}, which has no lake", "set ESIOS_TARGET=spark")
@@ -37,7 +39,7 @@ def optimize(settings: Settings, say: Callable[[str], None]) -> list[Optimized]:
     for table in upkeep.storage.tables():
         before = upkeep.count_files(table)
         if not upkeep.join_small_files(table):
-            say(f"{table}: another process rewrites it just now; left for the next time")
+            say(f"{table}: another process rewrites it; left for the next time")
         deleted = upkeep.delete_old_files(table)
         done.append(Optimized(str(table), before, upkeep.count_files(table), deleted))
     return done

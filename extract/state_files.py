@@ -9,9 +9,13 @@ from extract.settings import ROOT, Settings
 
 
 def state_file(settings: Settings, suffix: str) -> Path:
-    """`esios.duckdb` → `esios.duckdb.<suffix>` beside it; a server's files go to `warehouse/`, one set each."""
+    """`esios.duckdb` → `esios.duckdb.<suffix>` beside it; a server's and a lake's go to `warehouse/`, one set each."""
     if settings.target == "duckdb":
         return settings.duckdb_path.with_name(f"{settings.duckdb_path.name}.{suffix}")
     mssql = settings.mssql
-    where = f"{mssql.server}\n{mssql.port}\n{mssql.database}\n{mssql.schema}"
+    where = (
+        settings.lake
+        if settings.target == "spark"
+        else "\n".join((mssql.server, str(mssql.port), mssql.database, mssql.schema))
+    )
     return ROOT / "warehouse" / f"{settings.target}-{hashlib.sha256(where.encode()).hexdigest()[:12]}.{suffix}"

@@ -9,7 +9,7 @@ from typing import Any
 from extract import landing
 from extract.counted import counted
 from extract.health.lines import SUSPECT, area_text, data_lines, table_text
-from extract.health.state import MART, Row, State, read_state
+from extract.health.state import MART, Row, State, read_data
 from extract.warehouse import Warehouse
 
 LAST_RUNS = 5
@@ -90,7 +90,7 @@ def _run_text(run: Row) -> str:
 
 def read_status(warehouse: Warehouse) -> Status:
     """Ask the warehouse. What has not been built yet is left empty."""
-    return Status(read_state(warehouse))
+    return Status(read_data(warehouse))
 
 
 def as_utc_text(value: Any) -> str:

@@ -159,7 +159,7 @@ def dask_client(scheduler: str | None = None) -> Iterator[Any]:
         try:
             client = distributed.Client(scheduler, timeout=DASK_TIMEOUT)
         except (OSError, ValueError, TypeError) as error:
-            raise BadInput(f"no dask scheduler answers at {scheduler}: {error}") from error
+            raise BadInput(f"no dask scheduler responds at {scheduler}: {error}") from error
         with client:
             yield client
         return

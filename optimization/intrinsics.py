@@ -78,7 +78,7 @@ def exchange(typing_context: Any, states: Any, at: Any, expected: Any, value: An
 
 @intrinsic
 def touch(typing_context: Any, floats: Any, at: Any) -> Any:
-    """Have the page of floats[at] there. Adding nothing in one step changes nothing, whoever writes there meanwhile."""
+    """Have the page of floats[at] there. Adding nothing in one step changes nothing, even while others write there."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         floats, at = arguments

@@ -1,6 +1,6 @@
 {% macro accuracy_measures() %}
-    {#- Of rows with predicted, actual, persistence, error (predicted - actual) and lateness_hours; an hour that lacks its
-        prediction is due but not there. Shares, not percents, as scikit-learn gives them. -#}
+    {#- For rows with predicted, actual, persistence, error (predicted - actual) and lateness_hours; an hour without its
+        prediction is due and missing. Shares, not percents, as scikit-learn gives them. -#}
     cast(count(*) as {{ type_whole() }}) as hours_due,
     cast(count(predicted) as {{ type_whole() }}) as predictions_there,
     cast(1e0 * count(predicted) / count(*) as {{ type_number() }}) as coverage,

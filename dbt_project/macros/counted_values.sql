@@ -40,7 +40,7 @@
                 and entries.period_start_utc = touched.period_start_utc
         {% endif %}
     ) as said
-    {#- What another response corrects at the same instant never stood. #}
+    {#- A value that another response corrects at the same instant was never valid. #}
     where (said.next_extracted_at_utc is null or said.next_extracted_at_utc > said.extracted_at_utc)
         and (
             said.is_in_window = 1

@@ -19,7 +19,7 @@
     {%- if execute and results -%}
         {%- set rows = [] -%}
         {%- for result in results -%}
-            {%- set told = result.message if result.status | string not in ('success', 'pass') else none -%}
+            {%- set reason = result.message if result.status | string not in ('success', 'pass') else none -%}
             {%- do rows.append([
                 text_literal(invocation_id),
                 text_literal((flags.WHICH or 'unknown') | string | truncate(20, true, '')),
@@ -30,7 +30,7 @@
                 text_literal(result.status | string | truncate(20, true, '')),
                 result.failures if result.failures is number else 'null',
                 result.execution_time | round(3) if result.execution_time is number else 'null',
-                text_literal(told | string | truncate(400, true, '')) if told else 'null'
+                text_literal(reason | string | truncate(400, true, '')) if reason else 'null'
             ]) -%}
         {%- endfor -%}
         {%- set statements = [create_schema_if_missing('quality_esios'), create_dbt_results()] -%}

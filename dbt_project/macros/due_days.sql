@@ -1,7 +1,7 @@
-{#- What was asked for, and what of it must be there: for models/quality/due_days.sql alone. -#}
+{#- What was asked for, and which part of it is due: for models/quality/due_days.sql alone. -#}
 
 {% macro new_questions(behind, known_checks) %}
-    {#- Each response and each check is a question: this window was asked for at this time. `behind` none and known_checks
+    {#- Each response and each check is a request: this window was asked for at this time. `behind` none and known_checks
         [none, 0]: all of them. -#}
     select
         staged.indicator_id,
@@ -32,8 +32,8 @@
 {%- endmacro %}
 
 {% macro areas_of_questions(questions) %}
-    {#- The areas that each window was asked for: those of its responses; all that are listed where it has none, which only
-        somebody else's check can be. -#}
+    {#- The areas that each window was asked for: those of its responses; all that are listed if it has no response, as
+        after a check that another program wrote. -#}
     select
         asked_areas.indicator_id,
         asked_areas.geo_id,
@@ -72,7 +72,7 @@
 {%- endmacro %}
 
 {% macro forgotten_spans() %}
-    {#- What `esios forget` took back: whole Madrid days, and when. It holds for every question up to then. -#}
+    {#- What `esios forget` took back: whole Madrid days, and when. It holds for every request up to then. -#}
     (
         select
             indicator_id,

@@ -1,6 +1,6 @@
 {% macro is_incremental() %}
-    {#- Whether a table is there is asked of the database. The lint of the compiled SQL has none: it says by
-        assume_incremental which of the two branches it wants to see. -#}
+    {#- The database says whether a table exists. The lint of the compiled SQL has no database: assume_incremental chooses
+        the branch that it checks. -#}
     {% if var('assume_incremental') is not none %}
         {{ return(var('assume_incremental') and model.config.materialized == 'incremental') }}
     {% endif %}

@@ -31,7 +31,7 @@
 {% endmacro %}
 
 {% macro changed_days(judged, due_judged) %}
-    {#- The days of which anything was judged, compared or asked again. -#}
+    {#- The days with anything judged, compared or asked for again. -#}
     {{ judged_days(ref('period_checks'), judged) }}
     union all
     {{ judged_days(ref('week_checks'), judged) }}
@@ -78,7 +78,7 @@
 {% endmacro %}
 
 {% macro with_rebuilt(behind) %}
-    {#- `behind`, with watermark 0 for the indicators of which everything is to be judged again. -#}
+    {#- `behind`, with watermark 0 for the indicators whose days must all be judged again. -#}
     {%- set rebuilt = rebuilt_indicators() -%}
     {%- set all_behind = [] -%}
     {%- for indicator in rebuilt -%}{%- do all_behind.append([indicator, 0]) -%}{%- endfor -%}
@@ -87,7 +87,7 @@
 {% endmacro %}
 
 {% macro delete_days_to_rebuild(table) %}
-    {#- Pre-hook: what was judged of values under an earlier registration must not outlive it. -#}
+    {#- Pre-hook: delete what was judged under an earlier registration. -#}
     {%- if execute and is_incremental() -%}
         {%- set rebuilt = rebuilt_indicators() -%}
         {%- if rebuilt -%}

@@ -27,8 +27,8 @@
 
 {% macro forecasts_to_publish(mart) %}
     {#- (indicator, watermark, newest response) of each demand forecast with something to publish. The watermark is 0, and
-        everything is published again, where the table was emptied or made again by hand or is older than the log, where
-        the versions were rebuilt, and where the indicator has a new name. -#}
+        everything is published again, if the table was emptied or made again by hand or is older than the log, if the
+        versions were rebuilt, or if the indicator has a new name. -#}
     {%- set registry, log_of_versions = ref('esios_indicators'), version_log() -%}
     {%- if not execute or var('assume_incremental') is not none -%}
         {{ return([[460, 0, 0]]) }}

@@ -1,7 +1,7 @@
 {% macro batches_of_responses(after) %}
     {#- [first and last response_id, literals of the first and last extraction] of the responses after a number, a batch a row.
         By the literals an engine finds a batch's payloads without opening the others. -#}
-    {%- set number = 'floor((response_id - ' ~ after ~ ' - 1) / ' ~ responses_at_once() ~ '.0)' -%}
+    {%- set number = 'floor((response_id - ' ~ after ~ ' - 1) / ' ~ responses_at_once() ~ 'e0)' -%}
     {%- set query %}
         select
             min(response_id) as first_id,
@@ -101,8 +101,8 @@ entries_in_order as (
 ),
 
 sifted_entries as (
-    {#- To be compared with others: where an area is lacking, which may be any; where a time cannot be trusted; and where the
-        same instant and area come again. #}
+    {#- Entries to compare with others: those without an area, which may be of any; those whose time is not trusted; and
+        those whose instant and area come again. #}
     select
         *,
         case
@@ -115,13 +115,13 @@ sifted_entries as (
 ),
 
 doubtful_entries as (
-    {#- What says the very same is one. #}
+    {#- Equal entries are one. #}
     select
         {{ entry }},
         code,
         has_clear_time,
         response_lacks_area,
-        {#- Of what comes again, only the last is followed by another instant. #}
+        {#- Only the last of repeated entries is followed by another instant. #}
         max(case when geo_id = geo_id_after and period_start_utc < start_after_utc then start_after_utc end) as start_after_utc
     from sifted_entries
     where is_doubtful = 1

@@ -7,8 +7,8 @@
 {%- endmacro %}
 
 {% macro same_answer(one, other) %}
-    {#- The natural key of an answer: there is no other, because the landing table's columns are fixed. Time first, as in the
-        indexes of both sides. -#}
+    {#- The natural key of a response: there is no other, because the landing table's columns are fixed. Time first, as in
+        the indexes of both sides. -#}
     {{ same(one, other, ['extracted_at_utc', 'indicator_id', 'window_start_utc', 'window_end_utc', 'payload_sha256', 'run_id']) }}
 {%- endmacro %}
 

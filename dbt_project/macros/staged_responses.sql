@@ -1,5 +1,4 @@
-{#- An engine holds what it opens in memory, and a payload is some thousand times an entry: so many responses at once. -#}
-{% macro responses_at_once() %}{{ return(500) }}{% endmacro %}
+{#- Landed responses, staged: numbered, and described by what their payloads and addresses say of them. -#}
 
 {% macro landed_batches(unstaged) %}
     {#- [literals of the first and last extraction] of the landed responses that a condition is true of, a batch a row. Between
@@ -12,7 +11,7 @@
             select
                 landed.extracted_at_utc,
                 floor(
-                    (sum(count(*)) over (order by landed.extracted_at_utc rows unbounded preceding) - 1) / {{ responses_at_once() }}.0
+                    (sum(count(*)) over (order by landed.extracted_at_utc rows unbounded preceding) - 1) / {{ responses_at_once() }}e0
                 ) as batch
             from {{ source('raw_esios', 'indicator_responses') }} as landed
             where {{ unstaged }}

@@ -59,7 +59,7 @@
 {% endmacro %}
 
 {% macro delete_versions_to_rebuild(table) %}
-    {#- Pre-hook: what an earlier registration called values must not outlive it. -#}
+    {#- Pre-hook: delete the versions of an earlier registration. -#}
     {%- if execute and is_incremental() -%}
         {%- set rebuilt = versions_behind(table) | selectattr(1, 'equalto', 0) | map('first') | list -%}
         {%- if rebuilt -%}

@@ -1,5 +1,5 @@
-{#- How far a table has come, asked while its model is compiled and written into the SQL as plain numbers. A server plans by
-    what it knows: behind a subquery it would guess that a third of all history is new, and read all of it to find out. -#}
+{#- How far a table has come: read while its model is compiled, and written into the SQL as plain numbers. A server plans by
+    what it knows: behind a subquery it would guess that a third of all history is new, and read all of it. -#}
 
 {% macro asked_now(query, assumed) %}
     {#- The rows of a query; `assumed` while parsing, and for the lint, which has no database to ask. -#}
@@ -48,8 +48,8 @@
 {% endmacro %}
 
 {% macro newer_than(behind, rows, counter='response_id') %}
-    {#- Nobody behind: nothing is read at all. Indicators with one watermark are one condition, and the least watermark
-        stands alone, so that an engine finds the end of the table by it whatever else is asked. -#}
+    {#- If no indicator is behind, nothing is read. Indicators with the same watermark share one condition. The least
+        watermark is a condition of its own, so that an engine always finds the end of the table by it. -#}
     {%- if not behind -%}
         1 = 0
     {%- else -%}
@@ -73,9 +73,9 @@
 
 {% macro all_that_is_unknown_is_later(landed, instant, known) %}
     {#- (literal of the last known `instant`, known rows) if the rows of `landed` after that instant are all that is not
-        known yet; [none, 0] otherwise. Rows are appended only, so their number tells, and only the far end of an index on
-        `instant` is read. If it does not add up, a row was committed late, with an older time. `known`: a subquery that
-        gives one row, last_known and known_rows. -#}
+        known yet; [none, 0] otherwise. Rows are only appended: if their number adds up, none is missing, and only the far
+        end of an index on `instant` is read. If it does not, a row was committed late, with an older time. `known`: a
+        subquery that gives one row, last_known and known_rows. -#}
     {% set query %}
         select
             {{ literal_of_instant('before.last_known') }} as last_literal,
@@ -93,8 +93,8 @@
 {% endmacro %}
 
 {% macro not_staged(landed, staged) %}
-    {#- The condition that the answer `landed` is not staged yet. Answers are numbered without holes: the last number is how
-        many there are. After one that was committed late, and only then, every key is compared. -#}
+    {#- The condition that the response `landed` is not staged yet. Responses are numbered without holes: the last number is
+        their count. Only after one that was committed late, every key is compared. -#}
     {%- set known %}select max(extracted_at_utc) as last_known, coalesce(max(response_id), 0) as known_rows from {{ staged }}{% endset -%}
     {%- set last_literal = all_that_is_unknown_is_later(landed, 'extracted_at_utc', known)[0] -%}
     {%- if last_literal -%}
@@ -122,8 +122,7 @@
 
 {% macro days_near(changes, margin) %}
     {#- (indicator, first day, last day) of each indicator in `changes`, a query of indicator_id, start_utc and end_utc: the
-        days within `margin` days of them. Written into the SQL they tell a server beforehand how little of history is
-        meant. -#}
+        days within `margin` days of them. As literals in the SQL they show a server how little of history is meant. -#}
     {% set query %}
         select
             changes.indicator_id,
@@ -144,7 +143,7 @@
 {% endmacro %}
 
 {% macro within_days(rows, column, days, type) %}
-    {#- The condition that a day or an instant lies within the `days` of its indicator; nothing does where there are none.
+    {#- The condition that a day or an instant lies within the `days` of its indicator; never true without days.
         Indicators with the same days are one condition, and the first and last day stand alone: see newer_than. -#}
     {%- if not days -%}{{ return('1 = 0') }}{%- endif -%}
     {%- set within = [] -%}

@@ -1,5 +1,5 @@
 {% macro withdrawn_periods(periods) %}
-    {#- Query of the periods that a later response for them leaves out, and since when. What was asked for without their area says
+    {#- Query of the periods that a later response for them leaves out, and since when. A request without their area says
         nothing of them. The few that were asked for again are found first, by their days, and grouped so that no engine joins
         in another order: each is compared with all responses of its indicator. -#}
     select

@@ -89,12 +89,14 @@ class State:
         return {row["indicator_id"]: row["last_answer"] for row in self.landed}
 
 
-def read_state(warehouse: Warehouse) -> State:
-    """Ask the warehouse."""
+def read_data(warehouse: Warehouse) -> State:
+    """Ask the warehouse what is landed and published, and what of it is missing or bad: all that `status` shows."""
     state = State()
     names = (FINDINGS, OF_DAYS, DAILY, PERIODS, QUARANTINED, UNREGISTERED, ACCURACY, DBT_RESULTS, VALUES, MART)
-    state.built = frozenset(name for name in names if warehouse.exists(name))
-    if warehouse.exists(landing.RESPONSES):
+    # One list: to ask for the columns of a view is to plan all views beneath it.
+    there = set(warehouse.tables())
+    state.built = frozenset(name for name in names if warehouse.resolve(name) in there)
+    if warehouse.resolve(landing.RESPONSES) in there:
         state.has_landing = True
         state.source = landing.recorded_source(warehouse)
         state.landed = _landed(warehouse)
@@ -108,7 +110,6 @@ def read_state(warehouse: Warehouse) -> State:
         state.gaps = _gaps(warehouse)
         state.suspect = _flagged_periods(warehouse, "coalesce(out_of_range, spike, step) is not null")
         state.withdrawn = _flagged_periods(warehouse, "withdrawn_at_utc is not null")
-        _read_days(warehouse, state)
     if QUARANTINED in state.built:
         state.quarantined = _quarantined(warehouse)
     if UNREGISTERED in state.built:
@@ -117,6 +118,14 @@ def read_state(warehouse: Warehouse) -> State:
         )
     if VALUES in state.built:
         state.published = _published(warehouse)
+    return state
+
+
+def read_state(warehouse: Warehouse) -> State:
+    """Ask the warehouse for everything: the verdict of each day, the last build and the forecasts as well."""
+    state = read_data(warehouse)
+    if state.judged:
+        _read_days(warehouse, state)
     state.build = _last_build(warehouse) if DBT_RESULTS in state.built else None
     state.forecasts = _forecasts(warehouse) if ACCURACY in state.built else []
     return state
@@ -237,17 +246,20 @@ def _end_of(indicator: Indicator | None, start: datetime | None) -> datetime | N
 
 def _read_days(warehouse: Warehouse, state: State) -> None:
     daily = warehouse.sql_name(DAILY)
-    counts = ", ".join(
-        f"sum(case when verdict = '{verdict}' then 1 else 0 end) as {verdict}_days"
-        for verdict in ("good", "suspect", "bad")
+    counted = warehouse.rows(
+        "select indicator_id, geo_id, verdict, count(*), max(case when periods_due > 0 then madrid_day end)"
+        f" from {daily} group by indicator_id, geo_id, verdict order by indicator_id, geo_id"
     )
-    state.days = warehouse.records(
-        f"select indicator_id, {counts} from {daily} group by indicator_id order by indicator_id"
-    )
-    due = (
-        f"select indicator_id, geo_id, max(madrid_day) from {daily} where periods_due > 0 group by indicator_id, geo_id"
-    )
-    state.newest_due = {(row[0], row[1]): as_day(row[2]) for row in warehouse.rows(due)}
+    days: dict[int, Row] = {}
+    for indicator, geo, verdict, count, newest in counted:
+        of_it = days.setdefault(
+            indicator, {"indicator_id": indicator, "good_days": 0, "suspect_days": 0, "bad_days": 0}
+        )
+        of_it[f"{verdict}_days"] += count
+        if newest is not None:
+            day = as_day(newest)
+            state.newest_due[indicator, geo] = max(day, state.newest_due.get((indicator, geo), day))
+    state.days = list(days.values())
     found: dict[tuple[int, int, date], list[tuple[str, int, float | None]]] = {}
     rows = warehouse.rows(
         "select indicator_id, geo_id, madrid_day, code, sum(periods), max(abs(number)), max(number)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from itertools import starmap
 from typing import Any
 
 from extract import landing
@@ -12,6 +13,7 @@ from extract.errors import EXIT_DATA_INCOMPLETE
 from extract.health.lines import area_text, gap_text, odd_day_text
 from extract.health.report import Check, Problem, Report
 from extract.health.state import OddDay, State, as_day
+from extract.health.wording import alert_sentence, alerts
 from extract.registry import entries
 
 # A run that has not ended by then was killed, or hangs: the API's own limits end any window long before.
@@ -235,7 +237,7 @@ def _check_forecasts(state: State) -> Check:
     problems = [
         Problem(
             f"forecast {row['forecast']} {row['actual_indicator_id']}",
-            f"{row['forecast']} on {as_day(row['madrid_day'])}: {row['alerts']}",
+            f"{row['forecast']} on {as_day(row['madrid_day'])}: {'; '.join(starmap(alert_sentence, alerts(row)))}",
         )
         for row in state.forecasts
         if row["alert_level"] == "alert"

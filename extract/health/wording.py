@@ -1,8 +1,10 @@
-"""What each code of a finding means, in English and Spanish: the only sentences about data. Pure."""
+"""What each code of a finding or an alert means, in English and Spanish: the only sentences about data. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 LANGUAGES = ("en", "es")
 
@@ -52,6 +54,46 @@ QUARANTINED = {
     "period_in_parts": Wording("the period comes in parts", "el periodo llega en partes"),
 }
 ENTRIES = Wording("entries quarantined: {periods} ({meaning})", "entradas en cuarentena: {periods} ({meaning})")
+
+# Of a judged day of a forecast (forecast_accuracy_daily): the columns that hold the numbers, the gravest first.
+# `{limit}` is what the number is measured by, see LIMITS.
+ALERTS = {
+    "predictions_missing": Wording(
+        "predictions missing: {number} of {limit}", "predicciones que faltan: {number} de {limit}"
+    ),
+    "inaccurate": Wording("MAPE {number} %, limit {limit} %", "MAPE {number} %, límite {limit} %"),
+    "biased": Wording("bias {number} % of the mean", "sesgo del {number} % de la media"),
+    "unskilled": Wording(
+        "over four weeks no better than the week before: skill {number}",
+        "en cuatro semanas no mejor que la semana anterior: habilidad {number}",
+    ),
+    "predictions_late": Wording("predictions late: {number}", "predicciones tardías: {number}"),
+    "drifting": Wording("the input has drifted: PSI {number}", "la entrada ha derivado: PSI {number}"),
+}
+LIMITS = {"predictions_missing": "hours_due", "inaccurate": "inaccurate_limit"}
+
+
+def alerts(day: Mapping[str, Any]) -> list[tuple[str, float, float | None]]:
+    """(code, number, limit) of each alert of a row of forecast_accuracy_daily.
+
+    >>> alerts({"predictions_missing": 3, "hours_due": 24, "biased": None})
+    [('predictions_missing', 3.0, 24.0)]
+    """
+    return [
+        (code, float(day[code]), float(day[LIMITS[code]]) if code in LIMITS else None)
+        for code in ALERTS
+        if day.get(code) is not None
+    ]
+
+
+def alert_sentence(code: str, number: float, limit: float | None = None, language: str = "en") -> str:
+    """An alert in words.
+
+    >>> alert_sentence("inaccurate", 20.04, 10.0)
+    'MAPE 20 %, limit 10 %'
+    """
+    words: str = getattr(ALERTS[code], language)
+    return words.format(number=_text(number, language), limit=_text(limit, language))
 
 
 def sentence(code: str, periods: int, number: float | None, language: str = "en") -> str:

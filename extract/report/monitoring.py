@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from extract.health.wording import ALERTS, LIMITS, alerts
 from extract.registry import registry
 from extract.report.payload import encode_periods, plain
 from extract.warehouse import Warehouse
@@ -33,21 +34,23 @@ DAYS_LISTED = 31
 def read_monitoring(warehouse: Warehouse) -> dict[str, Any] | None:
     """None where the models are not built.
 
-    `forecasts`: one dict each, with every day's `DRAWN` measures as columns, its newest days whole, the newest month by
-    hour of the day, and the errors by whole days ahead. `actuals`: what came true, encoded. Shares (mape, coverage …)
-    are 0 … 1.
+    `forecasts`: one dict each, with every day's `DRAWN` measures as columns, its newest days whole (`alerts`: code,
+    number and limit of each), the newest month by hour of the day, and the errors by whole days ahead. `actuals`: what
+    came true, encoded. Shares (mape, coverage …) are 0 … 1.
     """
     if not warehouse.exists(DAILY):
         return None
     names = {indicator.id: indicator for indicator in registry()}
     forecasts: dict[tuple[str, int], dict[str, Any]] = {}
-    columns = ("forecast", "actual_indicator_id", "madrid_day", "alert_level", "alerts", *MEASURES)
+    kept = ("forecast", "actual_indicator_id", "madrid_day", "alert_level", *MEASURES)
+    columns = (*kept, *ALERTS, *LIMITS.values())
     rows = warehouse.rows(
         f"select {', '.join(columns)} from {warehouse.sql_name(DAILY)}"
         " order by forecast, actual_indicator_id, madrid_day"
     )
     for row in rows:
-        day = {name: plain(value) for name, value in zip(columns, row, strict=True)}
+        read = dict(zip(columns, row, strict=True))
+        day = {name: plain(read[name]) for name in kept} | {"alerts": alerts(read)}
         key = (day.pop("forecast"), day.pop("actual_indicator_id"))
         day["madrid_day"] = day["madrid_day"][:10]
         actual = names.get(key[1])

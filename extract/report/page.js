@@ -37,17 +37,16 @@ class Words {
   /** A finding by its code, how many periods it is about and how much. */
   finding([code, periods, number]) {
     const key = `finding.${code}`;
-    return this.has(key) ? this.text(key, { periods, number: number === null ? "" : this.number(number, Math.abs(number) < 10 ? 2 : 0) }) : code;
+    return this.has(key) ? this.text(key, { periods, number: number === null ? "" : this.measure(number) }) : code;
   }
 
   /** What is wrong with one entry or value, without numbers. */
   code(code) { return this.has(`entry.${code}`) ? this.text(`entry.${code}`) : this.has(`suspect.${code}`) ? this.text(`suspect.${code}`) : code; }
 
-  /** An alert of a forecast as the warehouse words it; the numbers in it stay, whatever the language. */
-  reason(text) {
-    const numbers = text.match(/-?\d+/g) || [], key = `reason.${text.replace(/-?\d+/g, "#")}`;
-    return this.has(key) ? TEXTS[this.language][key].replace(/#/g, () => this.number(Number(numbers.shift()))) : text;
-  }
+  /** An alert of a forecast by its code, how much and by which limit. */
+  alert([code, number, limit]) { return this.text(`alert.${code}`, { number: this.measure(number), limit: limit === null ? "" : this.measure(limit) }); }
+
+  measure(number) { return this.number(number, Math.abs(number) < 10 ? 2 : 0); }
 
   number(value, digits = 3) {
     if (!this.formats.has(digits)) this.formats.set(digits, new Intl.NumberFormat(this.locale, { maximumFractionDigits: digits, useGrouping: true }));
@@ -541,7 +540,7 @@ const page = {
     byId("monitoring-figures").replaceChildren(...figures.map(([name, text, more]) => make("div", {}, make("dt", {}, name), make("dd", {}, text, ...(more ? [" ", make("small", {}, more)] : [])))));
     const columns = ["day", "state", "mae", "rmse", "mape", "smape", "bias", "coverage", "skill", "details"];
     const numbers = new Set(["mae", "rmse", "mape", "smape", "bias", "coverage", "skill"]);
-    const reasons = (day) => (day.alerts || "").split("; ").filter(Boolean).map((text) => words.reason(text)).join(" · ");
+    const reasons = (day) => day.alerts.map((alert) => words.alert(alert)).join(" · ");
     show("monitoring-table", table(words.text("monitoring.caption", { n: days.length, unit }), columns.map((name) => [words.text(`column.${name}`), numbers.has(name) ? "number" : name === "details" ? "wide" : null]),
       days.map((day) => [day.madrid_day, level(day), ...["mae", "rmse"].map((name) => day[name] === null ? "–" : words.number(day[name], 1)), share(day.mape), share(day.smape),
         day.bias === null ? "–" : words.number(day.bias, 1), share(day.coverage), day.skill === null ? "–" : words.number(day.skill, 2), reasons(day)])));

@@ -11,7 +11,7 @@ from typing import Any
 
 from extract.errors import UsageError
 from extract.files import written
-from extract.health.wording import FINDINGS, LANGUAGES, QUARANTINED, meaning, template
+from extract.health.wording import ALERTS, FINDINGS, LANGUAGES, QUARANTINED, meaning, template
 
 _SLOT = re.compile(r"<!--(\w+)-->")
 
@@ -43,11 +43,12 @@ def write(path: Path, text: str) -> int:
 
 
 def _texts() -> dict[str, dict[str, str]]:
-    """The page's own words and, under `finding.` and `entry.`, those of each code."""
+    """The page's own words and, under `finding.`, `entry.` and `alert.`, those of each code."""
     texts: dict[str, dict[str, str]] = json.loads(_resource("texts.json"))
     for language in LANGUAGES:
         texts[language] |= {f"finding.{code}": template(code, language) for code in (*FINDINGS, *QUARANTINED)}
         texts[language] |= {f"entry.{code}": meaning(code, language) for code in QUARANTINED}
+        texts[language] |= {f"alert.{code}": getattr(wording, language) for code, wording in ALERTS.items()}
     return texts
 
 

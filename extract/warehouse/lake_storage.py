@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 NOT_INSTALLED = "make setup-spark"
 _SECRET = re.compile(r"KEY|SECRET|TOKEN|SAS|PASSWORD", re.IGNORECASE)
+_SHORTEST_SECRET = 4
+_NEEDS_MORE = re.compile(r"reader (feature|version)|unsupported.*feature", re.IGNORECASE)
+_SECOND = re.compile(r"concurrent|failed to commit transaction: \d", re.IGNORECASE)
 _REMEDIES = [
     (
         r"access ?denied|forbidden|\b40[13]\b|signature|invalidaccesskey|authenti|authoriz|permission denied|read-only",
@@ -78,10 +81,10 @@ class LakeStorage:
 
     @property
     def options(self) -> dict[str, str] | None:
-        """What delta-rs must know of the storage; None for a folder of this machine."""
+        """What delta-rs needs to reach the storage; None for a folder of this machine."""
         if not is_url(self.root):
             return None
-        options = {
+        patience = {
             "connect_timeout": "10s",
             "timeout": "120s",
             "max_retries": "5",
@@ -89,7 +92,7 @@ class LakeStorage:
         }
         # The address was checked with the other settings.
         plain = {"AWS_ALLOW_HTTP": "true"} if self._given.get("AWS_ENDPOINT_URL", "").startswith("http:") else {}
-        return {**options, **self._given, **plain}
+        return {**patience, **self._given, **plain}
 
     def files(self) -> pf.FileSystem:
         """pyarrow's view of the lake; paths in it count from the lake's root."""
@@ -209,7 +212,7 @@ class LakeStorage:
         except (DeltaError, OSError, pa.ArrowException) as error:
             self.raise_for(error, table)
         except BaseException as error:
-            if type(error).__name__ == "PanicException":  # a fault within delta-rs, in a class without a public name
+            if type(error).__name__ == "PanicException":  # a bug of delta-rs, in a class that no module exports
                 self.raise_for(error, table)
             raise
 
@@ -217,28 +220,27 @@ class LakeStorage:
         """Raise what `error` means: `WrittenMeanwhile`, a table that this cannot read, or storage that fails."""
         from deltalake.exceptions import CommitFailedError, DeltaProtocolError
 
-        text = self.cleaned(str(error))
+        whole = self._cleaned(str(error))
+        # The first words say what was tried, the last what went wrong.
+        text = whole if len(whole) <= 300 else f"{whole[:120]} … {whole[-170:]}"
         what = f"{table} in the lake {self.root}" if table else f"the lake {self.root}"
-        if isinstance(error, DeltaProtocolError) or re.search(
-            r"reader feature|reader version|unsupported.*feature", text
-        ):
+        # No cause is shown: a storage's own error may hold an address with a token in it.
+        if isinstance(error, DeltaProtocolError) or _NEEDS_MORE.search(whole):
             raise UsageError(
                 f"{what} needs a newer reader of Delta tables ({text})",
                 "write it without deletion vectors and column mapping (delta.enableDeletionVectors=false,"
                 " delta.columnMapping.mode=none), or read it with Spark",
-            ) from error
-        if isinstance(error, CommitFailedError) and re.search(
-            r"concurrent|failed to commit transaction: \d+", text, re.I
-        ):
-            raise WrittenMeanwhile(f"another process wrote {what} meanwhile", "run it again") from error
+            ) from None
+        if isinstance(error, CommitFailedError) and _SECOND.search(whole):
+            raise WrittenMeanwhile(f"another process wrote {what} meanwhile", "run it again") from None
         for pattern, words, remedy in _REMEDIES:
-            if re.search(pattern, text, re.IGNORECASE):
-                raise WarehouseError(f"{what} {words} ({text})", remedy) from error
-        raise WarehouseError(f"{what} failed ({text})", "nothing half-done was kept; run it again") from error
+            if re.search(pattern, whole, re.IGNORECASE):
+                raise WarehouseError(f"{what} {words} ({text})", remedy) from None
+        raise WarehouseError(f"{what} failed ({text})", "nothing half-done was kept; run it again") from None
 
-    def cleaned(self, text: str) -> str:
-        """One line of at most 300 characters, without the values of keys, secrets and tokens."""
+    def _cleaned(self, text: str) -> str:
+        """One line without the values of keys, secrets and tokens."""
         for name, value in self._given.items():
-            if _SECRET.search(name) and value.strip():
+            if _SECRET.search(name) and len(value.strip()) >= _SHORTEST_SECRET:
                 text = text.replace(value.strip(), "…")
-        return " ".join(text.split())[:300]
+        return " ".join(text.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from extract.settings import Settings
@@ -30,7 +31,7 @@ class Upkeep:
         return 0 if snapshot is None else len(snapshot.file_uris())
 
     def join_small_files(self, table: TableName) -> bool:
-        """Compact a table; False where others rewrote the same files each time that it was tried."""
+        """Compact a table; False where other processes rewrote the same files at each try."""
         for _ in range(_TRIES):
             snapshot = self.storage.find(table)
             if snapshot is None:
@@ -54,7 +55,7 @@ class Upkeep:
         with self.storage.translating(table):
             return len(
                 snapshot.vacuum(
-                    retention_hours=int(self._keep_h), dry_run=False, enforce_retention_duration=False, full=True
+                    retention_hours=math.ceil(self._keep_h), dry_run=False, enforce_retention_duration=False, full=True
                 )
             )
 

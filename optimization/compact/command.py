@@ -111,10 +111,10 @@ def run(options: argparse.Namespace) -> int:
         "verified": not options.no_verify,
         "notes": loaded.notes,
     }
-    told = report.as_json(loaded.columns, **facts)
+    text = report.as_json(loaded.columns, **facts)
     if options.report:
         with written_aside(options.report) as aside:
-            Path(aside).write_text(told, encoding="utf-8")
+            Path(aside).write_text(text, encoding="utf-8")
     if options.picture:
         with written_aside(options.picture) as aside:
             report.picture(
@@ -125,7 +125,7 @@ def run(options: argparse.Namespace) -> int:
                 Path(options.picture).suffix[1:],
             )
     if options.json:
-        print(told)
+        print(text)
         return 0
     print(report.table(loaded.columns, loaded.rows))
     checked = (

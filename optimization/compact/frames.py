@@ -93,8 +93,8 @@ def _smaller(
         bare = pa.Table.from_pandas(pd.DataFrame(index=index), preserve_index=True)
         for place, name in enumerate(bare.column_names):
             packed[name] = bare.column(place).combine_chunks()
-        told = json.loads((bare.schema.metadata or {})[b"pandas"])
-        metadata[b"pandas"] = json.dumps({**told, "column_indexes": []}).encode()
+        known = json.loads((bare.schema.metadata or {})[b"pandas"])
+        metadata[b"pandas"] = json.dumps({**known, "column_indexes": []}).encode()
     return pa.table(list(packed.values()), names=list(packed)).replace_schema_metadata(metadata)
 
 

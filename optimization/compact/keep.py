@@ -89,21 +89,21 @@ def load(path: str | Path) -> Any:
     kept = (table.schema.metadata or {}).get(KEY)
     if kept is None:
         raise BadInput(f"{path} was not written by this program: read it with pandas, and shrink() the DataFrame")
-    told = json.loads(kept)
+    saved = json.loads(kept)
     rest = {key: value for key, value in (table.schema.metadata or {}).items() if key != KEY}
-    if told["level"] == "usable":
+    if saved["level"] == "usable":
         frame = table.replace_schema_metadata(rest).to_pandas()
-        for place, dtype in enumerate(told["dtypes"]):
+        for place, dtype in enumerate(saved["dtypes"]):
             if str(frame.dtypes.iloc[place]) != dtype:
                 frame.isetitem(place, _typed(frame.iloc[:, place], table.column(place), dtype))
-        frame.attrs["optimization"] = told["plans"]
+        frame.attrs["optimization"] = saved["plans"]
         return frame
-    columns = [_as_before(column, kind) for column, kind in zip(table.columns, told["types"], strict=True)]
-    packed = pa.table(columns, names=table.column_names).replace_schema_metadata({**rest, KEY: told["plans"].encode()})
-    if told["level"] == "packed":
+    columns = [_as_before(column, kind) for column, kind in zip(table.columns, saved["types"], strict=True)]
+    packed = pa.table(columns, names=table.column_names).replace_schema_metadata({**rest, KEY: saved["plans"].encode()})
+    if saved["level"] == "packed":
         return packed
     nodes = {name: compress(packed.column(place).combine_chunks()) for place, name in enumerate(packed.column_names)}
-    return Compressed(packed.num_rows, nodes, plans_of(told["plans"]))
+    return Compressed(packed.num_rows, nodes, plans_of(saved["plans"]))
 
 
 def _typed(series: pd.Series, column: pa.ChunkedArray, dtype: str) -> Any:

@@ -112,7 +112,7 @@ def first_disagreement(
     at, row = 0, 0
     while at < length:
         letter = byte_at(text + at)
-        if width > 1 and letter in (NEWLINE, RETURN):  # an empty line is no record
+        if width > 1 and letter in (NEWLINE, RETURN):  # an empty line is not a record
             at += 1
             continue
         result[0] = row

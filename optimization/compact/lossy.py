@@ -34,7 +34,7 @@ def lossy(plan: Plan, chunks: list[Encoded], steps: dict[str, int]) -> tuple[Pla
         return _seconds(plan, chunks)
     if plan.kind != "float":
         return plan, chunks, ""
-    told: list[str] = []
+    what: list[str] = []
     if "decimals" in steps and (plan.decimals < 0 or plan.decimals > steps["decimals"]):
         places = steps["decimals"]
         worst = 0.0
@@ -63,7 +63,7 @@ def lossy(plan: Plan, chunks: list[Encoded], steps: dict[str, int]) -> tuple[Pla
                 )
             )
         chunks = rounded
-        told.append(f"rounded to {places} decimals, largest error {worst:.3g}")
+        what.append(f"rounded to {places} decimals, largest error {worst:.3g}")
         plan = replace(plan, decimals=places)
     if "float32" in steps:
         worst = 0.0
@@ -81,10 +81,10 @@ def lossy(plan: Plan, chunks: list[Encoded], steps: dict[str, int]) -> tuple[Pla
         if (worst > 0 and plan.decimals < 0) or (worst > 0 and "decimals" not in steps):
             chunks = cut
             plan = replace(plan, decimals=-1)
-            told.append(f"float32, largest error {worst:.3g}")
-    if not told:
+            what.append(f"float32, largest error {worst:.3g}")
+    if not what:
         return plan, chunks, ""
-    return replace(plan, why=f"{plan.why}; lossy: {', '.join(told)}"), chunks, ", ".join(told)
+    return replace(plan, why=f"{plan.why}; lossy: {', '.join(what)}"), chunks, ", ".join(what)
 
 
 def _seconds(plan: Plan, chunks: list[Encoded]) -> tuple[Plan, list[Encoded], str]:
@@ -109,6 +109,6 @@ def _seconds(plan: Plan, chunks: list[Encoded]) -> tuple[Plan, list[Encoded], st
         cut.append(replace(chunk, values=values, base=base, form=form, low=low, high=high))
     if not worst:
         return plan, chunks, ""
-    told = f"cut to seconds, largest error {worst / per_second:.9g} s"
+    what = f"cut to seconds, largest error {worst / per_second:.9g} s"
     low, high = int(plan.low) // per_second, int(plan.high) // per_second
-    return replace(plan, form=form, low=low, high=high, why=f"{plan.why}; lossy: {told}"), cut, told
+    return replace(plan, form=form, low=low, high=high, why=f"{plan.why}; lossy: {what}"), cut, what

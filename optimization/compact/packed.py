@@ -134,7 +134,7 @@ def _dictionary(
     """Numbers as runs, or as codes into a dictionary, where either is smaller than `width` bytes a row."""
     rows = len(array)
     step = max(1, rows // 16_384)
-    # Floats are told apart by their bits: -0.0 and 0.0 are equal, and two texts.
+    # Floats are compared by their bits: -0.0 and 0.0 are equal, and two texts.
     bits = array.view({pa.float32(): pa.int32(), pa.float64(): pa.int64()}.get(array.type, array.type))
     raw = np.frombuffer(bits.buffers()[1], bits.type.to_pandas_dtype())
     sample = raw[::step]

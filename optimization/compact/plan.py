@@ -182,7 +182,7 @@ def _time(name: str, full: list[Encoded], missing: str | None) -> Plan:
     # Chunks that read both ways (03/04/2020) follow those that do not.
     sure = {chunk.form for chunk in full if "ambiguous" not in chunk.notes}
     if len(sure) != 1:
-        why = f"{kind}s in several forms: " + ", ".join(sorted(sure)) if sure else "day and month cannot be told apart"
+        why = f"{kind}s in several forms: " + ", ".join(sorted(sure)) if sure else "day and month are ambiguous"
         return Plan(name, "text", gap, why=why)
     form = next(iter(sure))
     try:

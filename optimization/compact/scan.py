@@ -131,9 +131,9 @@ def fitted(source: Source, chunk: Chunk, plan: Plan, texts: pa.Array) -> Encoded
         return settled
     row = first_misfit(plan, texts)
     value = texts[row].as_py()
-    told = "an empty field" if value is None else repr(value)
+    shown = "an empty field" if value is None else repr(value)
     raise BadInput(
-        f"{source.path}, line {line_of_row(chunk, source, row):,}: {told} in column {plan.name!r} "
+        f"{source.path}, line {line_of_row(chunk, source, row):,}: {shown} in column {plan.name!r} "
         f"does not fit the schema "
         f"({described(plan)}); fix the value, or infer a new schema without --schema"
     )
@@ -169,11 +169,11 @@ def check_names(source: Source, names: list[str], expected: list[str]) -> None:
 
 
 def _watched(source: Source, progress: Progress | None) -> Iterator[Chunk]:
-    told = 0
+    counted = 0
     for chunk in source.chunks():
         if progress is not None:
-            progress.add(source.bytes_read - told)
-            told = source.bytes_read
+            progress.add(source.bytes_read - counted)
+            counted = source.bytes_read
         yield chunk
 
 

@@ -39,9 +39,9 @@ def write_schema(loaded: Loaded, out: str | Path) -> None:
 def read_schema(path: str | Path) -> dict[str, Plan]:
     """The plans of a schema file; BadInput where it is none."""
     try:
-        told = json.loads(Path(path).read_text(encoding="utf-8"))
-        plans = {entry["name"]: Plan(**entry) for entry in told["columns"]}
-        version = told["version"]
+        read = json.loads(Path(path).read_text(encoding="utf-8"))
+        plans = {entry["name"]: Plan(**entry) for entry in read["columns"]}
+        version = read["version"]
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(
             f"{path}: no schema file ({error}); infer a new one by naming a file that does not exist yet"

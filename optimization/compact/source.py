@@ -31,7 +31,7 @@ from optimization.csv_rules import (
 )
 from optimization.files import BadInput
 
-CHUNK_BYTES = 16 << 20
+CHUNK_BYTES = 8 << 20
 RECORD_BYTES = 1 << 30
 HEAD_BYTES = 1 << 18
 SNIFFED_BYTES = 1 << 16  # what the delimiter is found out from
@@ -89,6 +89,7 @@ class Source:
         self.compression = ""
         self.bytes_read = 0
         self._spare: list[bytearray] = []
+        self._reading = False
         found = Path(path).stat()
         if not stat.S_ISREG(found.st_mode):
             raise BadInput(f"{self.path} is a pipe, a device or a folder: save the CSV as a file first")
@@ -277,13 +278,15 @@ class Source:
     # --- records ------------------------------------------------------------------------------------------------------
 
     def chunks(self) -> Iterator[Chunk]:
-        """The records after the header, some 16 MB at a time, each chunk ending with a whole record."""
+        """The records after the header, some 8 MB at a time, each chunk ending with a whole record."""
         self.bytes_read = 0
         line = 1 + self.header_lines
         piece: Bytes = b""
+        self._reading = True
         for piece in self._pieces():
             first, line = line, line + lines_in(piece)
             yield Chunk(self.to_utf8(piece, first), first)
+        self._reading = False
         self._spare.clear()
         opened = unclosed_quote(piece, ord(self.delimiter))
         if opened >= 0:
@@ -357,7 +360,8 @@ class Source:
     def take_back(self, chunk: Chunk) -> None:
         """Read what comes next into the memory of a chunk that is done with: new memory costs as much as reading."""
         if isinstance(chunk.data, bytearray):
-            self._spare.append(chunk.data)
+            if self._reading:
+                self._spare.append(chunk.data)
             chunk.data = b""
 
 

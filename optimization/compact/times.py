@@ -92,7 +92,7 @@ def encode_times(texts: pa.Array, forms: list[str] | None = None) -> Encoded | N
         return None
     first = found[0]
     if len(found) > 1:
-        # 03/04/2020 reads both ways: the whole column must tell which.
+        # 03/04/2020 reads both ways: the whole column decides.
         first = replace(first, notes=["ambiguous"])
     return first
 

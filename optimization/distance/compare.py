@@ -47,7 +47,7 @@ def run(source: str, names: tuple[str, str], delimiter: str | None, rows: int, c
     print(f"chart: {chart}")
 
 
-def measure(df: pd.DataFrame, tell: Callable[[str], None] = lambda _: None, rounds: int = ROUNDS) -> list[Rung]:
+def measure(df: pd.DataFrame, say: Callable[[str], None] = lambda _: None, rounds: int = ROUNDS) -> list[Rung]:
     """The rungs for a frame with the columns latitude and longitude, the slowest first, the limit last."""
     machine.load()
     ways = _ways(df)
@@ -56,7 +56,7 @@ def measure(df: pd.DataFrame, tell: Callable[[str], None] = lambda _: None, roun
             work()  # warm: caches, threads, imports
     times: dict[str, list[float]] = {name: [] for name, _, _ in ways}
     for turn in range(rounds):
-        tell(f"round {turn + 1} of {rounds}")
+        say(f"round {turn + 1} of {rounds}")
         for name, _, work in ways:
             started = time.perf_counter()
             work()

@@ -1,4 +1,4 @@
-"""The formula over whole columns: by numpy in blocks, or by machine code on every core. No files."""
+"""The formula over whole columns, by numpy in blocks or by machine code on every core, and the choice of the kernel."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def evaluate(a: Any, b: Any, out: np.ndarray, threads: int | None = None) -> Non
 
 
 class _Room:
-    """Memory at a known place: numpy takes longer to tell the addresses of three arrays than a few rows take."""
+    """Memory at a known place: numpy takes longer to find the addresses of three arrays than a few rows take."""
 
     def __init__(self) -> None:
         import numpy as np

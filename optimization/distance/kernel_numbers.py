@@ -45,7 +45,7 @@ SMALL_TENS = np.array([10.0**k for k in range(23)])
 
 @inlined
 def power_of_ten_times(w: Any, q: int) -> Any:
-    """The float64 nearest to w·10^q for a uint64 w; NaN where that takes more than 128 bits to tell."""
+    """The float64 nearest to w·10^q for a uint64 w; NaN where 128 bits cannot decide it."""
     if w == U0:
         return 0.0
     if w <= np.uint64(9007199254740992) and -22 <= q <= 22:  # both factors are exact: one rounding

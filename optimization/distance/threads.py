@@ -48,7 +48,7 @@ def pieces(rows: int, threads: int) -> Callable[[int], Iterator[slice]]:
 def share(work: Callable[[int], None], threads: int, wait: bool = True) -> None:
     """Run work(0) here and work(1), work(2), … on helpers, until all that was taken is done.
 
-    Nobody waits for a helper that has not begun, nor, without `wait`, for one that has: work(0) sees to that itself.
+    No thread waits for a helper that has not begun, nor, without `wait`, for one that has: work(0) sees to that itself.
     """
     given = [work]  # emptied in the end: a helper that wakes later must not keep the columns of this call
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from landed_warehouse import Warehouse
+from tests.warehouses.landed import Warehouse
 
 MODELS = ("--select", "+esios_catalogue")
 
@@ -35,7 +35,7 @@ def test_an_indicator_listed_twice_or_without_a_name_is_found(warehouse: Warehou
     warehouse.run(*MODELS)
     keep(warehouse, (460, "Previsión diaria", "", "", "2026-11-27 11:00"))
     assert warehouse.test("esios_catalogue_has_each_indicator_once") == "pass"
-    assert warehouse.test("stg_esios__catalogue_entries_are_never_null") == "pass"
+    assert warehouse.test("stg_esios__catalogue_entries_are_whole") == "pass"
     # A table that somebody else made, without the key and the constraints of ours.
     warehouse.execute(
         "create table raw_esios.loose as from raw_esios.catalogue_entries",
@@ -44,4 +44,4 @@ def test_an_indicator_listed_twice_or_without_a_name_is_found(warehouse: Warehou
     )
     keep(warehouse, (460, "Previsión diaria", "", "", "2026-11-27 11:00"), (461, None, "", "", "2026-11-27 11:00"))
     assert warehouse.test("esios_catalogue_has_each_indicator_once") == "fail"
-    assert warehouse.test("stg_esios__catalogue_entries_are_never_null") == "fail"
+    assert warehouse.test("stg_esios__catalogue_entries_are_whole") == "fail"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dbt.contracts.graph.manifest import Manifest
-from landed_warehouse import Warehouse, body, entry, hours
+
+from tests.warehouses.landed import Warehouse, body, entry, hours
 
 
 def test_every_model_source_and_exposure_says_its_grain_first(manifest: Manifest) -> None:

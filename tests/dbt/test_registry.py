@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 from dbt.contracts.graph.manifest import Manifest
-from landed_warehouse import Warehouse
 
 from extract.errors import UsageError
 from extract.registry import CADENCES, REGISTRY, CadenceSpan, entries, registry
+from tests.warehouses.landed import Warehouse
 
 Meta = dict[str, Any]
 MODEL = "model.esios_elt.esios_indicators"

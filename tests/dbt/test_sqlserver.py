@@ -13,7 +13,8 @@ import pytest
 from dbt.config.runtime import load_profile
 from dbt.flags import set_from_args
 from dbt_common.context import set_invocation_context
-from landed_warehouse import PROFILES, PROJECT, ROOT
+
+from tests.warehouses.project import PROFILES, PROJECT, ROOT
 
 # How the incremental branch of each model says where it starts; without a database there is nothing before it.
 WHAT_IS_NEW = {

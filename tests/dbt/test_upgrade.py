@@ -1,10 +1,10 @@
-"""A warehouse that version 1.0 made goes on with the next build: nothing is lost, and only entries are staged anew."""
+"""A warehouse of version 1.0 is continued by the next build: nothing is lost, and only entries are staged again."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from landed_warehouse import Warehouse, body, entry, hours
+from tests.warehouses.landed import DDL, Warehouse, body, entry, hours
 
 DAY = ("2018-01-31 23:00", "2018-02-01 23:00")
 HOURS = hours(DAY[0], 24)
@@ -87,6 +87,21 @@ def test_a_warehouse_of_version_1_0_goes_on_with_the_next_build(warehouse: Wareh
     names = "select name, count(*) from demand_forecast_esios group by name order by name"
     assert warehouse.rows(names) == [("by hand", 1), ("the new name", 24)]
     assert staged(warehouse)[2] == (3, 460, "2", None, None)
+
+
+def test_a_bare_dbt_build_goes_on_before_any_command_has_made_the_new_landing_table(warehouse: Warehouse) -> None:
+    made_by_1_0(warehouse)
+    before = warehouse.mart()
+    warehouse.execute("drop table raw_esios.catalogue_entries")
+    statuses = warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+    assert {name for name, status in statuses.items() if status in ("error", "fail", "skipped")} == set()
+    assert warehouse.mart() == before
+    assert warehouse.rows("select * from esios_catalogue") == []
+    # As soon as there is one, the next build reads it.
+    warehouse.execute((DDL / "raw_esios.catalogue_entries.sql").read_text("utf-8"))
+    warehouse.execute("insert into raw_esios.catalogue_entries values (460, 'Previsión', '', '', '2026-11-27 11:00')")
+    warehouse.run("--select", "+esios_catalogue")
+    assert warehouse.one("select count(*) from esios_catalogue") == 1
 
 
 def test_a_warehouse_of_version_1_0_that_was_never_built_is_built(warehouse: Warehouse) -> None:

@@ -10,26 +10,22 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 import pytest
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.contracts.graph.manifest import Manifest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from landed_warehouse import MADRID, Warehouse, entry
+
+from tests.warehouses.landed import MADRID, Warehouse, entry
+from tests.warehouses.random_histories import Parsed, empty_warehouse, naive, registered
 
 HISTORIES = 60
 STAGES = 3
-REGISTRY = "model.esios_elt.esios_indicators"
 CADENCES = {"five_minutes": 5, "ten_minutes": 10, "fifteen_minutes": 15, "hour": 60, "day": None, "month": None}
 VERSIONS = """select indicator_id, geo_id, period_start_utc, period_end_utc, version, value, known_from_utc,
     known_until_utc, response_id, confirmed_response_id, responses, last_response_id
@@ -154,24 +150,6 @@ def versions_of(one: History, landed: list[tuple[int, Response]]) -> Iterator[tu
             )
 
 
-def naive(instant: datetime | None) -> datetime | None:
-    return instant and instant.astimezone(UTC).replace(tzinfo=None)
-
-
-def registered(manifest: Manifest, histories: list[History]) -> Manifest:
-    """The project with a registry of the histories' indicators."""
-    changed = manifest.deepcopy()
-    meta = deepcopy(changed.nodes[REGISTRY].config.meta)
-    pattern = next(one for one in meta["indicators"] if one["id"] == 460)
-    meta["indicators"] = [
-        {**pattern, "id": one.indicator, "name": f"history {one.indicator}", "cadence": one.cadence, "areas": one.areas}
-        for one in histories
-    ]
-    changed.nodes[REGISTRY].config.meta = meta
-    changed.build_flat_graph()
-    return changed
-
-
 def land(warehouse: Warehouse, responses: list[tuple[History, Response]]) -> None:
     """All in one transaction, in a random order of commits that is the list's."""
     rows = []
@@ -184,23 +162,9 @@ def land(warehouse: Warehouse, responses: list[tuple[History, Response]]) -> Non
         connection.executemany("insert into raw_esios.indicator_responses values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
-class Parsed:
-    """The parsed project, whose own repr is megabytes long."""
-
-    def __init__(self, manifest: Manifest) -> None:
-        self.manifest = manifest
-
-
 @pytest.fixture(scope="module")
 def parsed(manifest: Manifest) -> Parsed:
     return Parsed(manifest)
-
-
-@contextmanager
-def empty_warehouse(manifest: Manifest) -> Iterator[Warehouse]:
-    with TemporaryDirectory() as folder:
-        yield Warehouse(Path(folder), manifest)
-        DuckDBConnectionManager.close_all_connections()
 
 
 @given(seed=st.integers(0, 2**32 - 1))
@@ -213,7 +177,9 @@ def empty_warehouse(manifest: Manifest) -> Iterator[Warehouse]:
 def test_versions_of_any_history_are_those_of_a_full_rebuild_and_of_a_plain_reading(parsed: Parsed, seed: int) -> None:
     draw = random.Random(seed)
     histories = [history(draw, 1000 + number) for number in range(HISTORIES)]
-    project = registered(parsed.manifest, histories)
+    project = registered(
+        parsed.manifest, [{"id": one.indicator, "cadence": one.cadence, "areas": one.areas} for one in histories]
+    )
     with empty_warehouse(parsed.manifest) as warehouse:
 
         def build(*more: str) -> list[tuple[Any, ...]]:

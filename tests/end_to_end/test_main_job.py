@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -18,9 +19,9 @@ NAME = "Previsión diaria de la demanda eléctrica peninsular"
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Shell, Finished]:
+def done(new_shell: Callable[[Path], Shell], tmp_path_factory: pytest.TempPathFactory) -> tuple[Shell, Finished]:
     """`make run` once, without any configuration."""
-    shell = Shell(tmp_path_factory.mktemp("job"))
+    shell = new_shell(tmp_path_factory.mktemp("job"))
     return shell, shell.job("--unless-configured")
 
 
@@ -142,17 +143,17 @@ def test_make_run_is_that_job() -> None:
 
 def test_the_readme_shows_what_make_run_prints(done: tuple[Shell, Finished]) -> None:
     _, finished = done
-    told = shown()["make run"]
-    assert len(told.lines) > 10
-    assert told.differs_from(finished.err + finished.out) == ""
-    for line in told.lines[-4:]:
+    expected = shown()["make run"]
+    assert len(expected.lines) > 10
+    assert expected.differs_from(finished.err + finished.out) == ""
+    for line in expected.lines[-4:]:
         assert line in finished.out or line.startswith("file "), "these are the figures of every run"
 
 
 def test_the_readme_shows_the_first_rows_of_the_file(done: tuple[Shell, Finished]) -> None:
     shell, _ = done
-    command = shown()["head -4 exports/demand_forecast_esios.csv"]
-    assert list(command.lines) == (shell.folder / "out.csv").read_text("utf-8").splitlines()[:4]
+    command = shown()["head -3 exports/demand_forecast_esios.csv"]
+    assert list(command.lines) == (shell.folder / "out.csv").read_text("utf-8").splitlines()[:3]
 
 
 def test_the_readme_shows_what_a_cutoff_leaves_out(done: tuple[Shell, Finished]) -> None:
@@ -168,17 +169,17 @@ def test_every_command_that_the_readme_shows_the_output_of_is_one_of_these() -> 
     assert set(shown()) == {
         "make run",
         "make test",  # this suite
-        "head -4 exports/demand_forecast_esios.csv",
+        "head -3 exports/demand_forecast_esios.csv",
         "esios export --indicator 460 --known-before D-1T12:00",
     }
 
 
 def test_a_changed_output_is_not_what_the_readme_shows() -> None:
-    told = Shown("x", ("a 1", "…", "c 3", "d 4"))
-    assert told.differs_from("a 10\nb 2\nc  30.5\nd 4\n") == ""
-    assert told.differs_from("a 1\nc 3\nd 4") == ""
-    assert told.differs_from("a 1\nb 2\nd 4\n") == "c 3"
-    assert told.differs_from("a 1\nc 3\nb 2\nd 4\n") == "d 4"
-    assert told.differs_from("b 1\na 1\nc 3\nd 4") == "a 1"
-    assert told.differs_from("a 1\nc 3\nd 4\ne 5") == "e 0"
-    assert told.differs_from("") == "a 1"
+    expected = Shown("x", ("a 1", "…", "c 3", "d 4"))
+    assert expected.differs_from("a 10\nb 2\nc  30.5\nd 4\n") == ""
+    assert expected.differs_from("a 1\nc 3\nd 4") == ""
+    assert expected.differs_from("a 1\nb 2\nd 4\n") == "c 3"
+    assert expected.differs_from("a 1\nc 3\nb 2\nd 4\n") == "d 4"
+    assert expected.differs_from("b 1\na 1\nc 3\nd 4") == "a 1"
+    assert expected.differs_from("a 1\nc 3\nd 4\ne 5") == "e 0"
+    assert expected.differs_from("") == "a 1"

@@ -1,4 +1,4 @@
-"""Configuration and input that make no sense are told before anything is touched; names may hold anything."""
+"""Configuration and input that make no sense are reported before anything is touched; names may hold anything."""
 
 from __future__ import annotations
 
@@ -46,6 +46,19 @@ WRONG: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "number": (("extract", *SPAN), {"ESIOS_CONCURRENCY": "many"}),
     "window": (("extract", *SPAN), {"ESIOS_WINDOW": "decade"}),
     "target": (("status",), {"ESIOS_TARGET": "oracle"}),
+    "lake": (("status",), {"ESIOS_TARGET": "spark", "ESIOS_LAKE": "gs://bucket/lake"}),
+    "credentials of the lake": (("status",), {"ESIOS_LAKE": f"s3://u:{PASSWORD}@bucket/lake"}),
+    "lake over http": (
+        ("status",),
+        {
+            "ESIOS_TARGET": "spark",
+            "ESIOS_LAKE": "s3://bucket/lake",
+            "AWS_ENDPOINT_URL": "http://minio.example.com:9000",
+        },
+    ),
+    "spark format": (("status",), {"ESIOS_TARGET": "spark", "ESIOS_SPARK_FORMAT": "hudi"}),
+    "no lake to optimize": (("lake", "optimize"), {}),
+    "copy to itself": (("copy-landing", "--to", "duckdb"), {}),
     "indicator": (("extract", *SPAN, "--indicator", "99999999"), {}),
     "indicator with quotes": (("extract", *SPAN, "--indicator", "460'; drop table x;--"), {}),
     "table": (("export", "--table", "no_such_table"), {}),
@@ -77,7 +90,7 @@ WRONG: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("fault", WRONG)
-def test_what_makes_no_sense_is_told_and_touches_nothing(
+def test_what_makes_no_sense_is_reported_and_touches_nothing(
     machine: Machine, server: simulator.Server, built: Built, fault: str
 ) -> None:
     machine.land(built.file)
@@ -88,7 +101,7 @@ def test_what_makes_no_sense_is_told_and_touches_nothing(
     assert machine.warehouse.read_bytes() == before
 
 
-def test_a_wrong_entry_of_the_registry_is_told_and_touches_nothing(
+def test_a_wrong_entry_of_the_registry_is_reported_and_touches_nothing(
     machine: Machine, server: simulator.Server, built: Built, tmp_path: Path
 ) -> None:
     project = tmp_path / "project"
@@ -104,11 +117,11 @@ def test_a_wrong_entry_of_the_registry_is_told_and_touches_nothing(
     assert machine.warehouse.read_bytes() == before
 
 
-def test_the_same_is_told_to_programs(machine: Machine) -> None:
+def test_the_same_is_reported_to_programs(machine: Machine) -> None:
     finished = machine.esios("status", "--json", ESIOS_TARGET="oracle")
     document = json.loads(finished.out)
     assert (finished.code, document["exit_code"]) == (2, 2)
-    assert document["error"].endswith("set it to one of duckdb, sqlserver")
+    assert document["error"].endswith("set it to one of duckdb, sqlserver, spark")
 
 
 @pytest.mark.parametrize("command", [("make", "extract", "START=2017-02-29"), ("make", "extract", "END=2999-01-01")])
@@ -180,7 +193,7 @@ def test_a_file_that_would_be_altered_is_refused(machine: Machine, fault: str) -
 
 
 @pytest.mark.parametrize("name", ["folder.csv", "link.csv"])
-def test_a_folder_is_no_output(machine: Machine, built: Built, name: str) -> None:
+def test_a_folder_is_not_an_output(machine: Machine, built: Built, name: str) -> None:
     machine.land(built.file)
     (machine.folder / "folder.csv").mkdir()
     (machine.folder / "link.csv").symlink_to("folder.csv")
@@ -264,7 +277,7 @@ def test_dbt_builds_in_a_file_with_an_odd_name(
 
 
 def renamed(document: dict[str, Any]) -> dict[str, Any]:
-    """The answer under an odd name."""
+    """The response under an odd name."""
     document["indicator"]["name"] = ODD_NAME
     return document
 

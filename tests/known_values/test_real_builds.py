@@ -12,9 +12,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
-from dbt.contracts.graph.manifest import Manifest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +21,8 @@ from extract.selection import Selection
 from extract.settings import Settings, load_settings
 from extract.version_query import LONG, find
 from extract.warehouse.duckdb import DuckDB
-from tests.dbt.landed_warehouse import FILE, MADRID, PROFILES, PROJECT, Warehouse, body, entry
+from tests.warehouses.landed import MADRID, Warehouse, body, entry
+from tests.warehouses.makers import Makers
 
 from .histories import HOUR, Said, cutoffs, expected
 from .test_known_values import demand_forecast, rows_of, values
@@ -69,17 +67,9 @@ def land_one(warehouse: Warehouse, draw: Random, extracted: dt.datetime, run: st
 
 
 @pytest.fixture(scope="module")
-def landed(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """A warehouse of our own, with the project parsed for it."""
-    folder = tmp_path_factory.mktemp("real")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("ESIOS_DUCKDB_PATH", str(folder / FILE))
-        places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-        where = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES), "--target", "duckdb"]
-        parsed = dbtRunner().invoke(["parse", "--quiet", *where, *places]).result
-    DuckDBConnectionManager.close_all_connections()
-    assert isinstance(parsed, Manifest)
-    return Warehouse(folder, parsed)
+def landed(warehouses: Makers, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """A warehouse of our own."""
+    return warehouses.empty(tmp_path_factory.mktemp("real"))
 
 
 @pytest.fixture(scope="module")

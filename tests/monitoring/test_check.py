@@ -13,26 +13,28 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-import judged_warehouse as made
 import pytest
-from landed_warehouse import Warehouse
 from prometheus_client.parser import text_string_to_metric_families
 
 from extract.check import run_check
 from extract.errors import UsageError
 from extract.health.report import Report
 from extract.settings import Settings, load_settings
+from tests.warehouses import judged
+from tests.warehouses.landed import Warehouse
+from tests.warehouses.makers import Makers
+from tests.warehouses.project import FILE
 
 NOW = datetime(2021, 6, 5, 12, 0)
 SECRET = "T0PSECRET"
 
 
 @pytest.fixture(scope="module")
-def good_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small warehouse that is kept up to date, and in which nothing is wrong on 2021-06-05 at noon."""
+def good_folder(warehouses: Makers, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small warehouse that is followed, and in which nothing is wrong on 2021-06-05 at noon."""
     folder = tmp_path_factory.mktemp("good")
-    warehouse = made.empty(folder)
-    made.land(warehouse, 460, "2021-05-20", "2021-06-12", made.days("2021-05-20", "2021-06-12"), "2021-06-05 05:00")
+    warehouse = warehouses.empty(folder)
+    judged.land(warehouse, 460, "2021-05-20", "2021-06-12", judged.days("2021-05-20", "2021-06-12"), "2021-06-05 05:00")
     note_run(warehouse, "2021-06-05 04:59", "succeeded")
     warehouse.run()
     warehouse.execute("update quality_esios.dbt_results set run_started_at_utc = '2021-06-05 05:01'")
@@ -40,7 +42,7 @@ def good_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def note_run(warehouse: Warehouse, started: str, status: str, end: str | None = None, error: str | None = None) -> None:
-    """Note a run of the extractor; without end the series is kept up to date."""
+    """Note a run of the extractor; without end the series is followed."""
     values = [f"run {started}", started, started, status, 460, "2021-05-20", end, 1, 1, 0, 1, 1, error]
     import duckdb
 
@@ -49,10 +51,10 @@ def note_run(warehouse: Warehouse, started: str, status: str, end: str | None = 
 
 
 @pytest.fixture
-def good(good_folder: Path, tmp_path: Path) -> Warehouse:
+def good(warehouses: Makers, good_folder: Path, tmp_path: Path) -> Warehouse:
     """A copy of it."""
-    (tmp_path / made.FILE).write_bytes((good_folder / made.FILE).read_bytes())
-    return Warehouse(tmp_path, made.parsed())
+    (tmp_path / FILE).write_bytes((good_folder / FILE).read_bytes())
+    return warehouses.empty(tmp_path)
 
 
 def settings_of(warehouse: Warehouse) -> Settings:
@@ -68,7 +70,7 @@ def problems(report: Report) -> list[str]:
 
 
 class Webhook:
-    """A real server on loopback that keeps what it was told, and answers with `status`."""
+    """A real server on loopback that stores what it receives, and responds with `status`."""
 
     def __init__(self) -> None:
         self.told: list[dict[str, Any]] = []
@@ -113,7 +115,7 @@ def test_a_warehouse_in_which_nothing_is_wrong_is_ok(good: Warehouse) -> None:
     ]
 
 
-def test_a_series_kept_up_to_date_goes_stale_and_then_runs_out(good: Warehouse) -> None:
+def test_a_followed_series_goes_stale_and_then_runs_out(good: Warehouse) -> None:
     assert check(good, datetime(2021, 6, 6, 10, 59)).state == "ok"
     assert problems(check(good, datetime(2021, 6, 6, 11, 1))) == [
         "460: last response 2021-06-05 05:00:00 UTC, more than 30 hours ago"
@@ -138,7 +140,7 @@ def test_a_run_that_failed_is_named_with_its_error(good: Warehouse, status: str,
     assert (report.exit_code, problems(report)) == (1, [text])
 
 
-def test_a_run_under_way_is_no_problem_until_it_should_have_ended(good: Warehouse) -> None:
+def test_a_run_under_way_is_not_a_problem_until_it_should_have_ended(good: Warehouse) -> None:
     note_run(good, "2021-06-05 11:00", "running")
     assert check(good).state == "ok"
     assert problems(check(good, NOW + timedelta(hours=6))) == [
@@ -146,20 +148,20 @@ def test_a_run_under_way_is_no_problem_until_it_should_have_ended(good: Warehous
     ]
 
 
-def test_a_build_that_broke_and_one_that_is_behind_are_told(good: Warehouse) -> None:
+def test_a_build_that_broke_and_one_that_is_behind_are_reported(good: Warehouse) -> None:
     good.execute("update quality_esios.dbt_results set status = 'error' where name = 'daily_quality'")
     assert problems(check(good)) == ["daily_quality failed: see the output of dbt"]
     good.execute("update quality_esios.dbt_results set status = 'success'")
-    made.land(good, 460, "2021-06-05", "2021-06-12", made.days("2021-06-05", "2021-06-12"), "2021-06-05 11:00")
+    judged.land(good, 460, "2021-06-05", "2021-06-12", judged.days("2021-06-05", "2021-06-12"), "2021-06-05 11:00")
     assert problems(check(good)) == ["what was landed up to 2021-06-05 11:00:00 UTC is not built: run `dbt build`"]
     good.execute("delete from quality_esios.dbt_results")
     assert problems(check(good)) == ["nothing is built yet: run `dbt build`"]
 
 
 def test_gaps_and_odd_days_are_named_and_the_last_days_can_be_asked_for_alone(
-    warehouse: Warehouse, tmp_path: Path
+    warehouses: Makers, warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    copy = made.judged(tmp_path)
+    copy = warehouses.judged(tmp_path)
     note_run(copy, "2021-06-01 09:59", "succeeded", end="2020-12-31")
     copy.execute("update quality_esios.dbt_results set run_started_at_utc = '2021-06-01 11:00'")
     report = check(copy)
@@ -183,9 +185,9 @@ def test_gaps_and_odd_days_are_named_and_the_last_days_can_be_asked_for_alone(
     assert lately["completeness"].ok
 
 
-def test_a_span_of_which_nothing_is_there_is_one_problem(tmp_path: Path) -> None:
-    copy = made.judged(tmp_path)
-    made.land(copy, 1775, "2019-08-01", "2019-10-31", {}, extracted="2021-06-02 10:00")
+def test_a_span_without_any_value_is_one_problem(warehouses: Makers, tmp_path: Path) -> None:
+    copy = warehouses.judged(tmp_path)
+    judged.land(copy, 1775, "2019-08-01", "2019-10-31", {}, extracted="2021-06-02 10:00")
     copy.run("--select", "+quality_findings")
     [completeness] = [one for one in check(copy).checks if one.name == "completeness"]
     assert [(problem.key, problem.text) for problem in completeness.problems if " 1775 " in problem.key] == [
@@ -196,8 +198,8 @@ def test_a_span_of_which_nothing_is_there_is_one_problem(tmp_path: Path) -> None
     ]
 
 
-def test_a_forecast_that_alerts_fails_the_check_and_a_warning_does_not(tmp_path: Path) -> None:
-    copy = made.judged(tmp_path)
+def test_a_forecast_that_alerts_fails_the_check_and_a_warning_does_not(warehouses: Makers, tmp_path: Path) -> None:
+    copy = warehouses.judged(tmp_path)
     told = {one.name: one for one in check(copy).checks}["forecasts"]
     assert told.ok
     copy.execute(
@@ -206,7 +208,7 @@ def test_a_forecast_that_alerts_fails_the_check_and_a_warning_does_not(tmp_path:
     )
     told = {one.name: one for one in check(copy).checks}["forecasts"]
     assert [problem.key for problem in told.problems] == ["forecast mine 1293"]
-    assert told.problems[0].text.startswith("mine on 2020-12-31: MAPE 100.0 %, alert above 10.0 %")
+    assert told.problems[0].text.startswith("mine on 2020-12-31: MAPE 100 %, limit 10 %; bias 100 % of the mean")
 
 
 def test_metrics_are_prometheus_text_and_replace_the_old_file_whole(good: Warehouse, tmp_path: Path) -> None:
@@ -264,7 +266,7 @@ def test_the_webhook_hears_of_each_change_once(good: Warehouse, webhook: Webhook
     assert webhook.told[2]["gone"] == ["build daily_quality", "last-run 460"]
 
 
-def test_a_webhook_that_fails_hides_nothing_tells_no_secret_and_is_tried_again(
+def test_a_webhook_that_fails_hides_nothing_shows_no_secret_and_is_tried_again(
     good: Warehouse, webhook: Webhook
 ) -> None:
     note_run(good, "2021-06-05 11:00", "failed", error="boom")
@@ -291,14 +293,14 @@ def test_a_webhook_that_fails_hides_nothing_tells_no_secret_and_is_tried_again(
 @pytest.mark.parametrize(
     "url", ["ftp://host/T0PSECRET", "T0PSECRET", "http://", "http://[T0PSECRET", "http://h:T0PSECRET"]
 )
-def test_an_address_that_is_none_is_refused_before_anything_and_not_shown(good: Warehouse, url: str) -> None:
+def test_an_invalid_address_is_refused_before_anything_and_not_shown(good: Warehouse, url: str) -> None:
     with pytest.raises(UsageError) as refused:
         check(good, notify_url=url)
     assert "not a valid http(s) address" in str(refused.value)
     assert SECRET not in str(refused.value)
 
 
-def test_a_warehouse_that_is_gone_is_told_to_the_webhook_and_in_the_metrics(
+def test_a_warehouse_that_is_gone_is_reported_to_the_webhook_and_in_the_metrics(
     tmp_path: Path, webhook: Webhook, good: Warehouse
 ) -> None:
     good.path.write_bytes(b"no database at all" * 1000)
@@ -320,7 +322,7 @@ def command(warehouse: Warehouse, *arguments: str, env: dict[str, str] | None = 
     return done.returncode, done.stdout, done.stderr
 
 
-def test_the_command_ends_with_1_and_tells_people_and_programs(good: Warehouse) -> None:
+def test_the_command_ends_with_1_and_reports_to_people_and_programs(good: Warehouse) -> None:
     note_run(good, "2021-06-05 11:00", "failed", error="boom")
     code, out, err = command(good, "check", "--json")
     told = json.loads(out)
@@ -330,13 +332,15 @@ def test_the_command_ends_with_1_and_tells_people_and_programs(good: Warehouse) 
     assert told["indicators"][0]["good_days"] == 24
 
 
-def test_without_a_warehouse_the_command_ends_with_2_and_says_how_to_make_one(tmp_path: Path) -> None:
-    nowhere = Warehouse(tmp_path, made.parsed())
+def test_without_a_warehouse_the_command_ends_with_2_and_says_how_to_make_one(
+    warehouses: Makers, tmp_path: Path
+) -> None:
+    nowhere = warehouses.empty(tmp_path)
     nowhere.path.unlink()
     code, out, err = command(nowhere, "check")
     assert (code, out) == (2, "")
     assert "make one with `make run`" in err
-    empty = made.empty(tmp_path)
+    empty = warehouses.empty(tmp_path)
     code, out, _ = command(empty, "check")
     assert code == 1
     assert "no extract has run yet: run `esios extract`" in out

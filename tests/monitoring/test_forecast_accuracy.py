@@ -6,11 +6,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import judged_warehouse as made
 import numpy as np
 import pandas as pd
 import pytest
-from landed_warehouse import Warehouse
 from sklearn.metrics import (
     mean_absolute_error,
     mean_absolute_percentage_error,
@@ -18,9 +16,13 @@ from sklearn.metrics import (
 )
 
 from extract.errors import UsageError
+from extract.health.wording import alerts
 from extract.load import load_file
 from extract.settings import load_settings
 from extract.warehouse import connect
+from tests.warehouses import judged
+from tests.warehouses.landed import Warehouse
+from tests.warehouses.makers import Makers
 
 NAME = "my_model"
 MADRID = "Europe/Madrid"
@@ -65,9 +67,9 @@ def frame(warehouse: Warehouse, model: str, name: str = NAME) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def random_forecast(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, pd.DataFrame]:
+def random_forecast(warehouses: Makers, tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, pd.DataFrame]:
     """Random predictions for 1293 over 40 days with the change of clocks, every tenth missing; and the truth beside."""
-    warehouse = made.judged(tmp_path_factory.mktemp("random"))
+    warehouse = warehouses.judged(tmp_path_factory.mktemp("random"))
     table = actuals(warehouse)
     by_local = table.groupby("local")["actual"].mean()
     table["persistence"] = by_local.reindex(table["local"] - pd.Timedelta(days=7)).to_numpy()
@@ -81,7 +83,7 @@ def random_forecast(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse
 
 
 def expected(group: pd.DataFrame) -> dict[str, float]:
-    """The measures of scikit-learn (and for those it lacks, the definition in numpy) over the rows that have both."""
+    """The measures of scikit-learn (else the definition in numpy) over the rows that have both."""
     there = group.dropna(subset="predicted")
     actual, predicted, persistence = there["actual"], there["predicted"], there["persistence"]
     error = (predicted - actual).to_numpy()
@@ -135,8 +137,8 @@ def test_the_skill_of_four_weeks_weighs_each_hour_alike(random_forecast: tuple[W
     assert found.loc[pd.Timestamp("2020-11-06"), "skill_28_days"] == pytest.approx(value, rel=1e-9)
 
 
-def test_a_value_of_nought_is_left_out_of_mape_and_is_nothing_to_smape(tmp_path: Path) -> None:
-    warehouse = made.judged(tmp_path)
+def test_a_value_of_nought_is_left_out_of_mape_and_is_nothing_to_smape(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = warehouses.judged(tmp_path)
     warehouse.execute(
         "update esios_value_versions set value = 0"
         " where indicator_id = 1293 and period_start_utc in ('2020-11-01 23:00', '2020-11-02 00:00')"
@@ -189,8 +191,10 @@ def at_lead(table: pd.DataFrame, days: int) -> pd.Series:
     return newest
 
 
-def test_the_error_by_lead_time_is_that_of_what_was_known_so_many_days_before(tmp_path: Path) -> None:
-    warehouse = made.judged(tmp_path)
+def test_the_error_by_lead_time_is_that_of_what_was_known_so_many_days_before(
+    warehouses: Makers, tmp_path: Path
+) -> None:
+    warehouse = warehouses.judged(tmp_path)
     actual = actuals(warehouse)
     actual = actual[(actual["local"] >= "2020-10-20") & (actual["local"] < "2020-10-30")].reset_index(drop=True)
     random = np.random.default_rng(9)
@@ -221,13 +225,14 @@ def test_a_backfill_was_known_of_no_period_ahead(warehouse: Warehouse) -> None:
 
 
 def test_quarter_hours_are_compared_with_hours_by_their_mean_and_only_where_all_four_are_present(
+    warehouses: Makers,
     tmp_path: Path,
 ) -> None:
-    warehouse = made.empty(tmp_path)
-    hours = [made.hour(f"2025-11-03 {n:02}") for n in range(4)]
+    warehouse = warehouses.empty(tmp_path)
+    hours = [judged.hour(f"2025-11-03 {n:02}") for n in range(4)]
     quarters = {hour + timedelta(minutes=15 * n): 40.0 + 10 * n for hour in hours for n in range(4)}
     del quarters[hours[3] + timedelta(minutes=45)]
-    made.land(warehouse, 600, "2025-11-03", "2025-11-03", quarters, extracted="2025-11-02 13:00")
+    judged.land(warehouse, 600, "2025-11-03", "2025-11-03", quarters, extracted="2025-11-02 13:00")
     warehouse.run("--select", "registry", "+esios_values", "monitoring")
     table = pd.DataFrame({"period": hours, "predicted": [50.0, 60.0, 70.0, 80.0]})
     table["period"] = table["period"].dt.tz_localize(None)
@@ -255,8 +260,8 @@ def two_days(warehouse: Warehouse, factor: float) -> pd.DataFrame:
     return table
 
 
-def test_a_prediction_of_a_days_average_is_judged_by_the_bias_of_its_day(tmp_path: Path) -> None:
-    warehouse = made.judged(tmp_path)
+def test_a_prediction_of_a_days_average_is_judged_by_the_bias_of_its_day(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = warehouses.judged(tmp_path)
     table = two_days(warehouse, 1.0)
     table["predicted"] = 27_000.0
     predict(warehouse, table)
@@ -266,8 +271,8 @@ def test_a_prediction_of_a_days_average_is_judged_by_the_bias_of_its_day(tmp_pat
         assert found.loc[pd.Timestamp(day), "bias"] == pytest.approx(error_of_the_average, rel=1e-12)
 
 
-def test_alerts_say_why(tmp_path: Path) -> None:
-    warehouse = made.judged(tmp_path)
+def test_alerts_say_why_by_codes_and_numbers(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = warehouses.judged(tmp_path)
     table = two_days(warehouse, 1.2)
     predict(warehouse, table, "too_high")
     predict(warehouse, two_days(warehouse, 1.07), "rather_high")
@@ -277,19 +282,18 @@ def test_alerts_say_why(tmp_path: Path) -> None:
     late["made_at"] = pd.Timestamp("2020-12-01 05:00")
     predict(warehouse, late, "late")
 
-    def told(name: str, column: str = "alerts") -> Any:
+    def told(name: str, column: str) -> Any:
         return frame(warehouse, "forecast_accuracy_daily", name)[column].iloc[0]
 
-    drift = "the input has drifted"
-    without_drift = {
-        name: "; ".join(part for part in str(told(name)).split("; ") if part not in (drift, "None", "nan"))
-        for name in ("too_high", "rather_high", "good", "gappy", "late")
-    }
-    assert without_drift["too_high"].startswith("MAPE 20.0 %, alert above 10.0 %; bias 20.0 % of the mean")
-    assert without_drift["rather_high"].startswith("MAPE 7.0 %, warning above 5.0 %; bias 7.0 % of the mean")
-    assert without_drift["good"] == ""
-    assert without_drift["gappy"] == "3 of 24 predictions missing"
-    assert without_drift["late"] == "24 predictions late"
+    def alerts_of(name: str) -> list[tuple[str, float, float | None]]:
+        day = frame(warehouse, "forecast_accuracy_daily", name).iloc[0].dropna().to_dict()
+        return [(code, round(number, 6), limit) for code, number, limit in alerts(day) if code != "drifting"]
+
+    assert alerts_of("too_high")[:2] == [("inaccurate", 20.0, 10.0), ("biased", 20.0, None)]
+    assert alerts_of("rather_high")[:2] == [("inaccurate", 7.0, 5.0), ("biased", 7.0, None)]
+    assert alerts_of("good") == []
+    assert alerts_of("gappy") == [("predictions_missing", 3.0, 24.0)]
+    assert alerts_of("late") == [("predictions_late", 24.0, None)]
     assert told("too_high", "alert_level") == "alert"
     assert told("rather_high", "alert_level") == "warn"
     assert told("gappy", "alert_level") == "alert"  # 21 of 24 is less than nine tenths
@@ -297,8 +301,10 @@ def test_alerts_say_why(tmp_path: Path) -> None:
     assert told("good", "lateness_hours") == 0.0
 
 
-def test_the_last_prediction_from_before_the_hour_counts_and_a_back_test_is_not_late(tmp_path: Path) -> None:
-    warehouse = made.judged(tmp_path)
+def test_the_last_prediction_from_before_the_hour_counts_and_a_back_test_is_not_late(
+    warehouses: Makers, tmp_path: Path
+) -> None:
+    warehouse = warehouses.judged(tmp_path)
     early, better = two_days(warehouse, 2.0), two_days(warehouse, 1.0)
     better["made_at"] = better["period"] - pd.Timedelta(hours=1)
     afterwards = two_days(warehouse, 3.0)
@@ -328,8 +334,8 @@ def test_the_registered_pairs_are_judged_from_the_landed_indicators(warehouse: W
     assert len(frame(warehouse, "forecast_accuracy_by_hour", "demand_forecast_d1")) == 14 * 24
 
 
-def test_predictions_are_loaded_by_the_load_verb_and_once_only(tmp_path: Path) -> None:
-    warehouse = made.judged(tmp_path)
+def test_predictions_are_loaded_by_the_load_verb_and_once_only(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = warehouses.judged(tmp_path)
     file = tmp_path / "predictions.csv"
     file.write_text(
         "forecast,indicator_id,period_start_utc,predicted_value,predicted_at_utc\n"

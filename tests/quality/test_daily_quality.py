@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import judged_warehouse as made
 import pytest
-from landed_warehouse import Warehouse, entry
+
+from tests.warehouses import judged
+from tests.warehouses.landed import Warehouse, entry
+from tests.warehouses.makers import Makers
 
 # Of each day that is not good, its findings: each code with how many periods (or entries) it is about.
 ODD = """select madrid_day::varchar, verdict, (
@@ -87,7 +89,7 @@ def test_each_odd_thing_is_named_by_its_measure(warehouse: Warehouse) -> None:
     assert day(warehouse, 544, "2021-02-17", "quarantined_entries") == (2,)
 
 
-def test_an_area_that_is_not_registered_is_no_fault(warehouse: Warehouse) -> None:
+def test_an_area_that_is_not_registered_is_not_a_fault(warehouse: Warehouse) -> None:
     assert day(warehouse, 544, "2021-02-24", "verdict", "quarantined_entries") == ("good", 0)
 
 
@@ -142,25 +144,25 @@ def differing(rows: list[tuple[Any, ...]], others: list[tuple[Any, ...]]) -> lis
     return [pair for pair in pairs if not all(map(alike, *pair))]
 
 
-def test_an_incremental_run_judges_what_is_new_and_as_a_full_one_would(tmp_path: Path) -> None:
-    warehouse = made.judged(tmp_path)
+def test_an_incremental_run_judges_what_is_new_and_as_a_full_one_would(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = warehouses.judged(tmp_path)
     before = dict(
         warehouse.rows(
             "select indicator_id * 1000000 + epoch(madrid_day), judged_at_utc from quality_esios.daily_quality"
         )
     )
-    # The quarter again: mended, but for an hour that is left out and one that is revised far.
-    mended = made.days("2020-10-01", "2020-12-31")
-    withdrawn = mended.pop(made.hour("2020-12-20 10"))
-    mended[made.hour("2020-12-21 12")] += 6_500.0
-    made.land(warehouse, 460, "2020-10-01", "2020-12-31", mended, extracted="2021-06-02 10:00")
-    # Kept up to date: a forecast for eight days, of which one is due; later the next, by an unchanged answer.
-    rolling = made.days("2021-06-05", "2021-06-12")
-    made.land(warehouse, 460, "2021-06-05", "2021-06-12", rolling, extracted="2021-06-05 05:00")
+    # The quarter again: fixed, but for an hour that is left out and one that is revised far.
+    mended = judged.days("2020-10-01", "2020-12-31")
+    withdrawn = mended.pop(judged.hour("2020-12-20 10"))
+    mended[judged.hour("2020-12-21 12")] += 6_500.0
+    judged.land(warehouse, 460, "2020-10-01", "2020-12-31", mended, extracted="2021-06-02 10:00")
+    # Followed: a forecast for eight days, of which one is due; later the next, by an unchanged response.
+    rolling = judged.days("2021-06-05", "2021-06-12")
+    judged.land(warehouse, 460, "2021-06-05", "2021-06-12", rolling, extracted="2021-06-05 05:00")
     # Published on the first, landed on the third.
-    sealed = made.days("2021-06-02", "2021-06-02", made.demand.demand_day_ahead_mw)
+    sealed = judged.days("2021-06-02", "2021-06-02", judged.demand.demand_day_ahead_mw)
     published = "2021-06-01T06:37:31.000+02:00"
-    made.land(warehouse, 1775, "2021-06-02", "2021-06-02", sealed, extracted="2021-06-03 06:00", updated=published)
+    judged.land(warehouse, 1775, "2021-06-02", "2021-06-02", sealed, extracted="2021-06-03 06:00", updated=published)
     warehouse.run(*MODELS)
     assert warehouse.rows(ODD, 460) == [
         ("2020-11-11", "suspect", "revised 1"),
@@ -185,8 +187,8 @@ def test_an_incremental_run_judges_what_is_new_and_as_a_full_one_would(tmp_path:
     late = "select number from quality_esios.quality_findings where code = 'late'"
     assert warehouse.rows(late) == [(waited,)]
     assert day(warehouse, 1775, "2020-06-02", "publication_to_landing_hours") == (None,)
-    # An unchanged answer a day later makes the next day due; what it does not touch is not judged again.
-    warehouse.check(made.window("2021-06-05", "2021-06-12"), "2021-06-06 05:00", indicator=460)
+    # An unchanged response a day later makes the next day due; what it does not touch is not judged again.
+    warehouse.check(judged.window("2021-06-05", "2021-06-12"), "2021-06-06 05:00", indicator=460)
     warehouse.run(*MODELS)
     assert warehouse.rows(due)[:3] == [("2021-06-05", 24, 24), ("2021-06-06", 24, 24), ("2021-06-07", 0, 24)]
     after = dict(
@@ -211,10 +213,10 @@ def assert_as_rebuilt(warehouse: Warehouse) -> None:
         assert differing(warehouse.rows(query), before[name]) == [], name
 
 
-def test_no_check_is_read_twice_and_none_that_was_committed_late_is_missed(tmp_path: Path) -> None:
-    warehouse = made.judged(tmp_path)
-    rolling = made.days("2021-06-05", "2021-06-12")
-    made.land(warehouse, 460, "2021-06-05", "2021-06-12", rolling, extracted="2021-06-05 05:00")
+def test_no_check_is_read_twice_and_none_that_was_committed_late_is_missed(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = warehouses.judged(tmp_path)
+    rolling = judged.days("2021-06-05", "2021-06-12")
+    judged.land(warehouse, 460, "2021-06-05", "2021-06-12", rolling, extracted="2021-06-05 05:00")
 
     def run() -> str:
         warehouse.run(*MODELS)
@@ -229,13 +231,13 @@ def test_no_check_is_read_twice_and_none_that_was_committed_late_is_missed(tmp_p
 
     run()
     assert due() == [("2021-06-05",)]
-    warehouse.check(made.window("2021-06-05", "2021-06-12"), "2021-06-08 05:00", indicator=460)
+    warehouse.check(judged.window("2021-06-05", "2021-06-12"), "2021-06-08 05:00", indicator=460)
     assert "where checks.checked_at_utc > timestamp '2021-06-05 05:00:00.000000'" in run()
     assert due() == [(f"2021-06-0{number}",) for number in (5, 6, 7, 8)]
     # Of another window, and with a time before the newest check: a clock was set back, or a commit came late.
-    warehouse.check(made.window("2021-06-09", "2021-06-09"), "2021-06-07 06:00", run="late", indicator=460)
-    warehouse.check(made.window("2021-06-10", "2021-06-10"), "2021-06-10 06:00", run="in time", indicator=460)
-    warehouse.check(made.window("2021-05-20", "2021-05-20"), "2021-06-02 06:00", run="very late", indicator=460)
+    warehouse.check(judged.window("2021-06-09", "2021-06-09"), "2021-06-07 06:00", run="late", indicator=460)
+    warehouse.check(judged.window("2021-06-10", "2021-06-10"), "2021-06-10 06:00", run="in time", indicator=460)
+    warehouse.check(judged.window("2021-05-20", "2021-05-20"), "2021-06-02 06:00", run="very late", indicator=460)
     assert "where checks.checked_at_utc >" not in run()
     assert due() == [(f"2021-06-{number:02d}",) for number in (5, 6, 7, 8, 10)]
     assert day(warehouse, 460, "2021-05-20", "periods_due", "periods_there") == (24, 0), "named as missing"
@@ -243,25 +245,25 @@ def test_no_check_is_read_twice_and_none_that_was_committed_late_is_missed(tmp_p
     assert_as_rebuilt(warehouse)
 
 
-def test_an_answer_that_comes_before_its_hour_is_kept_as_what_was_known(tmp_path: Path) -> None:
-    warehouse = made.judged(tmp_path)
-    first = made.days("2021-06-05", "2021-06-05")
-    made.land(warehouse, 460, "2021-06-05", "2021-06-05", first, extracted="2021-06-05 05:30")
+def test_a_response_that_comes_before_its_hour_is_kept_as_what_was_known(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = warehouses.judged(tmp_path)
+    first = judged.days("2021-06-05", "2021-06-05")
+    judged.land(warehouse, 460, "2021-06-05", "2021-06-05", first, extracted="2021-06-05 05:30")
     later = {instant: value + 100 for instant, value in first.items()}
-    made.land(warehouse, 460, "2021-06-05", "2021-06-05", later, extracted="2021-06-06 05:30")
+    judged.land(warehouse, 460, "2021-06-05", "2021-06-05", later, extracted="2021-06-06 05:30")
     warehouse.run("--select", "+indicator_hours")
     known = warehouse.rows(
-        """select period_start_utc, value, value_ahead, answers, revisions from quality_esios.indicator_hours
+        """select period_start_utc, value, value_ahead, responses, revisions from quality_esios.indicator_hours
         where madrid_day = '2021-06-05' order by 1"""
     )
-    for (period, value, ahead, answers, revisions), (instant, before) in zip(known, first.items(), strict=True):
+    for (period, value, ahead, responses, revisions), (instant, before) in zip(known, first.items(), strict=True):
         assert period == instant.replace(tzinfo=None)
-        assert (value, answers, revisions) == (before + 100, 2, 1)
+        assert (value, responses, revisions) == (before + 100, 2, 1)
         assert ahead == (before if instant > datetime(2021, 6, 5, 5, 30, tzinfo=UTC) else None)
 
 
-def test_rows_that_come_twice_fail_their_tests_and_history_tells_it(tmp_path: Path) -> None:
-    warehouse = made.judged(tmp_path)
+def test_rows_that_come_twice_fail_their_tests_and_history_shows_it(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = warehouses.judged(tmp_path)
     names = ("period_checks_are_unique", "daily_quality_has_each_day_once")
     assert warehouse.dbt("test", "--select", *names) == dict.fromkeys(names, "pass")
     warehouse.execute(
@@ -279,8 +281,8 @@ def test_rows_that_come_twice_fail_their_tests_and_history_tells_it(tmp_path: Pa
     ]
 
 
-def test_results_are_appended_run_by_run_whatever_the_message_holds(tmp_path: Path) -> None:
-    warehouse = made.judged(tmp_path)
+def test_results_are_appended_run_by_run_whatever_the_message_holds(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = warehouses.judged(tmp_path)
     runs = """select command, count(*) from quality_esios.dbt_results
     group by invocation_id, command, run_started_at_utc order by run_started_at_utc"""
     [(command, models)] = warehouse.rows(runs)
@@ -297,25 +299,25 @@ def test_results_are_appended_run_by_run_whatever_the_message_holds(tmp_path: Pa
     assert len(message) <= 400
 
 
-def test_the_recorded_years_raise_nothing_but_their_true_gaps(tmp_path: Path) -> None:
+def test_the_recorded_years_raise_nothing_but_their_true_gaps(warehouses: Makers, tmp_path: Path) -> None:
     series = os.environ.get("ESIOS_TEST_SERIES")
     if not series:
         pytest.skip("ESIOS_TEST_SERIES names no recorded series (CSV with tz_time,value)")
     with Path(series).open(encoding="utf-8-sig", newline="") as file:
         values = {datetime.fromisoformat(row["tz_time"]): float(row["value"]) for row in csv.DictReader(file)}
-    warehouse = made.empty(tmp_path)
-    made.land(warehouse, 460, "2017-01-01", "2018-12-31", values)
+    warehouse = warehouses.empty(tmp_path)
+    judged.land(warehouse, 460, "2017-01-01", "2018-12-31", values)
     warehouse.run(*MODELS)
     assert warehouse.rows(ODD, 460) == [
         ("2017-01-01", "bad", "missing 1"),
         ("2018-12-31", "bad", "missing 15"),
     ]
     # The same years with the two faults of 2020 in them.
-    values[made.hour("2018-11-14 20")] = 17_256.0
+    values[judged.hour("2018-11-14 20")] = 17_256.0
     for n in range(9):
-        values[made.hour("2018-12-12 00") + timedelta(hours=n)] = 9_000.0 + 375 * n
-    assert entry(made.hour("2018-11-14 20"), 17_256.0)["value"] == 17_256.0
-    made.land(warehouse, 460, "2017-01-01", "2018-12-31", values, extracted="2021-06-02 10:00")
+        values[judged.hour("2018-12-12 00") + timedelta(hours=n)] = 9_000.0 + 375 * n
+    assert entry(judged.hour("2018-11-14 20"), 17_256.0)["value"] == 17_256.0
+    judged.land(warehouse, 460, "2017-01-01", "2018-12-31", values, extracted="2021-06-02 10:00")
     warehouse.run(*MODELS)
     found = {madrid_day: (verdict, reasons) for madrid_day, verdict, reasons in warehouse.rows(ODD, 460)}
     assert list(found) == ["2017-01-01", "2018-11-14", "2018-12-12", "2018-12-31"]

@@ -1,4 +1,4 @@
-"""A span that was asked for by mistake is no longer due once it is forgotten, built anew or bit by bit alike."""
+"""A span that was asked for by mistake is no longer due once it is forgotten, built again or bit by bit alike."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
-from judged_warehouse import Warehouse, days, empty, land, window
+
+from tests.warehouses.judged import days, land, window
+from tests.warehouses.landed import Warehouse
+from tests.warehouses.makers import Makers
 
 GAPS = "select gap_start_utc, gap_end_utc, hours from quality_esios.demand_forecast_gaps order by 1"
 # What a full build and an increment must agree on.
@@ -41,16 +44,15 @@ def as_rebuilt(warehouse: Warehouse) -> bool:
     return before == (warehouse.rows(JUDGED), warehouse.rows(GAPS))
 
 
-def mistaken(folder: Path) -> Warehouse:
+def mistaken(warehouse: Warehouse) -> Warehouse:
     """A fortnight of values, where six weeks were asked for: the days before and after hold nothing."""
-    warehouse = empty(folder)
     land(warehouse, 460, "2017-01-20", "2017-03-02", days("2017-02-06", "2017-02-19"), extracted="2019-01-01 10:00")
     build(warehouse)
     return warehouse
 
 
-def test_what_is_forgotten_is_no_gap_and_no_bad_day(tmp_path: Path) -> None:
-    warehouse = mistaken(tmp_path)
+def test_what_is_forgotten_is_neither_a_gap_nor_a_bad_day(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = mistaken(warehouses.empty(tmp_path))
     assert [hours for _, _, hours in warehouse.rows(GAPS)] == [17 * 24, 11 * 24]
     forget(warehouse, "2017-01-01", "2017-02-05", at="2019-01-02 10:00")
     build(warehouse)
@@ -64,8 +66,10 @@ def test_what_is_forgotten_is_no_gap_and_no_bad_day(tmp_path: Path) -> None:
     assert as_rebuilt(warehouse)
 
 
-def test_days_with_values_stay_published_and_judged_but_nothing_of_them_is_due(tmp_path: Path) -> None:
-    warehouse = mistaken(tmp_path)
+def test_days_with_values_stay_published_and_judged_but_nothing_of_them_is_due(
+    warehouses: Makers, tmp_path: Path
+) -> None:
+    warehouse = mistaken(warehouses.empty(tmp_path))
     published = warehouse.mart()
     forget(warehouse, "2017-02-01", "2017-02-10", at="2019-01-02 10:00")
     build(warehouse)
@@ -75,8 +79,8 @@ def test_days_with_values_stay_published_and_judged_but_nothing_of_them_is_due(t
     assert as_rebuilt(warehouse)
 
 
-def test_a_span_in_the_middle_is_cut_out_of_its_window(tmp_path: Path) -> None:
-    warehouse = mistaken(tmp_path)
+def test_a_span_in_the_middle_is_cut_out_of_its_window(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = mistaken(warehouses.empty(tmp_path))
     forget(warehouse, "2017-01-23", "2017-01-24", at="2019-01-02 10:00")
     forget(warehouse, "2017-01-24", "2017-01-25", at="2019-01-02 11:00")
     build(warehouse)
@@ -88,8 +92,8 @@ def test_a_span_in_the_middle_is_cut_out_of_its_window(tmp_path: Path) -> None:
     assert as_rebuilt(warehouse)
 
 
-def test_a_later_check_makes_it_due_again_and_an_earlier_one_does_not(tmp_path: Path) -> None:
-    warehouse = mistaken(tmp_path)
+def test_a_later_check_makes_it_due_again_and_an_earlier_one_does_not(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = mistaken(warehouses.empty(tmp_path))
     forget(warehouse, "2017-01-01", "2017-02-05", at="2019-01-02 10:00")
     build(warehouse)
     warehouse.check(window("2017-02-01", "2017-02-05"), checked="2019-01-02 09:00")
@@ -102,8 +106,8 @@ def test_a_later_check_makes_it_due_again_and_an_earlier_one_does_not(tmp_path: 
     assert as_rebuilt(warehouse)
 
 
-def test_a_span_of_another_indicator_is_none_of_ours(tmp_path: Path) -> None:
-    warehouse = mistaken(tmp_path)
+def test_a_span_of_another_indicator_does_not_count(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = mistaken(warehouses.empty(tmp_path))
     before = warehouse.rows(JUDGED)
     forget(warehouse, "2017-01-01", "2017-12-31", at="2019-01-02 10:00", indicator=1293)
     build(warehouse)
@@ -111,8 +115,8 @@ def test_a_span_of_another_indicator_is_none_of_ours(tmp_path: Path) -> None:
     assert as_rebuilt(warehouse)
 
 
-def test_a_forgotten_day_is_judged_once_not_at_every_build(tmp_path: Path) -> None:
-    warehouse = mistaken(tmp_path)
+def test_a_forgotten_day_is_judged_once_not_at_every_build(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = mistaken(warehouses.empty(tmp_path))
     forget(warehouse, "2017-02-01", "2017-02-10", at="2019-01-02 10:00")
     build(warehouse)
     judged = "select max(judged_at_utc) from quality_esios.daily_quality"

@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import judged_warehouse as made
-import test_daily_quality as daily
-from landed_warehouse import Warehouse, entry
+import pytest
+
+from tests.quality import test_daily_quality as daily
+from tests.warehouses import judged
+from tests.warehouses.landed import Warehouse, body, entry
+from tests.warehouses.makers import Makers
 
 URL = "https://api.esios.ree.es/indicators/{}?{}"
 
@@ -18,10 +21,9 @@ def land(
 ) -> None:
     """Land one response that was asked for these areas."""
     asked = "&".join(f"geo_ids%5B%5D={area}" for area in areas.split(","))
-    body = made.body(entries, indicator=indicator)
     warehouse.land(
-        body,
-        window=made.window(first, last),
+        body(entries, indicator=indicator),
+        window=judged.window(first, last),
         extracted=f"{last} 20:00",
         indicator=indicator,
         url=URL.format(indicator, asked),
@@ -30,7 +32,7 @@ def land(
 
 def prices(first: str, count: int, minutes: int, areas: tuple[int, ...]) -> list[dict[str, Any]]:
     """Prices from an instant in UTC on, a little different each period, for each area."""
-    start, step = made.hour(first), timedelta(minutes=minutes)
+    start, step = judged.hour(first), timedelta(minutes=minutes)
     return [
         entry(start + n * step, 40.0 + n % 17 + area, geo_id=area, geo_name=f"Area {area}")
         for n in range(count)
@@ -56,12 +58,14 @@ def days(warehouse: Warehouse) -> list[tuple[Any, ...]]:
     )
 
 
-def test_hours_and_quarter_hours_of_each_area_are_due_and_judged_for_themselves(tmp_path: Path) -> None:
-    warehouse = made.empty(tmp_path)
-    # Two days by the hour, 2025-10-01 by the quarter; one area lacks two quarters, another has no value at all.
+def test_hours_and_quarter_hours_of_each_area_are_due_and_judged_for_themselves(
+    warehouses: Makers, tmp_path: Path
+) -> None:
+    warehouse = warehouses.empty(tmp_path)
+    # Two days by the hour, 2025-10-01 by the quarter; one area is without two quarters, another has no value at all.
     hours = prices("2025-09-28 22", 48, 60, (3, 1))
     quarters = prices("2025-09-30 22", 96, 15, (3, 1))
-    lost = {made.hour("2025-10-01 10"), made.hour("2025-10-01 10") + timedelta(minutes=15)}
+    lost = {judged.hour("2025-10-01 10"), judged.hour("2025-10-01 10") + timedelta(minutes=15)}
     kept = [one for one in quarters if one["geo_id"] == 3 or datetime.fromisoformat(one["datetime"]) not in lost]
     land(warehouse, 600, "2025-09-29", "2025-09-30", hours, "1,2,3")
     land(warehouse, 600, "2025-10-01", "2025-10-01", kept, "1,2,3")
@@ -86,8 +90,10 @@ def test_hours_and_quarter_hours_of_each_area_are_due_and_judged_for_themselves(
     daily.assert_as_rebuilt(warehouse)
 
 
-def test_an_area_is_due_only_where_it_was_asked_for_and_one_that_goes_leaves_nothing(tmp_path: Path) -> None:
-    warehouse = made.empty(tmp_path)
+def test_an_area_is_due_only_where_it_was_asked_for_and_one_that_goes_leaves_nothing(
+    warehouses: Makers, tmp_path: Path
+) -> None:
+    warehouse = warehouses.empty(tmp_path)
     land(warehouse, 600, "2025-09-01", "2025-09-01", prices("2025-08-31 22", 24, 60, (3,)), "3")
     land(warehouse, 600, "2025-09-02", "2025-09-02", prices("2025-09-01 22", 24, 60, (3, 1, 2)), "1,2,3")
     warehouse.run(*daily.MODELS)
@@ -103,20 +109,66 @@ def test_an_area_is_due_only_where_it_was_asked_for_and_one_that_goes_leaves_not
     daily.assert_as_rebuilt(warehouse)
 
 
-def test_days_and_months_are_due_once_they_are_over(tmp_path: Path) -> None:
-    warehouse = made.empty(tmp_path)
+@pytest.mark.parametrize("dies", ["before the days", "between the days and their log"])
+def test_a_build_that_dies_before_it_is_noted_that_days_were_judged_again_judges_them_once_more(
+    warehouses: Makers, tmp_path: Path, dies: str
+) -> None:
+    warehouse = warehouses.empty(tmp_path)
+    land(warehouse, 600, "2025-09-01", "2025-09-01", prices("2025-08-31 22", 24, 60, (3,)), "3")
+    land(warehouse, 600, "2025-09-02", "2025-09-02", prices("2025-09-01 22", 24, 60, (3, 1, 2)), "1,2,3")
+    warehouse.run(*daily.MODELS)
+    warehouse.execute("create table log_of_before as from quality_esios.indicators_judged")
+    warehouse.manifest = registered_as(warehouse, areas=[3, 1])
+    if dies == "before the days":
+        warehouse.run("--select", "+period_checks", "+week_checks")
+        assert {area for area, *_ in days(warehouse)} == {1, 2, 3}, "the days are still those of before"
+    else:  # as on an engine without transactions: the days are there, the log is not
+        warehouse.run(*daily.MODELS)
+        warehouse.execute(
+            "delete from quality_esios.indicators_judged",
+            "insert into quality_esios.indicators_judged from log_of_before",
+        )
+    warehouse.run(*daily.MODELS)
+    assert [row[:3] for row in days(warehouse)] == [
+        (1, "2025-09-02", 24),
+        (3, "2025-09-01", 24),
+        (3, "2025-09-02", 24),
+    ]
+    judged = warehouse.rows("select * from quality_esios.daily_quality order by all")
+    warehouse.run(*daily.MODELS)
+    assert warehouse.rows("select * from quality_esios.daily_quality order by all") == judged, "and once only"
+    daily.assert_as_rebuilt(warehouse)
+
+
+def test_the_days_and_the_note_that_they_were_judged_are_one_transaction(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = warehouses.empty(tmp_path)
+    land(warehouse, 600, "2025-09-01", "2025-09-01", prices("2025-08-31 22", 24, 60, (3,)), "3")
+    warehouse.run(*daily.MODELS)
+    land(warehouse, 600, "2025-09-02", "2025-09-02", prices("2025-09-01 22", 24, 60, (3,)), "3")
+    # No log can be written: the last statement of the model fails.
+    warehouse.execute("alter table quality_esios.indicators_judged rename rebuilt_at_utc to renamed")
+    outcome = warehouse.invoke("run", *daily.MODELS)
+    assert [result.node.name for result in outcome.result.results if result.status == "error"] == ["daily_measures"]
+    measured = "select distinct madrid_day::varchar from quality_esios.daily_measures order by 1"
+    assert warehouse.rows(measured) == [("2025-09-01",)]
+    warehouse.execute("alter table quality_esios.indicators_judged rename renamed to rebuilt_at_utc")
+    warehouse.run(*daily.MODELS)
+    assert warehouse.rows(measured) == [("2025-09-01",), ("2025-09-02",)]
+    daily.assert_as_rebuilt(warehouse)
+
+
+def test_days_and_months_are_due_once_they_are_over(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = warehouses.empty(tmp_path)
     for cadence, first, last, starts, due in (
         ("day", "2025-03-28", "2025-04-02", ["2025-03-27 23", "2025-03-28 23", "2025-03-30 22", "2025-03-31 22"], 6),
         ("month", "2025-01-01", "2025-04-30", ["2024-12-31 23", "2025-02-28 23"], 3),
     ):
-        copy = made.empty(tmp_path / cadence) if (tmp_path / cadence).mkdir() is None else warehouse
+        copy = warehouses.empty(tmp_path / cadence) if (tmp_path / cadence).mkdir() is None else warehouse
         copy.manifest = registered_as(copy, cadence=cadence, areas=[3])
-        entries = [entry(made.hour(start), 50.0, geo_id=3) for start in starts]
+        entries = [entry(judged.hour(start), 50.0, geo_id=3) for start in starts]
         url = URL.format(600, "geo_ids%5B%5D=3")
         # The month of April is not over when it is asked for; each of the days is.
-        copy.land(
-            made.body(entries, indicator=600), made.window(first, last), "2025-04-12 10:00", indicator=600, url=url
-        )
+        copy.land(body(entries, indicator=600), judged.window(first, last), "2025-04-12 10:00", indicator=600, url=url)
         copy.run(*daily.MODELS)
         counted = copy.rows(
             "select sum(periods_due), sum(periods_there), sum(missing_periods) from quality_esios.daily_quality"

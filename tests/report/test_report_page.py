@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,10 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from pypdf import PdfReader
 
-from extract.health.wording import FINDINGS, QUARANTINED
+from extract.health.wording import ALERTS, FINDINGS, QUARANTINED
 from extract.report import write_report
 from tests.report.browser import CHROMIUM, FLAGS, Opened, open_report
-from tests.report.made_warehouse import MadeWarehouse, at
+from tests.warehouses.made import MadeWarehouse, at
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH: apt-get install chromium")
 
@@ -60,7 +59,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> MadeWarehouse:
     made.publish("2018-12-30 23:00", 96, "Precio", indicator=600, geo=3, seconds=900)
     for day in range(1, 31):
         made.score(f"2018-12-{day:02d}", 200.0 + day)
-    made.score("2018-12-31", 1555.5, "alert", f"MAPE 9.1 %, alert above 8.0 %; {HOSTILE}")
+    made.score("2018-12-31", 1555.5, "alert", inaccurate=9.1, inaccurate_limit=8.0, drifting=0.31)
     made.note_run("2018-12-31 07:00", end="2018-12-31", status="failed", error=HOSTILE)
     made.note_run("2018-12-30 07:00", end="2018-12-31")
     made.check("2018-12-31 07:00")
@@ -100,7 +99,7 @@ def facts_of(report: Path) -> dict[str, Any]:
     return found
 
 
-def test_every_chart_is_drawn_without_a_complaint_and_without_the_network(english: Opened) -> None:
+def test_every_chart_is_drawn_without_an_error_and_without_the_network(english: Opened) -> None:
     opened = english
     for chart in CHARTS:
         held = opened.chart(chart)
@@ -159,7 +158,7 @@ def test_the_numbers_on_the_page_are_the_warehouses(english: Opened, made: MadeW
     assert [row[8] for row in faults if row[0] == "◆ suspect"] == ["9,000 MW · out of range"]
 
 
-def test_one_day_is_told_hour_by_hour(show: Callable[..., Opened], made: MadeWarehouse) -> None:
+def test_one_day_is_shown_hour_by_hour(show: Callable[..., Opened], made: MadeWarehouse) -> None:
     opened = show()
     opened.page.fill("#day-input", "2018-10-28")
     day = opened.table("#day-table")
@@ -220,7 +219,9 @@ def test_the_language_changes_words_numbers_and_lang(show: Callable[..., Opened]
     assert "99,78" in opened.text("#completeness-lead")
     assert opened.table("#faults-table")[0][8] == "ningún valor en ninguna respuesta"
     assert "valores distintos de los de la semana anterior: 3" in opened.text("#faults-table")
-    assert opened.table("#monitoring-table")[0][9].startswith("MAPE 9,1 %, alerta por encima de 8,0 % · ")
+    assert opened.table("#monitoring-table")[0][9].startswith(
+        "MAPE 9,1 %, límite 8 % · la entrada ha derivado: PSI 0,31"
+    )
     names = [trace["name"] for trace in opened.chart("demand-chart")["traces"]]
     assert "Previsión" in names
     assert "dic" in opened.text("#completeness-chart")
@@ -235,31 +236,12 @@ def test_every_text_is_in_both_languages_with_the_same_places() -> None:
         assert {part.partition("}")[0] for part in texts["es"][key].split("{")[1:]} == places, key
 
 
-def alerts_in_the_models() -> list[str]:
-    """Every alert that the monitoring models can give, as the page looks it up: numbers as `#`."""
-    models = Path(__file__).resolve().parents[2] / "dbt_project" / "models" / "monitoring"
-    text = (models / "forecast_accuracy_daily.sql").read_text("utf-8")
-    found = set()
-    for call in re.findall(r"then concat\((.+)\)(?: end)?(?: as is_\w+,?)?$", text, re.MULTILINE):
-        joined = re.sub(r"\{\{ percent_text.*?\}\}", "'#.#'", call)
-        pieces = [piece.strip() for piece in re.split(r",(?=(?:[^']*'[^']*')*[^']*$)", joined)]
-        found.add("".join(piece[1:-1] if piece.startswith("'") else "#" for piece in pieces))
-    return sorted(found | set(re.findall(r"then '([a-z]+ [a-z ]+)' end", text)))
-
-
-def test_every_alert_of_the_models_is_translated() -> None:
-    texts = json.loads((Path(write_report.__code__.co_filename).parent / "texts.json").read_text("utf-8"))
-    alerts = alerts_in_the_models()
-    assert len(alerts) > 5
-    assert "MAPE #.# %, alert above #.# %" in alerts
-    assert [alert for alert in alerts if f"reason.{alert}" not in texts["es"]] == []
-
-
 def test_every_code_has_words_on_the_page_in_both_languages(english: Opened) -> None:
     texts = english.page.evaluate("JSON.parse(document.getElementById('report-texts').textContent)")
     for language in ("en", "es"):
         assert {key[8:] for key in texts[language] if key.startswith("finding.")} == {*FINDINGS, *QUARANTINED}
         assert {key[6:] for key in texts[language] if key.startswith("entry.")} == set(QUARANTINED)
+        assert {key[6:] for key in texts[language] if key.startswith("alert.")} == set(ALERTS)
 
 
 def test_a_period_that_is_clicked_shows_what_was_said_of_it_and_when(

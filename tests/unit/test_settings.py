@@ -72,6 +72,19 @@ def test_secrets_do_not_show_in_repr() -> None:
         ("MSSQL_BACKEND", "jdbc"),
         ("MSSQL_ENCRYPT", "perhaps"),
         ("ESIOS_API_KEY", "line\nbreak"),
+        ("ESIOS_LAKE", "gs://bucket/lake"),
+        ("ESIOS_LAKE", "file:///lake"),
+        ("ESIOS_LAKE", "s3://"),
+        ("ESIOS_LAKE", "s3:///lake"),
+        ("ESIOS_LAKE", "s3://bucket:9000/lake"),
+        ("ESIOS_LAKE", "s3://bucket/../other"),
+        ("ESIOS_LAKE", "abfss://account.dfs.core.windows.net/lake"),
+        ("ESIOS_LAKE", "abfss://container@account/lake"),
+        ("ESIOS_LAKE", "s3://bucket/lake?region=x"),
+        ("ESIOS_LAKE", "lake'; drop table x"),
+        ("ESIOS_LAKE", "~nobody-of-this-name/lake"),
+        ("ESIOS_LAKE_KEEP_HOURS", "0"),
+        ("ESIOS_SPARK_FORMAT", "hudi"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_variable_and_a_remedy(name: str, value: str) -> None:
@@ -89,6 +102,60 @@ def test_plain_http_is_for_this_machine_only(address: str) -> None:
     assert load_settings({"ESIOS_BASE_URL": address}, NOWHERE).api.base_url == address.rstrip("/")
 
 
+@pytest.mark.parametrize(
+    ("given", "lake"),
+    [
+        ("", str(ROOT / "warehouse" / "lake")),
+        ("elsewhere/a b", str(ROOT / "elsewhere" / "a b")),
+        ("/data/lake", "/data/lake"),
+        ("s3://bucket/", "s3://bucket"),
+        ("s3://bucket/a/b/", "s3://bucket/a/b"),
+        ("abfss://c@account.dfs.core.windows.net/a", "abfss://c@account.dfs.core.windows.net/a"),
+        (
+            "abfss://ws@onelake.dfs.fabric.microsoft.com/lh.Lakehouse/Tables",
+            "abfss://ws@onelake.dfs.fabric.microsoft.com/lh.Lakehouse/Tables",
+        ),
+    ],
+)
+def test_a_lake_is_a_folder_or_an_address_of_a_storage(given: str, lake: str) -> None:
+    settings = load_settings({"ESIOS_TARGET": "spark", "ESIOS_LAKE": given}, NOWHERE)
+    assert (settings.lake, settings.target_schema, settings.spark_format) == (lake, "esios", "delta")
+
+
+@pytest.mark.parametrize(
+    "lake",
+    ["s3://sesame-key:sesame-secret@bucket/a", "s3://sesame@bucket/a", "abfss://c:sesame@a.dfs.core.windows.net/"],
+)
+def test_credentials_in_the_address_of_a_lake_are_refused_and_not_repeated(lake: str) -> None:
+    with pytest.raises(UsageError, match=r"ESIOS_LAKE must not contain credentials: put them into AWS_\*") as caught:
+        load_settings({"ESIOS_LAKE": lake}, NOWHERE)
+    assert "sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://minio.example.com:9000", "http://10.0.0.1", "https://u:sesame@s3.example.com"]
+)
+def test_a_storage_is_reached_over_tls_or_on_this_machine(endpoint: str) -> None:
+    lake = {"ESIOS_TARGET": "spark", "ESIOS_LAKE": "s3://bucket/a"}
+    with pytest.raises(UsageError, match="AWS_ENDPOINT_URL") as caught:
+        load_settings(lake | {"AWS_ENDPOINT_URL": endpoint}, NOWHERE)
+    assert "sesame" not in str(caught.value)
+    for others in (
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000"},
+        {"AWS_ENDPOINT_URL": "https://s3.example.com"},
+        {"AWS_ENDPOINT_URL": "http://10.0.0.1", "AWS_ALLOW_HTTP": "true"},
+    ):
+        assert load_settings(lake | others, NOWHERE).lake_storage == others
+
+
+def test_keys_of_a_storage_come_from_the_file_of_settings_too_and_do_not_show(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("AWS_SECRET_ACCESS_KEY=sesame-aws\nAZURE_CLIENT_SECRET='sesame azure'\nHOME=x\n")
+    settings = load_settings({"ESIOS_TARGET": "spark"}, dotenv)
+    assert settings.lake_storage == {"AWS_SECRET_ACCESS_KEY": "sesame-aws", "AZURE_CLIENT_SECRET": "sesame azure"}
+    assert "sesame" not in repr(settings)
+
+
 def test_sql_server_needs_to_know_where_and_who() -> None:
     without = {name: value for name, value in MSSQL.items() if name not in ("MSSQL_SERVER", "MSSQL_PASSWORD")}
     with pytest.raises(UsageError, match="MSSQL_SERVER, MSSQL_PASSWORD are not set"):
@@ -96,12 +163,12 @@ def test_sql_server_needs_to_know_where_and_who() -> None:
     assert load_settings(MSSQL, NOWHERE).target_schema == "dbo"
 
 
-def test_a_missing_key_is_told_with_both_ways_out() -> None:
+def test_a_missing_key_is_reported_with_both_ways_out() -> None:
     with pytest.raises(UsageError, match=r"ESIOS_API_KEY.*\.env.*make run"):
         require_api_key(load_settings({}, NOWHERE))
 
 
-def test_a_folder_in_place_of_the_file_of_settings_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_file_of_settings_is_reported(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a folder: make it a readable UTF-8 file, or remove it"):
         load_settings({}, tmp_path)
 
@@ -125,7 +192,7 @@ def test_any_other_name_is_taken(name: str) -> None:
     assert load_settings({"ESIOS_DUCKDB_PATH": name}, NOWHERE).duckdb_path == ROOT / name
 
 
-def test_every_schema_that_dbt_makes_is_no_name_of_a_file() -> None:
+def test_no_file_may_have_the_name_of_a_schema_that_dbt_makes() -> None:
     project = (ROOT / "dbt_project" / "dbt_project.yml").read_text("utf-8")
     schemas = set(re.findall(r"\+schema: (\w+)", project))
     assert len(schemas) == 3

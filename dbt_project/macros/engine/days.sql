@@ -42,18 +42,6 @@
 {% macro sqlserver__hours_between(first, last) %}(datediff_big(second, {{ first }}, {{ last }}) / 3600e0){% endmacro %}
 {% macro spark__hours_between(first, last) %}((unix_timestamp({{ last }}) - unix_timestamp({{ first }})) / 3600e0){% endmacro %}
 
-{% macro joined_texts(texts) %}{{ return(adapter.dispatch('joined_texts')(texts)) }}{% endmacro %}
-{#- Nulls are left out, on both engines. -#}
-{% macro duckdb__joined_texts(texts) %}concat_ws('; ', {{ texts | join(', ') }}){% endmacro %}
-{% macro sqlserver__joined_texts(texts) %}concat_ws('; ', {{ texts | join(', ') }}){% endmacro %}
-{% macro spark__joined_texts(texts) %}concat_ws('; ', {{ texts | join(', ') }}){% endmacro %}
-
-{% macro whole_text(number) %}{{ return(adapter.dispatch('whole_text')(number)) }}{% endmacro %}
-{#- To the nearest whole number; bigint, for what a faulty value may come to. -#}
-{% macro duckdb__whole_text(number) %}cast(cast(round({{ number }}, 0) as bigint) as varchar){% endmacro %}
-{% macro sqlserver__whole_text(number) %}cast(cast(round({{ number }}, 0) as bigint) as varchar(20)){% endmacro %}
-{% macro spark__whole_text(number) %}cast(cast(round({{ number }}, 0) as bigint) as string){% endmacro %}
-
 {% macro each_day(spans, first, end) %}{{ return(adapter.dispatch('each_day')(spans, first, end)) }}{% endmacro %}
 {#- The from-clause that yields every row of `spans` once a day, as each_day.madrid_day, from `first` until before `end`. -#}
 {% macro duckdb__each_day(spans, first, end) %}
@@ -123,12 +111,6 @@
 {% macro duckdb__natural_log(number) %}ln({{ number }}){% endmacro %}
 {% macro sqlserver__natural_log(number) %}log({{ number }}){% endmacro %}
 {% macro spark__natural_log(number) %}ln({{ number }}){% endmacro %}
-
-{% macro percent_text(share) %}{{ return(adapter.dispatch('percent_text')(share)) }}{% endmacro %}
-{#- A share as percent with one decimal. -#}
-{% macro duckdb__percent_text(share) %}cast(cast(round(100 * ({{ share }}), 1) as decimal(38, 1)) as varchar){% endmacro %}
-{% macro sqlserver__percent_text(share) %}cast(cast(round(100 * ({{ share }}), 1) as decimal(38, 1)) as varchar(20)){% endmacro %}
-{% macro spark__percent_text(share) %}cast(cast(round(100 * ({{ share }}), 1) as decimal(38, 1)) as string){% endmacro %}
 
 {% macro medians(rows, keys, value, name) %}{{ return(adapter.dispatch('medians')(rows, keys, value, name)) }}{% endmacro %}
 {#- The query of the median of `value` by `keys`, as `name`. -#}

@@ -1,13 +1,13 @@
 {#- Open a payload. -#}
 
 {% macro readable_json(payload) %}{{ return(adapter.dispatch('readable_json')(payload)) }}{% endmacro %}
-{#- The payload, or null where it is no JSON, so that one bad answer cannot stop a build. -#}
+{#- The payload, or null where it is not JSON, so that one bad response cannot stop a build. -#}
 {% macro duckdb__readable_json(payload) %}case when json_valid({{ payload }}) then {{ payload }} end{% endmacro %}
 {% macro sqlserver__readable_json(payload) %}case when isjson({{ payload }}) = 1 then {{ payload }} end{% endmacro %}
 {% macro spark__readable_json(payload) %}case when get_json_object({{ payload }}, '$') is not null then {{ payload }} end{% endmacro %}
 
 {% macro json_texts(payload, paths) %}{{ return(adapter.dispatch('json_texts')(payload, paths)) }}{% endmacro %}
-{#- A list of SQL expressions: the texts at some paths of a payload, null where it is no JSON. -#}
+{#- A list of SQL expressions: the texts at some paths of a payload, null where it is not JSON. -#}
 {% macro duckdb__json_texts(payload, paths) %}
     {#- Opened once for all of them: what an engine holds of two thousand opened payloads counts. json_value would leave the
         quotes on. -#}
@@ -33,6 +33,13 @@
 {% endmacro %}
 
 {% macro unreadable_payload() %}{{ return('{"indicator":{"values":[{}]}}') }}{% endmacro %}
+
+{% macro responses_at_once() %}{{ return(adapter.dispatch('responses_at_once')()) }}{% endmacro %}
+{#- An engine holds what it opens in memory, and a payload is some thousand times an entry: so many responses at once. -#}
+{% macro duckdb__responses_at_once() %}{{ return(500) }}{% endmacro %}
+{% macro sqlserver__responses_at_once() %}{{ return(500) }}{% endmacro %}
+{#- Each batch is a commit and its files there: few large ones are read faster than many small ones. -#}
+{% macro spark__responses_at_once() %}{{ return(2000) }}{% endmacro %}
 
 {% macro explode_values(payloads) %}{{ return(adapter.dispatch('explode_values')(payloads)) }}{% endmacro %}
 {#- One row an entry of $.indicator.values. In: response_id, indicator_id, payload. One that is no JSON has one empty entry.
@@ -90,7 +97,8 @@
             indicator_id,
             explode(
                 coalesce(
-                    {#- What overflows a double is made a text: Spark would read Infinity, Sail nothing of the whole response. #}
+                    {#- A number that overflows a double becomes a text: Spark would read Infinity, and Sail would read
+                        nothing of the whole response. #}
                     from_json(
                         regexp_replace(payload, '("value"\\s*:\\s*)(-?[0-9.]{300,}|-?[0-9][0-9.]*[eE][+]?[0-9]{3,})', '$1"$2"'),
                         'indicator struct<values: {{ entries }}>'

@@ -20,8 +20,8 @@
 {% endmacro %}
 
 {% materialization view, adapter='spark', supported_languages=['sql'] %}
-    {#- A table: what is named several times would be planned and read as often, a session's catalogue may forget a view, and
-        Iceberg's keeps the old text of one that is replaced. -#}
+    {#- A table, not a view: a view that is named several times would be planned and read as often, a session's catalogue
+        may forget it, and Iceberg's catalogue keeps the old text of a replaced one. -#}
     {{ return(materialization_table_spark()) }}
 {% endmaterialization %}
 

@@ -14,7 +14,8 @@
 {% macro rows_in(table) %}{{ return(adapter.dispatch('rows_in')(table)) }}{% endmacro %}
 {#- Scalar subquery: how many rows a table has, without reading them. -#}
 {% macro duckdb__rows_in(table) %}(select count(*) from {{ table }}){% endmacro %}
-{#- Kept up to date with every change since 2005 (see DBCC UPDATEUSAGE); to be seen by whoever may select from the table. -#}
+{#- SQL Server has renewed this count with every change since 2005 (see DBCC UPDATEUSAGE); all who may select from the table
+    may read it. -#}
 {% macro sqlserver__rows_in(table) %}
     (
         select coalesce(sum(partitions.rows), 0)
@@ -91,7 +92,7 @@
 {% endmacro %}
 
 {% macro stays_small(relation) %}{{ return(adapter.dispatch('stays_small')(relation)) }}{% endmacro %}
-{#- Said behind `select` of the smaller side of a join with payloads: it is sent to where they lie. -#}
+{#- A hint behind `select` of the smaller side of a join with payloads: that side is sent to where the payloads lie. -#}
 {% macro duckdb__stays_small(relation) %}{% endmacro %}
 {% macro sqlserver__stays_small(relation) %}{% endmacro %}
 {% macro spark__stays_small(relation) %}/*+ broadcast({{ relation }}) */{% endmacro %}

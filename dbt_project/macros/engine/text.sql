@@ -7,8 +7,8 @@
 {% macro spark__text_literal(escaped) %}{{ return("'" ~ escaped | replace('\\', '\\\\') | replace("''", "\\'") ~ "'") }}{% endmacro %}
 
 {% macro parse_number(text) %}{{ return(adapter.dispatch('parse_number')(text)) }}{% endmacro %}
-{#- Only what JSON calls a number: a bare cast would also take 'nan', 'inf', ' 5' and '1_000'. 1e400 becomes infinity.
-    Of more than 64 characters it was cut (explode_values), and what is left is another number. -#}
+{#- Only what JSON calls a number: a bare cast would also take 'nan', 'inf', ' 5' and '1_000'. 1e400 becomes infinity. A
+    text of more than 64 characters was cut (explode_values), and the rest is another number. -#}
 {% macro duckdb__parse_number(text) %}
     case
         when length({{ text }}) <= 64 and regexp_full_match({{ text }}, '-?[0-9][0-9.eE+-]*') and isfinite(try_cast({{ text }} as double))
@@ -30,7 +30,7 @@
 {% endmacro %}
 
 {% macro parse_whole(text) %}{{ return(adapter.dispatch('parse_whole')(text)) }}{% endmacro %}
-{#- Null stays null (no area given); any other text than a whole number is -1, an area that nobody registers. -#}
+{#- Null stays null (no area given); any text but a whole number is -1, an area that is never registered. -#}
 {% macro duckdb__parse_whole(text) %}
     case when {{ text }} is not null then coalesce(try_cast({{ text }} as integer), -1) end
 {% endmacro %}

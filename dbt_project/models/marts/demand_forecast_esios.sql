@@ -8,7 +8,7 @@
     post_hook=["{{ keep_in_order_of(this, ['id', 'datetime']) }}", '{{ write_publication_log(this) }}']
 ) }}
 
-{#- Work in proportion to what is new: the periods of which a response behind the watermark says something. -#}
+{#- Work in proportion to what is new: only the periods in responses behind the watermark. -#}
 {%- set due = none -%}
 {%- if is_incremental() and not var('republish') -%}
     {%- set due = forecasts_to_publish(this) -%}

@@ -11,8 +11,8 @@
     post_hook='{{ write_version_log() }}'
 ) }}
 
-{#- Work in proportion to what is new: the periods that new responses touch, and of those every response, so that one
-    committed late finds its place among the others. -#}
+{#- Work in proportion to what is new: only the periods that new responses touch. All responses of these are read, so that
+    one committed late finds its place among the others. -#}
 {%- set behind = versions_behind(this) if is_incremental() else none -%}
 {%- set in_order = 'partition by indicator_id, geo_id, period_start_utc order by extracted_at_utc' -%}
 {%- set madrid_day = day_of(to_madrid('versions.period_start_utc')) -%}
@@ -27,7 +27,7 @@ values_that_count as (
 ),
 
 only_versions as (
-    {#- Most periods were said once, in a backfill: they have one version, and nothing is to be put in order. #}
+    {#- Most periods come once, in a backfill: they have one version and need no order. #}
     select
         indicator_id,
         geo_id,

@@ -38,33 +38,18 @@ days_with_four_weeks as (
             and days.madrid_day <= drift.window_last_day
 ),
 
-days_with_faults as (
-    select
-        *,
-        case
-            when mape > mape_alert
-                then concat('MAPE ', {{ percent_text('mape') }}, ' %, alert above ', {{ percent_text('mape_alert') }}, ' %')
-            when mape > mape_warn
-                then concat('MAPE ', {{ percent_text('mape') }}, ' %, warning above ', {{ percent_text('mape_warn') }}, ' %')
-        end as is_inaccurate,
-        case
-            when abs(bias) > bias_warn * abs(mean_actual)
-                then concat('bias ', {{ percent_text('bias / mean_actual') }}, ' % of the mean')
-        end as is_biased,
-        case
-            when predictions_there < hours_due then concat(hours_due - predictions_there, ' of ', hours_due, ' predictions missing')
-        end as is_uncovered,
-        case when skill_28_days < skill_warn then 'over four weeks no better than the week before' end as is_unskilled,
-        case when late_predictions > 0 then concat(late_predictions, ' predictions late') end as is_late,
-        case when input_drift_level <> 'ok' then 'the input has drifted' end as is_drifting
-    from days_with_four_weeks
-),
-
 days_with_alerts as (
+    {#- Each column is named like the code of an alert and holds its number, null where there is none. #}
     select
         *,
-        {{ joined_texts(['is_uncovered', 'is_inaccurate', 'is_biased', 'is_unskilled', 'is_late', 'is_drifting']) }} as alerts
-    from days_with_faults
+        case when predictions_there < hours_due then hours_due - predictions_there end as predictions_missing,
+        case when mape > mape_alert or mape > mape_warn then 100 * mape end as inaccurate,
+        100 * case when mape > mape_alert then mape_alert else mape_warn end as inaccurate_limit,
+        case when abs(bias) > bias_warn * abs(mean_actual) then 100 * bias / nullif(mean_actual, 0) end as biased,
+        case when skill_28_days < skill_warn then skill_28_days end as unskilled,
+        case when late_predictions > 0 then late_predictions end as predictions_late,
+        case when input_drift_level <> 'ok' then input_psi end as drifting
+    from days_with_four_weeks
 )
 
 select
@@ -89,9 +74,15 @@ select
     cast(
         case
             when mape > mape_alert or coverage < coverage_alert then 'alert'
-            when alerts <> '' then 'warn'
+            when coalesce(predictions_missing, inaccurate, biased, unskilled, predictions_late, drifting) is not null then 'warn'
             else 'ok'
         end as {{ type_code(10) }}
     ) as alert_level,
-    cast(nullif(alerts, '') as {{ type_text(400) }}) as alerts
+    predictions_missing,
+    inaccurate,
+    inaccurate_limit,
+    biased,
+    unskilled,
+    predictions_late,
+    drifting
 from days_with_alerts

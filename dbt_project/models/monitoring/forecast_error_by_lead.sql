@@ -1,4 +1,4 @@
-{#- What was known a whole number of days before each period began; a backfill was known of no period ahead. -#}
+{#- What was known a whole number of days before each period began; a backfill was never known ahead. -#}
 with days_ahead as (
     select numbers.lead_days
     from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14)) as numbers (lead_days)

@@ -46,7 +46,7 @@ forecast_spans as (
         forecast,
         actual_indicator_id,
         {{ day_of(to_madrid('min(period_start_utc)')) }} as first_day,
-        {#- One that was ever ahead of its hour is at work, and its silence counts; a back-test ends where it ends. #}
+        {#- A forecast that was ever ahead of its hour is in use, so missing days count; a back-test ends with its last day. #}
         case when max(is_known_ahead) = 0 then {{ day_of(to_madrid('max(period_start_utc)')) }} end as last_day
     from said_on_the_grid
     group by forecast, actual_indicator_id
@@ -64,7 +64,7 @@ actuals_in_madrid as (
 ),
 
 actuals_of_a_week_ago as (
-    {#- By the clocks of Madrid; the period that comes twice is one. #}
+    {#- By the clocks of Madrid; the period that comes twice in autumn is one. #}
     select
         forecast,
         actual_indicator_id,
@@ -136,7 +136,7 @@ select
     is_known_ahead,
     {{ clock_hour('datetime_local') }} as clock_hour,
     predicted - actual as error,
-    {#- Known more than a day after its day ended it is a backfill or a back-test, and not late. #}
+    {#- A prediction known more than a day after its day ended is a backfill or a back-test, and not late. #}
     case
         when first_known_at_utc > {{ add_hours('day_start_utc', 48) }} then null
         when first_known_at_utc > deadline_utc then {{ hours_between('deadline_utc', 'first_known_at_utc') }}

@@ -1,7 +1,7 @@
 {{ config(materialized=step()) }}
 
-{#- What a response asked for is in its address; the areas of an indicator that has all of them are learned from its values.
-    A window of which nothing is there is missing in every area that was known by then. -#}
+{#- The address of a response says which areas were asked for; the areas of an indicator registered with `all` are learned
+    from its values. A window without any value is missing in every area that was known by then. -#}
 with responses_of_all_areas as (
     select
         staged.response_id,

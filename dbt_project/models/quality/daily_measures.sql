@@ -10,8 +10,8 @@
     + indexed_on(['has_finding', 'indicator_id', 'geo_id', 'madrid_day'])
 ) }}
 
-{#- The days whose periods were judged or compared again, and those that were asked for again or of which something else is
-    due. A day is kept though nothing of it is due or there any more: that is how it is taken back. -#}
+{#- The days whose periods were judged or compared again, and those that were asked for again or whose due periods changed.
+    A day stays even if nothing of it is due or present any more: that takes it back. -#}
 {%- if is_incremental() -%}
     {%- set changes = changed_days(highest(this, 'judgement'), highest(this, 'due_judgement')) -%}
     {%- set days = days_near(changes, 2) -%}
@@ -152,7 +152,7 @@ measured_days as (
         coalesce(found.due_periods_there, 0) as due_periods_there,
         coalesce(found.periods_there, 0) as periods_there,
         coalesce({{ greater_of('found.sums_of_four', 'weeks.sums_of_four') }}, 0) as sums_of_four,
-        {#- Only of days that were landed while they could change, and not by a backfill. #}
+        {#- Only for days that were landed while they could change, not by a backfill. #}
         case
             when found.first_landed_at_utc <= {{ add_hours('days.day_end_utc', '24 * registered.revision_horizon_days') }}
                 and days.madrid_day >= first_landings.first_landing_day

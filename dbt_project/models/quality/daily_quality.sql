@@ -1,3 +1,4 @@
+{#- A day is as bad as its gravest finding. Which codes are findings, and which are bad: period_findings.sql. -#}
 with gravest_findings as (
     select
         indicator_id,
@@ -9,7 +10,7 @@ with gravest_findings as (
 ),
 
 quarantined_of_days as (
-    {#- Ever; only those that no later response has replaced are findings. #}
+    {#- All that ever were; only those that no later response has replaced are findings. #}
     select
         days.indicator_id,
         days.geo_id,

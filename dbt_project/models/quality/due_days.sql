@@ -11,8 +11,8 @@
     + indexed_on(['checks_judged', 'last_checked_at_utc'])
 ) }}
 
-{#- What is due of a day only grows, but for what is forgotten: what was known of it and the new questions are enough. A row
-    is written only where it changes, with the number of this judgement; later models read what has a new number. -#}
+{#- What is due of a day only grows, except for what is forgotten: what was known of it and the new requests are enough. A
+    row is written only if it changes, with the number of this judgement; later models read the rows with a new number. -#}
 {%- set known_checks = [none, 0] -%}
 {%- set behind = none -%}
 {%- set judgement = 1 -%}

@@ -6,7 +6,7 @@ select
     ahead.value as value_ahead,
     firsts.values_updated_at_utc as first_published_at_utc,
     histories.first_landed_at_utc,
-    histories.responses as answers,
+    histories.responses,
     histories.revisions,
     histories.largest_revision,
     histories.last_revised_at_utc,

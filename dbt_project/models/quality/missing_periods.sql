@@ -16,7 +16,7 @@ with incomplete_days as (
 ),
 
 due_periods as (
-    {#- Of a day or a month there is one, and it ends where what is due does. #}
+    {#- A day or a month is one period, and ends where the due span ends. #}
     select
         incomplete_days.indicator_id,
         incomplete_days.geo_id,

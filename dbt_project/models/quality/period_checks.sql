@@ -62,7 +62,7 @@ neighbouring_periods as (
 ),
 
 steps as (
-    {#- Null across a gap: only what adjoins is a step. #}
+    {#- Null across a gap: only adjoining periods make a step. #}
     select
         *,
         case when end_before_utc = period_start_utc then value - value_before end as step_here,
@@ -79,7 +79,7 @@ judged_periods as (
             when steps.value < registered.plausible_min then registered.plausible_min - steps.value
             when steps.value > registered.plausible_max then steps.value - registered.plausible_max
         end as out_of_range,
-        {#- Beyond all plausibility, and a quarter of it would be plausible: four quarter hours added up. #}
+        {#- Far too high, and a quarter of it is plausible: four quarter hours added up. #}
         case
             when steps.value > registered.plausible_max
                 and steps.value / 4 between registered.plausible_min and registered.plausible_max
@@ -100,7 +100,8 @@ periods_in_runs as (
     select
         *,
         lag(coalesce(out_of_range, spike)) over ({{ in_order }}) as oddness_before,
-        {#- A run of equal values goes from the last period that is not like the one before it to the first whose next is not. #}
+        {#- A run of equal values begins with a period that differs from the one before, and ends with one that differs from
+            the next. #}
         max(case when step_here = 0 then null else period_start_utc end) over (
             {{ in_order }} rows between unbounded preceding and current row
         ) as run_start_utc,
@@ -113,10 +114,10 @@ periods_in_runs as (
 periods_there as (
     select
         periods.*,
-        {#- Coming back from an odd period is no step of its own. #}
+        {#- The way back from an odd period is not a step of its own. #}
         case when periods.spike is null and periods.oddness_before is null then periods.large_step end as step,
-        {#- Counted a day to either side at most, so that what is judged of a day depends on no older one. Of most periods, which
-            are runs of their own, no midnight is asked for. #}
+        {#- Counted a day to either side at most, so that a day's verdict depends on no older day. Most periods are runs of
+            their own and need no midnight. #}
         case
             when {{ hours_between('periods.run_start_utc', 'periods.run_end_utc') }} <= 1
                 then {{ hours_between('periods.run_start_utc', 'periods.run_end_utc') }}

@@ -79,7 +79,7 @@ with findings as (
         and {{ code }} is not null
     {% endfor %}
     union all
-    {#- An entry that names no area may be of any; one whose time cannot be read is of no day. #}
+    {#- An entry without an area may be of any area; one whose time cannot be read has no day. #}
     select
         quarantined.indicator_id,
         coalesce(quarantined.geo_id, days.geo_id) as geo_id,

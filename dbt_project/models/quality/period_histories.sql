@@ -1,7 +1,7 @@
 {{ config(materialized=step()) }}
 
 with only_versions as (
-    {#- Most periods have one, and nothing is to be put in order. #}
+    {#- Most periods have one version and need no order. #}
     select
         indicator_id,
         geo_id,

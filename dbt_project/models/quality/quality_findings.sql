@@ -1,4 +1,4 @@
-{#- Periods that adjoin and have one code are one finding, over midnight too; what is said of a whole day is one a day. -#}
+{#- Adjoining periods with the same code are one finding, also across midnight; a finding about a whole day is one a day. -#}
 {%- set of_whole_days = "('shifted', 'late')" -%}
 with findings_in_order as (
     select
@@ -27,7 +27,7 @@ stretches as (
         min(period_start_utc) as first_period_utc,
         max(last_period_utc) as last_period_utc,
         sum(periods) as periods,
-        {#- Hours that are missing are added up; of anything else the largest is given. #}
+        {#- Missing hours are added up; of anything else the largest is given. #}
         case when code = 'missing' then sum(number) else max(number) end as number
     from numbered_findings
     group by indicator_id, geo_id, code, severity, stretch

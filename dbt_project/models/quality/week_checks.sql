@@ -11,8 +11,8 @@
     + indexed_on(['judgement', 'indicator_id'], included=['madrid_day'])
 ) }}
 
-{#- A fault makes the same hours of the next week unlike it. So what was odd is no yardstick: of the days to judge, the week
-    before is itself compared with the one before that. A day bears on the next two weeks. -#}
+{#- A bad value makes the same hours of the next week look unlike it. So an odd period is not a yardstick: the week before
+    the judged days is itself compared with the one before that. A day affects the next two weeks. -#}
 {%- set changes = judged_days(ref('period_checks'), highest(this, 'judgement')) if is_incremental() else '' -%}
 {%- set days = days_near(changes, 16) if is_incremental() else [] -%}
 {%- set of_day = ['indicator_id', 'geo_id', 'madrid_day'] -%}
@@ -49,7 +49,7 @@ faulty_days as (
 ),
 
 yardsticks as (
-    {#- By the clocks of Madrid, so that a change of the clocks shifts nothing; the hour that comes twice is one. #}
+    {#- By the clocks of Madrid, so that a change of the clocks shifts nothing; the hour that comes twice in autumn is one. #}
     select
         periods.indicator_id,
         periods.geo_id,
@@ -65,7 +65,7 @@ yardsticks as (
 ),
 
 differences as (
-    {#- What cannot be compared stays: its row takes the place of what was said before. #}
+    {#- A period that cannot be compared keeps a row, which replaces its earlier one. #}
     select
         here.indicator_id,
         here.geo_id,
@@ -95,7 +95,7 @@ usual_differences as (
 ),
 
 compared_days as (
-    {#- Half a day is too little to tell a day's usual spread. #}
+    {#- Half a day is too short for a day's usual spread. #}
     select
         indicator_id,
         geo_id,
@@ -142,7 +142,7 @@ compared_periods as (
             end, 0
         ) as z,
         case when abs(deviations.week_change) > registered.weekly_change_max then deviations.week_change end as shifted,
-        {#- Only where weeks are comparable: a price may well be four times last week's. #}
+        {#- Only if weeks are comparable: a price may well be four times last week's. #}
         case
             when registered.weekly_change_max is not null
                 and deviations.is_four_times = 1

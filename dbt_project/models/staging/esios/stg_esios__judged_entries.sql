@@ -38,7 +38,7 @@ entries_with_registry as (
         coalesce(entries.geo_id, only_areas.geo_id) as geo_id,
         case
             when registered.id is null or entries.geo_id is null or areas.geo_id is not null then 1
-            {#- -1 is what no number could be read from. #}
+            {#- -1 stands for an area that is not a number. #}
             when registered.has_all_areas = 1 and entries.geo_id >= 0 then 1
             else 0
         end as is_registered_area

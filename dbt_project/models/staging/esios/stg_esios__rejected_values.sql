@@ -18,7 +18,7 @@ select
     quarantined_entries.code,
     quarantined_entries.run_id,
     quarantined_entries.extracted_at_utc,
-    {#- Where the time cannot be read, or lies outside the window, it takes a response for all of the window. #}
+    {#- An entry whose time cannot be read, or lies outside the window, is replaced only by a response for the whole window. #}
     case
         when exists (
                 select 1

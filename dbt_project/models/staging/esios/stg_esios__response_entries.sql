@@ -12,6 +12,6 @@
     post_hook='{{ stage_further_entries(this) }}'
 ) }}
 
-{#- The first batch; with the others a table that is there can be written to. -#}
+{#- The first batch; the others are inserted once the table exists. -#}
 {%- set batches = batches_of_responses(highest(this, 'response_id')) if is_incremental() else [[1, responses_at_once(), none, none]] -%}
 {{ entries_of_responses(batches[0] if batches else [0, 0, none, none]) }}

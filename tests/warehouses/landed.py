@@ -1,4 +1,4 @@
-"""A real DuckDB warehouse with raw answers made by hand, and dbt run on it."""
+"""A real DuckDB warehouse with raw responses made by hand, and dbt run on it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
-import pytest
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.cli.main import dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 
-ROOT = Path(__file__).resolve().parents[2]
-PROJECT = ROOT / "dbt_project"
-PROFILES = ROOT / "profiles"
+from tests.warehouses.project import FILE, ROOT, dbt
+
 DDL = ROOT / "extract" / "warehouse" / "ddl" / "duckdb"
 MADRID = ZoneInfo("Europe/Madrid")
 NAME = "Previsión diaria de la demanda eléctrica peninsular"
-# dbt writes the database's name, which is the file's, into what it parsed: all files of the tests are called alike.
-FILE = "warehouse.duckdb"
 
 
 def utc(text: str) -> datetime:
@@ -37,7 +32,7 @@ def hours(first: str, count: int) -> list[datetime]:
 
 
 def entry(instant: datetime, value: Any, **others: Any) -> dict[str, Any]:
-    """One entry of an answer's values, as the API writes it."""
+    """One entry of a response's values, as the API writes it."""
     local = instant.astimezone(MADRID)
     return {
         "value": value,
@@ -49,7 +44,7 @@ def entry(instant: datetime, value: Any, **others: Any) -> dict[str, Any]:
 
 
 def body(entries: Iterable[dict[str, Any]], name: str = NAME, updated: str | None = None, indicator: int = 460) -> str:
-    """The body of an answer."""
+    """The body of a response."""
     return json.dumps(
         {"indicator": {"name": name, "id": indicator, "values_updated_at": updated, "values": list(entries)}},
         ensure_ascii=False,
@@ -104,7 +99,7 @@ class Warehouse:
         indicator: int = 460,
         sha: str = "0" * 64,
     ) -> None:
-        """Note that a window was answered, changed or not."""
+        """Note that a response for a window came, changed or not."""
         with duckdb.connect(str(self.path)) as connection:
             connection.execute(
                 "insert into raw_esios.window_checks values (?, ?, ?, ?, ?, ?)",
@@ -112,7 +107,7 @@ class Warehouse:
             )
 
     def note_run(self, run: str, started: str, end: str | None, indicator: int | None = 460) -> None:
-        """Note a run of the extractor; without end the series is kept up to date."""
+        """Note a run of the extractor; without end the series is followed."""
         with duckdb.connect(str(self.path)) as connection:
             connection.execute(
                 "insert into raw_esios.extract_runs values (?, ?, ?, 'done', ?, null, ?, 1, 1, 0, 1, 1, null)",
@@ -125,21 +120,13 @@ class Warehouse:
         if outcome.exception:
             raise outcome.exception
         assert outcome.result is not None
-        # The hook that keeps the results is no node of the graph.
+        # The hook that keeps the results is not a node of the graph.
         nodes = [result for result in outcome.result.results if result.node.resource_type != "operation"]
         return {result.node.name: str(result.status) for result in nodes}
 
     def invoke(self, *arguments: str, manifest: Manifest | None = None) -> dbtRunnerResult:
         """Run dbt, on another parsed project if one is given; gives what dbt gives."""
-        runner = dbtRunner(manifest=manifest or self.manifest.deepcopy())
-        folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES), "--target", "duckdb"]
-        places = ["--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "logs")]
-        quiet = ["--quiet", "--log-level", "none", "--log-level-file", "none"]
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("ESIOS_DUCKDB_PATH", str(self.path))
-            outcome = runner.invoke([*arguments, *folders, *places, *quiet])
-        DuckDBConnectionManager.close_all_connections()
-        return outcome
+        return dbt(self.folder, *arguments, manifest=manifest or self.manifest.deepcopy())
 
     def run(self, *arguments: str) -> dict[str, str]:
         """`dbt run`, which must succeed."""

@@ -1,24 +1,12 @@
-"""One warehouse with years of clean simulated values and the faults of the field in it, built once a process."""
+"""One warehouse with years of clean simulated values and the faults of the field in it."""
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "dbt"))  # the tests are modules without a package
-
-import pytest
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
-from dbt.contracts.graph.manifest import Manifest
-from landed_warehouse import FILE, PROFILES, PROJECT, Warehouse, body, entry
 
 from simulator import demand
+from tests.warehouses.landed import Warehouse, body, entry
 
 Values = dict[datetime, float]
 
@@ -44,24 +32,6 @@ def window(first: str, last: str) -> tuple[str, str]:
     return start, end
 
 
-@cache
-def parsed() -> Manifest:
-    """The parsed project."""
-    folder = Path(tempfile.mkdtemp(prefix="esios-parsed-"))
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("ESIOS_DUCKDB_PATH", str(folder / FILE))
-        outcome = dbtRunner().invoke(
-            [
-                *("parse", "--quiet", "--project-dir", str(PROJECT), "--profiles-dir", str(PROFILES)),
-                *("--target", "duckdb", "--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
-            ]
-        )
-    DuckDBConnectionManager.close_all_connections()
-    shutil.rmtree(folder, ignore_errors=True)
-    assert isinstance(outcome.result, Manifest), outcome.exception
-    return outcome.result
-
-
 def land(
     warehouse: Warehouse,
     indicator: int,
@@ -82,15 +52,8 @@ def land(
     warehouse.land(payload, window=window(first, last), extracted=extracted, indicator=indicator, url=url)
 
 
-def empty(folder: Path) -> Warehouse:
-    """A warehouse with its landing tables and nothing in them."""
-    return Warehouse(folder, parsed())
-
-
-@cache
-def _judged_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="esios-judged-"))
-    warehouse = empty(folder)
+def fill(warehouse: Warehouse) -> None:
+    """Land it all in an empty warehouse, and build."""
     # Clean: the two years of the main job, and of the others enough for a reference a year before.
     land(warehouse, 460, "2017-01-01", "2018-12-31", days("2017-01-01", "2018-12-31"))
     for indicator, curve in ((1293, demand.actual_demand_mw), (1775, demand.demand_day_ahead_mw)):
@@ -120,10 +83,3 @@ def _judged_folder() -> Path:
     ]
     land(warehouse, 544, "2021-01-01", "2021-03-31", odd, extra=extra)
     warehouse.run()
-    return folder
-
-
-def judged(folder: Path) -> Warehouse:
-    """A copy of the built warehouse, to be read or changed."""
-    shutil.copy(_judged_folder() / FILE, folder / FILE)
-    return Warehouse(folder, parsed())

@@ -59,7 +59,9 @@ create table quality_esios.dbt_results (invocation_id varchar, command varchar, 
 create schema if not exists monitoring_esios;
 create table monitoring_esios.forecast_accuracy_daily (forecast varchar, actual_indicator_id integer, madrid_day date,
     mae double, rmse double, mape double, smape double, bias double, persistence_mae double, coverage double,
-    skill double, skill_28_days double, input_psi double, alert_level varchar, alerts varchar);
+    skill double, skill_28_days double, input_psi double, alert_level varchar,
+    hours_due integer, predictions_missing double, inaccurate double, inaccurate_limit double, biased double,
+    unskilled double, predictions_late double, drifting double);
 create table monitoring_esios.forecast_accuracy_by_hour (forecast varchar, actual_indicator_id integer,
     month_start date, clock_hour integer, mae double, bias double);
 create table monitoring_esios.forecast_actuals (forecast varchar, actual_indicator_id integer,
@@ -101,7 +103,7 @@ class MadeWarehouse:
     def publish(
         self, first: str, periods: int, name: str = NAME, indicator: int = 460, geo: int = 8741, seconds: int = 3600
     ) -> None:
-        """Consecutive periods from `first` (UTC), hours unless told otherwise; those of 460 are in the table too."""
+        """Consecutive periods from `first` (UTC), hours unless given otherwise; those of 460 are in the table too."""
         end = f"timestamp '{first}' + interval ({periods * seconds}) second"
         span = f"(select unnest(range(timestamp '{first}', {end}, interval ({seconds}) second)) as hour)"
         if indicator == 460:
@@ -193,15 +195,17 @@ class MadeWarehouse:
                 *(indicator, day, periods, code, number),
             )
 
-    def score(self, day: str, mae: float | None, level: str = "ok", alerts: str | None = None) -> None:
+    def score(self, day: str, mae: float | None, level: str = "ok", **alerts: float) -> None:
         """A Madrid day of the forecast `demand_forecast` against 1293, and the actual values of its hours."""
         self.execute(
-            "insert into monitoring_esios.forecast_accuracy_daily"
-            " values ('demand_forecast', 1293, ?, ?, 310.5, 0.0125, 0.0124, -55.5, 900, 1, 0.6, 0.55, 0.02, ?, ?)",
+            "insert into monitoring_esios.forecast_accuracy_daily by name select 'demand_forecast' as forecast,"
+            " 1293 as actual_indicator_id, ? as madrid_day, ? as mae, 310.5 as rmse, 0.0125 as mape, 0.0124 as smape,"
+            " -55.5 as bias, 900 as persistence_mae, 1 as coverage, 0.6 as skill, 0.55 as skill_28_days,"
+            " 0.02 as input_psi, ? as alert_level, 24 as hours_due"
+            + "".join(f", {number} as {code}" for code, number in alerts.items()),
             day,
             mae,
             level,
-            alerts,
         )
         self.execute(
             "insert into monitoring_esios.forecast_accuracy_by_hour"
@@ -222,7 +226,7 @@ class MadeWarehouse:
     def note_run(
         self, started: str, end: str | None = None, status: str = "succeeded", error: str | None = None, run: str = ""
     ) -> None:
-        """A run of the extractor for indicator 460, ten seconds long; without end the series is kept up to date."""
+        """A run of the extractor for indicator 460, ten seconds long; without end the series is followed."""
         self.execute(
             "insert into raw_esios.extract_runs values"
             " (?, ?, cast(? as timestamp) + interval 10 second, ?, 460, '2018-01-01', ?, 8, 9, 1, 8, 3000000, ?)",
@@ -235,7 +239,7 @@ class MadeWarehouse:
         )
 
     def check(self, checked: str, window: tuple[str, str] = ("2017-12-31 23:00", "2018-03-31 22:00")) -> None:
-        """A window was answered."""
+        """A response for a window came."""
         self.execute(
             "insert into raw_esios.window_checks values (460, ?, ?, 'run-1', ?, repeat('0', 64))", *window, checked
         )

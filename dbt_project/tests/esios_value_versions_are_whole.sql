@@ -1,0 +1,21 @@
+{#- Error: of each period the versions are 1, 2, 3 … to as many as there are, one of them is the newest (without it the period
+    has no value, with two it has two), and nothing is null. A number that comes twice leaves out another, and of the one
+    before that esios_value_versions_do_not_overlap finds no next: together they prove the key. -#}
+{%- set filled = [
+    'indicator_id', 'geo_id', 'period_start_utc', 'period_end_utc', 'version', 'value', 'known_from_utc', 'response_id'
+] -%}
+select
+    indicator_id,
+    geo_id,
+    period_start_utc,
+    min(version) as first_version,
+    max(version) as last_version,
+    count(*) as versions,
+    sum(case when known_until_utc is null then 1 else 0 end) as newest_versions,
+    {{ rows_with_null(filled) }} as versions_with_null
+from {{ ref('esios_value_versions') }}
+group by indicator_id, geo_id, period_start_utc
+having min(version) <> 1
+    or max(version) <> count(*)
+    or sum(case when known_until_utc is null then 1 else 0 end) <> 1
+    or {{ rows_with_null(filled) }} > 0

@@ -1,0 +1,38 @@
+"""What the tests of any subject may use: what this run has made once, the parsed project, and warehouses on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.warehouses.templates import Templates
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+    from tests.warehouses.makers import Makers
+
+# Imported where it is needed: dbt alone takes two seconds, and most subjects never run it in the tests' process.
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """What this run has made once for all of its workers."""
+    return Templates.of_this_run(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def manifest(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """The parsed project. Not to be changed: `deepcopy()` it."""
+    from tests.warehouses.project import parse
+
+    return parse(templates, tmp_path_factory.mktemp("parsed"))
+
+
+@pytest.fixture(scope="session")
+def warehouses(templates: Templates, manifest: Manifest) -> Makers:
+    """Makes warehouses in a test's folder."""
+    from tests.warehouses.makers import Makers
+
+    return Makers(templates, manifest)

@@ -1,0 +1,188 @@
+"""Random histories of landing: what is judged run by run is what a full rebuild judges.
+
+Each history is an indicator of its own, so that one warehouse and few runs of dbt hold many: hours, quarter hours and
+days, one area, several or all of them, windows that overlap, windows without any value, days asked for again or
+forgotten, values that are revised, withdrawn, implausible or in quarantine.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import duckdb
+import pytest
+from dbt.contracts.graph.manifest import Manifest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.warehouses.landed import MADRID, Warehouse, entry
+from tests.warehouses.random_histories import Parsed, empty_warehouse, naive, registered
+
+HISTORIES = 16
+STAGES = 3
+CADENCES = {"hour": 60, "fifteen_minutes": 15, "day": None}
+# Around a change of the clocks, and long enough for comparisons with the week before.
+FIRST, DAYS = date(2018, 10, 20), 16
+# All that is judged, but for the numbers and instants of the judgements themselves.
+JUDGED = {
+    "due_days": "judgement, checks_judged, last_checked_at_utc",
+    "period_checks": "judgement, due_judgement",
+    "week_checks": "judgement",
+    "daily_quality": "judged_at_utc",
+    "quality_findings": "",
+    "missing_periods": "",
+}
+
+
+@dataclass
+class Step:
+    """What one run of the extractor or of `esios forget` leaves behind: rows of the landing tables."""
+
+    responses: list[tuple[Any, ...]] = field(default_factory=list)
+    checks: list[tuple[Any, ...]] = field(default_factory=list)
+    forgotten: list[tuple[Any, ...]] = field(default_factory=list)
+
+
+@dataclass
+class History:
+    """All that happens to one indicator, by stage."""
+
+    indicator: int
+    cadence: str
+    areas: list[int] | str
+    stages: list[Step]
+
+
+def midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=MADRID).astimezone(UTC)
+
+
+def periods(cadence: str, first: date, end: date) -> Iterator[datetime]:
+    """The starts of the periods of Madrid days, `end` not included."""
+    minutes = CADENCES[cadence]
+    at = midnight(first)
+    while at < midnight(end):
+        yield at
+        local = at.astimezone(MADRID).date()
+        at = at + timedelta(minutes=minutes) if minutes else midnight(local + timedelta(days=1))
+
+
+def value(draw: random.Random, at: datetime, area: int) -> float:
+    """Mostly what is plausible of that hour, and the same whenever it is said again."""
+    plain = 25_000 + 400.0 * at.astimezone(MADRID).hour + area % 7
+    return draw.choice([plain] * 60 + [plain + 300, plain * 4, 9_000.0, plain - 9_500])
+
+
+def entries_of(draw: random.Random, one: History, areas: list[int], first: date, end: date) -> list[dict[str, Any]]:
+    """The values of one response: some missing, some that nobody can use, sometimes none at all."""
+    if draw.random() < 0.25:
+        return []
+    silent = {area for area in areas if draw.random() < 0.2}
+    entries = []
+    for at in periods(one.cadence, first, end):
+        for area in areas:
+            kind = draw.choice(["value"] * 40 + ["missing", "null", "conflict"])
+            if area in silent or kind == "missing":
+                continue
+            said = None if kind == "null" else value(draw, at, area)
+            entries.append(entry(at, said, geo_id=area))
+            if kind == "conflict":
+                entries.append(entry(at, 1.0, geo_id=area))
+    return entries
+
+
+def history(draw: random.Random, indicator: int) -> History:
+    """As `land` guarantees, each response and check of an indicator is later than those before."""
+    areas: list[int] | str = draw.choice([[8741], [3, 1], "all", "all"])
+    one = History(indicator, draw.choice(list(CADENCES)), areas, [Step() for _ in range(STAGES)])
+    # Sometimes within the days that are asked for, so that the last of them are not due yet.
+    at = midnight(FIRST + timedelta(days=draw.choice([4, 12, 60]))) + timedelta(hours=draw.randrange(24))
+    for number, stage in enumerate(sorted(draw.randrange(STAGES) for _ in range(draw.randint(1, 6)))):
+        step = one.stages[stage]
+        first = FIRST + timedelta(days=draw.randrange(DAYS - 1))
+        end = first + timedelta(days=draw.choice([1, 1, 3, 10]))
+        window = (naive(midnight(first)), naive(midnight(end)))
+        what = draw.choice(["response"] * 6 + ["check", "forgotten"])
+        if what == "response":
+            known = [3, 1, 2] if areas == "all" else list(areas)
+            asked = [area for area in known if draw.random() < 0.8] or known
+            payload = json.dumps(
+                {"indicator": {"name": "x", "id": indicator, "values": entries_of(draw, one, asked, first, end)}}
+            )
+            named = "" if areas == "all" else "&".join(f"geo_ids%5B%5D={area}" for area in asked)
+            sha = sha256(payload.encode()).hexdigest()
+            run = f"{indicator}-{number}"
+            step.responses.append((indicator, *window, f"https://h/x?{named}", payload, sha, run, naive(at)))
+            step.checks.append((indicator, *window, run, naive(at), sha))
+        elif what == "check":
+            step.checks.append((indicator, *window, f"{indicator}-{number}", naive(at), "0" * 64))
+        else:
+            row = (f"{indicator}-{number}", naive(at), naive(at), "forgotten", indicator, first, end - timedelta(1))
+            step.forgotten.append((*row, 0, 0, 0, 0, 0, None))
+        at += timedelta(hours=draw.choice([1, 5, 30]))
+    return one
+
+
+def land(warehouse: Warehouse, steps: list[Step]) -> None:
+    with duckdb.connect(str(warehouse.path)) as connection:
+        for table, rows in (
+            ("indicator_responses", [row for step in steps for row in step.responses]),
+            ("window_checks", [row for step in steps for row in step.checks]),
+            ("extract_runs", [row for step in steps for row in step.forgotten]),
+        ):
+            if rows:
+                marks = ", ".join("?" for _ in rows[0])
+                connection.executemany(f"insert into raw_esios.{table} values ({marks})", rows)
+
+
+def judged(warehouse: Warehouse) -> dict[str, set[tuple[Any, ...]]]:
+    return {
+        name: set(warehouse.rows(f"select * {f'exclude ({without})' if without else ''} from quality_esios.{name}"))
+        for name, without in JUDGED.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def parsed(manifest: Manifest) -> Parsed:
+    return Parsed(manifest)
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(
+    max_examples=1,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_what_is_judged_run_by_run_of_any_history_is_what_a_full_rebuild_judges(parsed: Parsed, seed: int) -> None:
+    draw = random.Random(seed)
+    histories = [history(draw, 1000 + number) for number in range(HISTORIES)]
+    project = registered(
+        parsed.manifest, [{"id": one.indicator, "cadence": one.cadence, "areas": one.areas} for one in histories]
+    )
+    with empty_warehouse(parsed.manifest) as warehouse:
+
+        def build(*more: str) -> dict[str, set[tuple[Any, ...]]]:
+            outcome = warehouse.invoke(
+                *("run", "--select", "+quality_findings", "+daily_quality", *more), manifest=project.deepcopy()
+            )
+            assert outcome.success, outcome.exception or [result.message for result in outcome.result or []]
+            return judged(warehouse)
+
+        for stage in range(STAGES):
+            land(warehouse, [one.stages[stage] for one in histories])
+            found = build()
+        assert build() == found, "where nothing is new nothing changes"
+        rebuilt = build("--full-refresh")
+        for name in JUDGED:
+            assert found[name] - rebuilt[name] == set(), f"{name}: judged run by run only"
+            assert rebuilt[name] - found[name] == set(), f"{name}: judged by a rebuild only"
+        assert {row[0] for row in found["daily_quality"]} >= {
+            one.indicator for one in histories if one.areas != "all" and any(step.responses for step in one.stages)
+        }

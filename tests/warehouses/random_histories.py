@@ -1,0 +1,47 @@
+"""What tests with random histories share: a project with a registry of their own, and short-lived warehouses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from dbt.contracts.graph.manifest import Manifest
+
+from tests.warehouses.landed import Warehouse
+
+REGISTRY = "model.esios_elt.esios_indicators"
+
+
+class Parsed:
+    """The parsed project, whose own repr is megabytes long."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.manifest = manifest
+
+
+def naive(instant: datetime | None) -> datetime | None:
+    """An instant as the warehouse holds it."""
+    return instant and instant.astimezone(UTC).replace(tzinfo=None)
+
+
+def registered(manifest: Manifest, entries: Iterable[Mapping[str, Any]]) -> Manifest:
+    """The project with a registry of these entries, each like that of 460 but for what it says itself."""
+    changed = manifest.deepcopy()
+    meta = deepcopy(changed.nodes[REGISTRY].config.meta)
+    pattern = next(one for one in meta["indicators"] if one["id"] == 460)
+    meta["indicators"] = [{**pattern, "name": f"history {entry['id']}", **entry} for entry in entries]
+    changed.nodes[REGISTRY].config.meta = meta
+    changed.build_flat_graph()
+    return changed
+
+
+@contextmanager
+def empty_warehouse(manifest: Manifest) -> Iterator[Warehouse]:
+    """A warehouse for one example of a property."""
+    with TemporaryDirectory() as folder:
+        yield Warehouse(Path(folder), manifest)
