@@ -42,7 +42,7 @@
 {% macro spark__responses_at_once() %}{{ return(2000) }}{% endmacro %}
 
 {% macro explode_values(payloads) %}{{ return(adapter.dispatch('explode_values')(payloads)) }}{% endmacro %}
-{#- One row an entry of $.indicator.values. In: response_id, indicator_id, payload. One that is no JSON has one empty entry.
+{#- One row an entry of $.indicator.values. In: response_id, indicator_id, payload. One that is not JSON has one empty entry.
     A value of more than 64 characters keeps one more, by which parse_number knows that it was cut. -#}
 {% macro duckdb__explode_values(payloads) %}
     {%- set entry = '{"datetime": "VARCHAR", "value": "VARCHAR", "geo_id": "VARCHAR", "geo_name": "VARCHAR"}' -%}

@@ -110,7 +110,7 @@ usual_deviations as (
 ),
 
 compared_days as (
-    {#- Half a day is too little to tell a day's usual spread. #}
+    {#- Half a day is too little for a usual spread. #}
     select
         indicator_id,
         geo_id,
