@@ -188,7 +188,7 @@ def _function(engine: Any, symbol: str, signature: str, maker: Any = ctypes.CFUN
 
 
 def _drop_pages_of(library: str) -> None:
-    """Let Linux take back the memory of a library's code: of llvmlite 30 MB, which have done their work once all is linked.
+    """Let Linux take back the memory of a library's code: 30 MB of llvmlite, which has nothing left to do.
 
     Code that is never written to is read from the file again if it runs after all.
     """
