@@ -207,7 +207,7 @@ def describe(as_json: bool, indicator: str) -> None:
 @click.argument("indicators", metavar="ID_OR_NAME…", nargs=-1, required=True)
 @click.option("--areas", metavar="ID,ID|all", help="The areas to extract [default: those that have values].")
 @click.option("--kind", help="Of the registry, such as price [default: what the values are called].")
-@click.option("--role", help="What it is to you, a word [default: from the short name].")
+@click.option("--role", help="One word for what you use it as [default: from the short name].")
 @click.option("--dry-run", is_flag=True, help="Print the entries, write nothing.")
 @_command
 def add(
@@ -429,14 +429,16 @@ def copy_landing(as_json: bool, target: str) -> None:
         _print_json({"to": target, "tables": [vars(one) for one in done]})
     else:
         rows, copied = sum(one.rows for one in done), sum(one.copied for one in done)
-        click.echo(f"copy-landing: {rows} rows are on {target}, {copied} of them new; build with ESIOS_TARGET={target}")
+        click.echo(
+            f"copy-landing: {counted(rows, 'row')} on {target}, {copied} of them new; build with ESIOS_TARGET={target}"
+        )
 
 
 @cli.command(section="watch", examples=["esios lake optimize"])
 @click.argument("action", type=click.Choice(["optimize"]), metavar="optimize")
 @_command
 def lake(as_json: bool, action: str) -> None:  # noqa: ARG001 - the only one
-    """Keep the lake of ESIOS_TARGET=spark quick: join small files, delete old ones.
+    """Keep the lake of ESIOS_TARGET=spark fast: join small files, delete old ones.
 
     What versions of the last ESIOS_LAKE_KEEP_HOURS (a week) need stays. Extracts and builds may go on meanwhile.
     """
@@ -500,7 +502,7 @@ def report(as_json: bool, out: Path | None, indicators: tuple[str, ...]) -> None
 def check(as_json: bool, days: int | None, metrics: Path | None, notify_url: str | None) -> int:
     """Check that everything is fresh, complete and good, for cron and monitoring.
 
-    Exit code 1 if anything is wrong. A webhook hears of a change of state only, not of each check.
+    Exit code 1 if anything is wrong. The webhook gets a message only when the state changes.
     """
     from extract.check import run_check
     from extract.settings import configuration
@@ -533,7 +535,7 @@ def check(as_json: bool, days: int | None, metrics: Path | None, notify_url: str
     "--every",
     type=Span(min=0, min_open=True, max=A_MONTH_OF_MINUTES),
     metavar="MINUTES",
-    help="Look every so many minutes [default: by the registry's watch_at].",
+    help="Run every so many minutes [default: by the registry's watch_at].",
 )
 @click.option(
     "--jitter",

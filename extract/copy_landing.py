@@ -16,6 +16,7 @@ from typing import Any
 
 from extract import landing
 from extract.catalogue.landing import ENTRIES
+from extract.counted import counted
 from extract.errors import UsageError, WarehouseError
 from extract.settings import TARGETS, Settings, configuration, load_settings
 from extract.warehouse import Warehouse, connect
@@ -86,7 +87,7 @@ def copy_landing(here: Settings, there: Settings, say: Callable[[str], None]) ->
         for copied in TABLES:
             if source.exists(copied.table):
                 done.append(_copy_table(source, target, copied))
-                say(f"{copied.table}: {done[-1].rows} rows, {done[-1].copied} of them copied now, all verified")
+                say(f"{copied.table}: {counted(done[-1].rows, 'row')}, {done[-1].copied} copied now, all verified")
         return done
 
 

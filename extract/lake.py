@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from extract.counted import counted
 from extract.errors import UsageError
 from extract.settings import Settings
 from extract.warehouse.lake_upkeep import Upkeep
@@ -21,7 +22,8 @@ class Optimized:
 
     def text(self) -> str:
         """For people."""
-        return f"{self.table}: {self.files_before} files → {self.files_after}, {self.files_deleted} old ones deleted"
+        before = counted(self.files_before, "file")
+        return f"{self.table}: {before} → {self.files_after}, {self.files_deleted} old ones deleted"
 
 
 def optimize(settings: Settings, say: Callable[[str], None]) -> list[Optimized]:

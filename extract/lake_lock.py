@@ -29,7 +29,6 @@ NAME = "_dbt_run"
 LEASE = timedelta(minutes=2)
 RENEWALS = 4  # in the time of a lease: three may fail
 _TRY_AGAIN_S = 0.5
-JUST_BEGUN = "it has just begun"
 
 
 @contextmanager
@@ -78,7 +77,7 @@ def _holder_of(file: IO[str]) -> str | None:
 
 @contextmanager
 def _lease(settings: Settings) -> Iterator[None]:
-    lease = Lease(f"{settings.lake}/{NAME}", LakeStorage(settings).options)
+    lease = Lease(LakeStorage(settings))
     _wait_for(lease.take, settings)
     ended = threading.Event()
     renewing = threading.Thread(target=lease.renew_until, args=(ended,), daemon=True)
@@ -88,31 +87,41 @@ def _lease(settings: Settings) -> Iterator[None]:
     finally:
         ended.set()
         renewing.join()
-        lease.give_back()
+        lease.write(timedelta())
 
 
 @dataclass
 class Lease:
     """A row of one Delta table: who may build until when. Who read an older version of it cannot write."""
 
-    uri: str
-    options: dict[str, str] | None = None
+    storage: LakeStorage
     holder: str = field(default_factory=lambda: f"process {os.getpid()} on {platform.node()}, {uuid.uuid4().hex[:8]}")
     version: int = -1
 
-    def take(self) -> str | None:
-        """None where it is ours now, else who holds it."""
-        from deltalake import DeltaTable, QueryBuilder
+    @property
+    def uri(self) -> str:
+        return f"{self.storage.root}/{NAME}"
 
-        if not self._is_there():
-            return JUST_BEGUN
-        table = DeltaTable(self.uri, storage_options=self.options)
-        found = QueryBuilder().register("lease", table).execute("select holder, until_utc from lease").read_all()
-        for holder, until in zip(*(column.to_pylist() for column in map(_arrow, found.columns)), strict=True):
-            if until > datetime.now(UTC):
-                return f"{holder}, until {until:%H:%M:%S} UTC unless it is renewed"
-        self.version = table.version()
-        return None if self.write(LEASE) else JUST_BEGUN
+    def take(self) -> str | None:
+        """None where it is ours now, else who holds it. `WarehouseError` where the store fails."""
+        import pyarrow as pa
+        from deltalake import DeltaTable, QueryBuilder
+        from deltalake.exceptions import CommitFailedError
+
+        with self.storage.translating():
+            try:
+                if not DeltaTable.is_deltatable(self.uri, storage_options=self.storage.options):
+                    DeltaTable.create(self.uri, _schema(), mode="ignore", storage_options=self.storage.options)
+                table = DeltaTable(self.uri, storage_options=self.storage.options)
+                query = QueryBuilder().register("lease", table).execute("select holder, until_utc from lease")
+                for row in pa.table(query.read_all()).to_pylist():
+                    if row["until_utc"] > datetime.now(UTC):
+                        return f"{row['holder']}, until {row['until_utc']:%H:%M:%S} UTC unless it is renewed"
+                self.version = table.version()
+                self._commit(LEASE)
+            except CommitFailedError:
+                return "it has just begun"
+        return None
 
     def renew_until(self, ended: threading.Event) -> None:
         """Renew it again and again. A process that could not until it was over ends itself: another may be at work."""
@@ -125,46 +134,28 @@ class Lease:
                 print(f"Error: the lease {self.uri} could not be renewed: run it again", file=sys.stderr, flush=True)
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    def give_back(self) -> None:
-        """Free for the next run."""
-        self.write(timedelta())
-
-    def _is_there(self) -> bool:
-        """Whether the table is there, made if need be; not while another process makes it."""
-        from deltalake import DeltaTable
-        from deltalake.exceptions import DeltaError
-
-        try:
-            if not DeltaTable.is_deltatable(self.uri, storage_options=self.options):
-                DeltaTable.create(self.uri, _schema(), mode="ignore", storage_options=self.options)
-        except DeltaError:
-            return False
-        return True
-
     def write(self, lasts: timedelta) -> bool:
-        """Whether it is ours from now on for so long: not where anybody has written since we read or wrote."""
-        import pyarrow as pa
-        from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+        """Whether it is ours for so long from now on: not where another process wrote it, or the store fails."""
         from deltalake.exceptions import DeltaError
 
-        row = {"holder": [self.holder], "until_utc": [datetime.now(UTC) + lasts]}
         try:
-            table = DeltaTable(self.uri, version=self.version, storage_options=self.options)
-            once = CommitProperties(app_transactions=[Transaction(NAME, self.version + 1)], max_commit_retries=0)
-            write_deltalake(table, pa.table(row, schema=_schema()), mode="overwrite", commit_properties=once)
+            self._commit(lasts)
         except (DeltaError, OSError):
             return False
-        self.version += 1
         return True
+
+    def _commit(self, lasts: timedelta) -> None:
+        import pyarrow as pa
+        from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+
+        row = {"holder": [self.holder], "until_utc": [datetime.now(UTC) + lasts]}
+        table = DeltaTable(self.uri, version=self.version, storage_options=self.storage.options)
+        once = CommitProperties(app_transactions=[Transaction(NAME, self.version + 1)], max_commit_retries=0)
+        write_deltalake(table, pa.table(row, schema=_schema()), mode="overwrite", commit_properties=once)
+        self.version += 1
 
 
 def _schema() -> Any:
     import pyarrow as pa
 
     return pa.schema([("holder", pa.string()), ("until_utc", pa.timestamp("us", tz="UTC"))])
-
-
-def _arrow(column: Any) -> Any:
-    import pyarrow as pa
-
-    return pa.chunked_array(column)

@@ -1,4 +1,4 @@
-"""Response → landing row, and what is already landed. Knows no engine and no network.
+"""Response → landing row, what is already landed, and which windows are closed. Knows no engine and no network.
 
 The landing is append-only: a response equal to the newest one for its indicator and window adds no row, only a check.
 """

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from extract.counted import counted
 from extract.errors import UsageError
 from extract.file_kinds import kind_of
 
@@ -236,8 +237,9 @@ def _diagnosed(file: Path, delimiter: str, width: int) -> UsageError | None:
             records = csv.reader(opened, delimiter=delimiter, strict=True)
             for record in records:
                 if record and len(record) != width:
+                    cells, columns = counted(len(record), "cell"), counted(width, "column")
                     return UsageError(
-                        f"{file}, line {line}: {len(record)} cells where the header has {width} columns",
+                        f"{file}, line {line}: {cells} where the header has {columns}",
                         "fix the line, or quote a cell that holds the delimiter; nothing was written",
                     )
                 line = records.line_num + 1

@@ -1,4 +1,4 @@
-"""The main job, whole: extract → dbt build → export → summary. Missing data does not stop it; broken parts do."""
+"""The main job, whole: extract → dbt build → export → summary, and the exit code. Only broken parts stop it."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def summary_text(outcome: Outcome) -> str:
     if outcome.values is not None:
         lines += [f"values     {published_text(row)}" for row in _published(outcome.values, outcome.status)]
         lines += [f"note       {note}" for note in outcome.values.notes()]
-        lines.append(f"file       {outcome.values.written.path}: {outcome.values.written.rows} values")
+        lines.append(f"file       {outcome.values.written.path}: {counted(outcome.values.written.rows, 'value')}")
     findings = [*outcome.status.findings(), *outcome.dbt_failures]
     lines += [f"  {finding}" for finding in findings] or [
         "complete   no hour that is due is missing, no value is bad, every test passed"

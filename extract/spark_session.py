@@ -30,12 +30,12 @@ KNOCK_S = 15.0
 @contextmanager
 def spark_session(settings: Settings) -> Iterator[None]:
     """The session of this process, ready for dbt's `method: session`, which takes the one that is there."""
-    try:
-        from pyspark.sql import SparkSession
-    except ImportError:
-        raise UsageError("ESIOS_TARGET is spark, and pyspark is not installed", HOW_TO_INSTALL) from None
-
     with _sail():
+        try:
+            from pyspark.sql import SparkSession
+        except ImportError:
+            raise UsageError("ESIOS_TARGET is spark, and pyspark is not installed", HOW_TO_INSTALL) from None
+
         try:
             session = SparkSession.builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
             if settings.spark_format == "delta":

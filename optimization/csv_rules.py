@@ -30,6 +30,7 @@ _VALUE = re.compile(
     rb"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+|\d{1,3}(?:[.,' ]\d{3})+(?:[.,]\d+)?)(?:[eE][-+]?\d+)? ?%?"
     rb"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?"
 )
+_NOTE_TO_EXCEL = re.compile(rb"sep=[^\r\n][\r\n]")
 _WHOLE = re.compile(rb'"(?:[^"]++|"")*+"')
 _QUOTED = re.compile(rb'"((?:[^"]++|"")*+)"(.*)', re.DOTALL)
 # The first bytes of files that are sometimes named .csv.
@@ -62,7 +63,7 @@ class BrokenRecord(Exception):
 
 
 def refuse_other_kinds(source: str, head: bytes) -> None:
-    """BadInput, with what the file is, where its first bytes are not those of a text."""
+    """BadInput, with what the file is, where its first bytes are not those of a CSV text with a header."""
     for magic, what, remedy in _KINDS:
         if head.startswith(magic):
             raise BadInput(f"{source} is {what}, not CSV text: {remedy}")
@@ -73,6 +74,8 @@ def refuse_other_kinds(source: str, head: bytes) -> None:
     start = head.removeprefix(BOM).lstrip()[:256].lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body", b"<table")):
         raise BadInput(f"{source} is an HTML or XML page, not CSV text: download the data itself, or save it as CSV")
+    if _NOTE_TO_EXCEL.match(head.removeprefix(BOM)):
+        raise BadInput(f"{source}, line 1: sep= is a note to Excel, not a header: remove that line")
 
 
 # --- records ----------------------------------------------------------------------------------------------------------

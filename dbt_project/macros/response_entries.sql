@@ -190,10 +190,9 @@ from all_entries
 {% macro stage_further_entries(table) %}
     {#- Post-hook: the responses after those that the model itself has staged, in the same transaction. -#}
     {%- if execute -%}
-        {%- set columns = adapter.get_columns_in_relation(table) | map(attribute='name') | join(', ') -%}
         {%- set statements = [] -%}
         {%- for batch in batches_of_responses(highest(table, 'response_id')) -%}
-            {%- do statements.append(entries_of_responses(batch, 'insert into ' ~ table ~ ' (' ~ columns ~ ')')) -%}
+            {%- do statements.append(entries_of_responses(batch, insert_into(table))) -%}
         {%- endfor -%}
         {{ one_by_one(statements) }}
     {%- endif -%}

@@ -143,14 +143,24 @@
 {% endmacro %}
 
 {% macro within_days(rows, column, days, type) %}
-    {#- The condition that a day or an instant lies within the `days` of its indicator; never true without days. -#}
-    {%- if not days -%}
-        1 = 0
-    {%- endif -%}
-    {%- for indicator, first, last in days %}
-        (
-            {{ rows }}.indicator_id = {{ indicator | int }}
-            and {{ rows }}.{{ column }} between cast('{{ first }}' as {{ type }}) and cast('{{ last }}' as {{ type }})
-        ){{ ' or' if not loop.last }}
+    {#- The condition that a day or an instant lies within the `days` of its indicator; never true without days.
+        Indicators with the same days are one condition, and the first and last day stand alone: see newer_than. -#}
+    {%- if not days -%}{{ return('1 = 0') }}{%- endif -%}
+    {%- set within = [] -%}
+    {%- for first, of_first in days | groupby(1) -%}
+        {%- for last, of_both in of_first | groupby(2) -%}
+            {%- do within.append(
+                '(' ~ between_days(rows, column, first, last, type) ~ ' and ' ~ rows ~ '.indicator_id in ('
+                ~ of_both | map('first') | join(', ') ~ '))'
+            ) -%}
+        {%- endfor -%}
     {%- endfor -%}
+    {{ between_days(rows, column, days | map(attribute=1) | min, days | map(attribute=2) | max, type) }}
+        and (
+            {{ within | join('\n            or ') }}
+        )
+{% endmacro %}
+
+{% macro between_days(rows, column, first, last, type) %}
+    {{ return(rows ~ '.' ~ column ~ " between cast('" ~ first ~ "' as " ~ type ~ ") and cast('" ~ last ~ "' as " ~ type ~ ')') }}
 {% endmacro %}

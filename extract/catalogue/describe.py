@@ -12,6 +12,7 @@ from extract.catalogue.entries import Entry
 from extract.catalogue.kinds import kind_of
 from extract.catalogue.lookup import Lookup
 from extract.catalogue.profile import Profile
+from extract.counted import counted
 from extract.errors import EsiosError
 from extract.registry import Indicator, kinds, registry
 from extract.settings import Settings
@@ -100,8 +101,9 @@ class Description:
     def _landed(self) -> str:
         if self.landed is None:
             return "nothing"
+        responses = counted(self.landed.responses, "response")
         return (
-            f"{self.landed.first:{_MINUTE}} … {self.landed.last:{_MINUTE}} UTC, {self.landed.responses} responses, "
+            f"{self.landed.first:{_MINUTE}} … {self.landed.last:{_MINUTE}} UTC, {responses}, "
             f"checked {self.landed.checked_at:{_MINUTE}} UTC"
         )
 

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypeVar
 
+from extract.counted import counted
 from extract.errors import UsageError, WarehouseError
 from extract.warehouse.tables import Column, Key, Rows, TableName, Upserted, missing_table, row_number_name
 
@@ -336,7 +337,7 @@ class Warehouse(ABC):
             staged = self.value(f"select count(*) from {stage}")
             if staged != sent.rows:
                 raise WarehouseError(
-                    f"{sent.rows} rows were sent but {staged} arrived in the staging table of {table}",
+                    f"{counted(sent.rows, 'row')} sent, but {staged} arrived in the staging table of {table}",
                     "nothing was written; try again, and report it if it happens again",
                 )
 

@@ -11,6 +11,7 @@ locks: a commit fails where another process came first, and `atomically` does th
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import random
 import shutil
@@ -27,11 +28,11 @@ import duckdb
 
 from extract.errors import UsageError, WarehouseError
 from extract.settings import Settings
-from extract.warehouse.base import packaged_ddl, read_ddl
+from extract.warehouse.base import RAW_SCHEMA, packaged_ddl, read_ddl
 from extract.warehouse.duckdb import DuckDB, column_of, translating
 from extract.warehouse.lake_storage import WrittenMeanwhile
 from extract.warehouse.lake_upkeep import Upkeep
-from extract.warehouse.tables import Column, Key, Kind, TableName
+from extract.warehouse.tables import Column, Key, Kind, TableName, missing_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,6 +59,8 @@ _AS_DUCKDB = {
 # Every so many versions of a table the process that commits joins its small files: a query opens each of them.
 _JOIN_EVERY = 100
 _LONGEST_PAUSE_S = 2.0
+# A row that depends on nothing else is in for good at some time, however many others write.
+_PATIENCE = 1_000
 
 
 def open_warehouse(settings: Settings, read_only: bool = False, create: bool = True) -> Lake:
@@ -70,7 +73,6 @@ class _Written:
     """A table that the open transaction has written to, as it was before, and how."""
 
     snapshot: DeltaTable
-    columns: list[str]
     rewritten: bool = False  # else rows were added only
     collected: str = ""  # the quoted name of what collects them
 
@@ -101,7 +103,7 @@ class Lake(DuckDB):
         self._spill = tempfile.mkdtemp(prefix="esios-lake-")
         super().__init__(_MEMORY)
         with translating():
-            self._connection.execute(f"set temp_directory = '{self._spill}'")
+            self._connection.execute("set temp_directory = '{}'".format(self._spill.replace("'", "''")))
             self._connection.execute(f"create schema {_COLLECTED}")
 
     def close(self) -> None:
@@ -161,6 +163,11 @@ class Lake(DuckDB):
                 known.update_incremental()
         if known is not None:
             self._snapshots[table] = known
+        elif self._format == "iceberg" and table.schema != RAW_SCHEMA:
+            raise UsageError(
+                f"{table} is not read from an Iceberg lake (ESIOS_SPARK_FORMAT=iceberg)",
+                "read it with Spark, or build with ESIOS_SPARK_FORMAT=delta",
+            )
         if self.in_transaction:
             self._pinned[table] = known
         return known
@@ -172,7 +179,6 @@ class Lake(DuckDB):
             return
         snapshot = self._snapshot(table)
         if snapshot is None:
-            self._refuse_iceberg(table)
             return
         with translating():
             connection.register(f"files of {table}", self.storage.dataset(table, snapshot))
@@ -180,25 +186,29 @@ class Lake(DuckDB):
             connection.execute(f"create or replace view {self.sql_name(table)} as {self._content(table)}")
 
     def _content(self, table: TableName) -> str:
-        """The query for what the table holds: its files, and what the open transaction has collected.
-
-        Instants lie as UTC with a zone and are given without one, as everywhere. DuckDB casts, not pyarrow: its filter
-        on a row group's statistics knows one of the two types only.
-        """
-        schema = json.loads(self._snapshots[table].schema().to_json())
-        instants = [self.quote(field["name"]) for field in schema["fields"] if field["type"] == "timestamp"]
-        casts = ", ".join(f"cast({name} as timestamp) as {name}" for name in instants)
+        """The query for what the table holds: its files, and what the open transaction has collected."""
         written = self._written.get(table)
         also = f" union all by name select * from {written.collected}" if written and written.collected else ""
-        listed = f"* replace ({casts})" if casts else "*"
-        return f"select {listed} from {self.quote(f'files of {table}')}{also}"
+        return f"select * from {self.quote(f'files of {table}')}{also}"
 
-    def _refuse_iceberg(self, table: TableName) -> None:
-        if self._format == "iceberg" and table.schema != "raw_esios":
-            raise UsageError(
-                f"{table} is an Iceberg table (ESIOS_SPARK_FORMAT=iceberg), which only Spark reads here",
-                "read it with Spark, or build with ESIOS_SPARK_FORMAT=delta",
-            )
+    # Within a query an instant has its zone, UTC, as it lies in the files: so that a filter on it reaches them.
+    @staticmethod
+    def outward_instant(instant: dt.datetime) -> dt.datetime:
+        return instant.astimezone(dt.UTC).replace(tzinfo=None)
+
+    def batches(self, sql: str, params: Sequence[Any] = (), size: int = 65_536) -> pa.RecordBatchReader:
+        import pyarrow as pa
+
+        reader = super().batches(sql, params, size)
+        zoned = pa.types.is_timestamp
+        schema = pa.schema([f.with_type(pa.timestamp("us")) if zoned(f.type) else f for f in reader.schema])
+
+        def all_of_them() -> Iterator[pa.RecordBatch]:
+            for batch in reader:
+                arrays = [array.cast(field.type) for array, field in zip(batch.columns, schema, strict=True)]
+                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+        return pa.RecordBatchReader.from_batches(schema, all_of_them())
 
     def _stream(self, sql: str) -> duckdb.DuckDBPyConnection:
         stream = super()._stream(sql)
@@ -263,15 +273,10 @@ class Lake(DuckDB):
         if name not in self._written:
             snapshot = self._snapshot(name)
             if snapshot is None:
-                raise self._no_such(name)
+                raise missing_table(name, self.tables())
             self._show(self._connection, name)
-            self._written[name] = _Written(snapshot, [column.name for column in self.find_columns(name)])
+            self._written[name] = _Written(snapshot)
         return name, self._written[name]
-
-    def _no_such(self, table: TableName) -> UsageError:
-        from extract.warehouse.tables import missing_table
-
-        return missing_table(table, self.tables())
 
     def for_insert(self, table: TableName | str) -> str:
         name, written = self._write_to(table)
@@ -318,12 +323,7 @@ class Lake(DuckDB):
         import pyarrow as pa
 
         schema = pa.schema(snapshot.schema().to_arrow())
-        columns = [
-            f"cast({self.quote(field.name)} as timestamptz)"
-            if pa.types.is_timestamp(field.type) and field.type.tz
-            else self.quote(field.name)
-            for field in schema
-        ]
+        columns = [self.quote(name) for name in schema.names]
         reader = self._connection.sql(f"select {', '.join(columns)} from {source}").to_arrow_reader(4096)
 
         def batches() -> Iterator[pa.RecordBatch]:
@@ -345,7 +345,7 @@ class Lake(DuckDB):
             return CommitProperties(max_commit_retries=0)
         lock = self._guarded.get(table)
         if lock is None:
-            return CommitProperties()
+            return CommitProperties(max_commit_retries=_PATIENCE)
         return CommitProperties(app_transactions=[Transaction(lock, written.snapshot.version() + 1)])
 
     # ---------------------------------------------------------------- loading

@@ -333,7 +333,7 @@ class DuckDB(Warehouse):
             try:
                 with translating():
                     while found := stream.fetchmany(batch):
-                        yield from (_in_utc(row, instants) for row in found) if instants else found
+                        yield from (self._outward(row, instants) for row in found) if instants else found
             finally:
                 self._end(stream)
 
@@ -359,6 +359,19 @@ class DuckDB(Warehouse):
                 self._end(stream)
 
         return pa.RecordBatchReader.from_batches(reader.schema, all_of_them())
+
+    def _outward(self, row: tuple[Any, ...], instants: Sequence[int]) -> tuple[Any, ...]:
+        """A row as the protocol gives it: its instants with a zone, which are at these places, in UTC."""
+        values = list(row)
+        for at in instants:
+            if values[at] is not None:
+                values[at] = self.outward_instant(values[at])
+        return tuple(values)
+
+    @staticmethod
+    def outward_instant(instant: dt.datetime) -> dt.datetime:
+        """An instant with a zone as the protocol gives it."""
+        return instant.astimezone(dt.UTC)
 
     def micros(self, instant: str) -> str:
         return f"epoch_us({instant})"
@@ -435,14 +448,6 @@ def _index_columns(expressions: str) -> Iterator[str]:
         if part.startswith("'"):
             part = part[1:-1].replace("''", "'").replace("\\'", "'")
         yield part[1:-1].replace('""', '"') if part.startswith('"') else part
-
-
-def _in_utc(row: tuple[Any, ...], instants: Sequence[int]) -> tuple[Any, ...]:
-    values = list(row)
-    for at in instants:
-        if values[at] is not None:
-            values[at] = values[at].astimezone(dt.UTC)
-    return tuple(values)
 
 
 def _one_line(text: str) -> str:

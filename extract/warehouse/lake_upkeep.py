@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from extract.settings import Settings
@@ -54,7 +55,7 @@ class Upkeep:
         with self.storage.translating(table):
             return len(
                 snapshot.vacuum(
-                    retention_hours=int(self._keep_h), dry_run=False, enforce_retention_duration=False, full=True
+                    retention_hours=math.ceil(self._keep_h), dry_run=False, enforce_retention_duration=False, full=True
                 )
             )
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tenacity import (
@@ -26,25 +21,20 @@ from tenacity import (
 )
 
 from extract.errors import EsiosError, WarehouseError
-from extract.warehouse.base import Warehouse
 from extract.warehouse.sqlserver_backend import backend
 from extract.warehouse.sqlserver_faults import ConnectionLost, Deadlock, NotReady, cannot_connect, translated
+from extract.warehouse.sqlserver_loading import Loading, Stage
 from extract.warehouse.sqlserver_types import column_of
-from extract.warehouse.tables import Column, Key, Kind, Rows, TableName, Upserted, row_number_name
+from extract.warehouse.tables import Column, Key, Rows, TableName
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
     from extract.settings import Settings
-    from extract.warehouse.sqlserver_bulk import Race, Tally
 
 T = TypeVar("T")
-_log = logging.getLogger(__name__)
 _TRIES = 5
-_AGAIN = "nothing was written; run it again"
-# What each way of loading has shown on a server, kept for the life of the process.
-_races: dict[tuple[Any, ...], Race] = {}
 
 
 def open_warehouse(settings: Settings, read_only: bool = False, create: bool = True) -> SqlServer:  # noqa: ARG001
@@ -52,7 +42,7 @@ def open_warehouse(settings: Settings, read_only: bool = False, create: bool = T
     return SqlServer(settings)
 
 
-class SqlServer(Warehouse):
+class SqlServer(Loading):
     """A connection to one SQL Server database.
 
     Deadlock victims are run again as whole transactions (`atomically`, `bulk_load`, `upsert`); so is a load whose
@@ -68,7 +58,7 @@ class SqlServer(Warehouse):
         self._wait_ms = int(settings.warehouse_wait_s * 1000)
         self._sleep = sleep
         self._backend = backend(self.mssql)
-        self._stages: dict[str, _Stage] = {}
+        self._stages: dict[str, Stage] = {}
         self._what = f"SQL Server {self.mssql.server}"
         self._connection: Any = self._connect()
 
@@ -363,235 +353,6 @@ class SqlServer(Warehouse):
             found = [tuple(row) for row in cursor.fetchall()]
             self._read_out(cursor)
             return found
-
-    # ---------------------------------------------------------------- loading
-    def _load(self, data: Any, table: TableName, key: tuple[str, ...] | None, as_text: bool) -> Upserted:
-        if self.in_transaction or not _readable_again(data):
-            return super()._load(data, table, key, as_text)
-        for attempt in self._again(lambda error: isinstance(error, ConnectionLost)):
-            with attempt:
-                try:
-                    return super()._load(data, table, key, as_text)
-                except ConnectionLost:
-                    self._reconnect()
-                    raise
-        raise AssertionError("tenacity returns or raises")
-
-    @contextmanager
-    def staging(self, table: TableName, columns: Sequence[Column]) -> Iterator[str]:
-        collations = {column.name: collation for column, collation in self._described(table)}
-        stage = _Stage(list(columns), collations)
-        # The bulk copy comes over a connection of its own, so it needs a table that other connections see.
-        stage.shared = self._bulk_copies(stage)
-        with self._made(stage):
-            yield stage.name
-
-    @contextmanager
-    def _made(self, stage: _Stage) -> Iterator[None]:
-        stage.name = self.quote(("##" if stage.shared else "#") + f"esios_stage_{uuid.uuid4().hex}")
-        typed = [
-            f"{self.quote(column.name)} {column.type}"
-            # by name: a temporary table would otherwise take the collation of tempdb
-            + (f" collate {collation}" if (collation := stage.collations.get(column.name)) else "")
-            + " null"
-            for column in stage.columns
-        ]
-        number = self.quote(stage.numbered[-1].name)
-        self._run(f"create table {stage.name} ({', '.join(typed)}, {number} bigint not null)")
-        self._stages[stage.name] = stage
-        try:
-            yield
-        finally:
-            if self._stages.pop(stage.name, None) and self._connection is not None:
-                with suppress(EsiosError):  # gone already where its transaction was rolled back
-                    self._run(f"drop table if exists {stage.name}")
-
-    def fill(self, stage: str, columns: Sequence[Column], batches: Iterable[pa.RecordBatch]) -> None:  # noqa: ARG002
-        from extract.warehouse import sqlserver_bulk as bulk
-
-        staged = self._stages[stage]
-        staged.tally = bulk.Tally(staged.columns, self._all_utf8)
-        stream = bulk.pieces(batches, staged.tally)
-        head = next(stream, None)
-        if head is None:
-            return
-        pieces = chain([head], stream)
-        if staged.shared and head.num_rows >= bulk.FEW_ROWS:
-            self._bulk_copy(staged, head.schema, pieces)
-            return
-        race = self._race(staged.columns)
-        # While the server takes one piece, the next is checked and written out. Still one statement at a time: whatever
-        # else needs the connection waits for the piece on its way.
-        with ThreadPoolExecutor(1, "esios-send") as sender:
-            on_its_way: Future[None] | None = None
-            for piece in pieces:
-                if on_its_way and not race.decided:
-                    on_its_way.result()
-                few = piece is head and piece.num_rows < bulk.FEW_ROWS
-                takes_json = not few and self._takes_json(staged, race, piece)
-                way = race.pick() if takes_json else "arrays"
-                send = self._written_out(way, staged, piece)
-                if on_its_way:
-                    on_its_way.result()
-                on_its_way = sender.submit(race.timed, way, piece.num_rows if takes_json else 0, send)
-            if on_its_way:
-                on_its_way.result()
-
-    def _written_out(self, way: str, stage: _Stage, piece: pa.RecordBatch) -> Callable[[], None]:
-        """What sends a piece, with all that needs no connection done."""
-        return self._as_json(stage, piece) if way == "json" else self._as_arrays(stage, piece)
-
-    def _publish(
-        self, stage: str, table: TableName, names: list[str], keys: list[tuple[str, ...]], key: tuple[str, ...] | None
-    ) -> Upserted:
-        from extract.warehouse.sqlserver_bulk import differing_column
-
-        staged = self._stages[stage]
-        if staged.shared:  # no other session changes it between the proof and the commit
-            self._fetch(f"select count_big(*) from {stage} with (tablockx, holdlock)")
-        difference = staged.tally and differing_column(self._fetch, stage, self.quote, staged.tally)
-        if difference:
-            raise WarehouseError(f"what {self._what} received for {table} is not what was sent: {difference}", _AGAIN)
-        return super()._publish(stage, table, names, keys, key)
-
-    def guarded(self, target: str) -> str:
-        # The keys looked for stay as they are until the commit, even if others write: no double insert, no lost update.
-        return f"{target} with (updlock, holdlock)"
-
-    def mark(self, column: Column) -> str:
-        # Drivers send a NULL of unknown type as varchar, and some values as ISO text: neither becomes every type by
-        # itself (varchar to varbinary never does).
-        plain = (Kind.TEXT, Kind.INTEGER, Kind.FLOAT, Kind.BOOLEAN, Kind.OTHER)
-        if column.kind in plain:
-            return "?"
-        # The old types read no text with six decimals.
-        value = "cast(? as datetime2(6))" if column.type in ("datetime", "smalldatetime") else "?"
-        return f"cast({value} as {column.type})"
-
-    # ---------------------------------------------------------------- ways to send
-    @cached_property
-    def _all_utf8(self) -> bool:
-        """Whether even nvarchar is kept as UTF-8, as servers do that only speak SQL Server's protocol."""
-        return bool(self._fetch("select datalength(N'a')")[0][0] == 1)
-
-    def _as_json(self, stage: _Stage, piece: pa.RecordBatch) -> Callable[[], None]:
-        from extract.warehouse import sqlserver_bulk as bulk
-
-        names = [self.quote(name) for name in piece.schema.names]
-        sql, text = bulk.json_statement(stage.name, names, stage.numbered), bulk.json_text(piece)
-
-        def send() -> None:
-            self.execute(sql, (text,))
-
-        return send
-
-    def _as_arrays(self, stage: _Stage, piece: pa.RecordBatch) -> Callable[[], None]:
-        from extract.warehouse import sqlserver_bulk as bulk
-
-        names = [self.quote(name) for name in piece.schema.names]
-        marks = ", ".join(map(self.mark, stage.numbered))
-        sql = f"insert into {stage.name} ({', '.join(names)}) values ({marks})"
-        types, rows = bulk.parameters(stage.numbered, piece, self._backend.as_text)
-
-        def send() -> None:
-            with self._translating(), self._cursor() as cursor:
-                self._backend.send_array(cursor, sql, types, rows, self.in_transaction)
-
-        return send
-
-    def _bulk_copy(self, stage: _Stage, schema: pa.Schema, pieces: Iterable[pa.RecordBatch]) -> None:
-        from extract.warehouse import sqlserver_bulk as bulk
-
-        with self._translating(), self._cursor() as cursor:
-            try:
-                bulk.bulk_copy(cursor, stage.name[1:-1], schema, pieces, self.mssql.query_timeout_s)
-            except (RuntimeError, ValueError, TypeError) as error:  # what the driver's core raises
-                text = " ".join(str(error).split())[:400]
-                raise WarehouseError(f"the bulk copy to {self._what} failed ({text})", _AGAIN) from error
-
-    def _race(self, columns: Sequence[Column]) -> Race:
-        """What the ways have shown for such columns on this server, in this process."""
-        from extract.warehouse.sqlserver_bulk import Race, json_fits
-
-        kinds = frozenset((column.kind, column.type) for column in columns)
-        server = (self.mssql.server, self.mssql.port, self.mssql.database, self.mssql.backend, kinds)
-        if server not in _races:
-            _races[server] = Race(refused=set() if json_fits(columns) else {"json"})
-        return _races[server]
-
-    def _bulk_copies(self, stage: _Stage) -> bool:
-        """Whether the driver has a bulk copy that keeps every value of such columns on this server."""
-        if self._backend.name != "mssql-python":
-            return False
-
-        def send(probe: _Stage, batch: pa.RecordBatch) -> None:
-            self._bulk_copy(probe, batch.schema, [batch])
-
-        return self._proven("bulkcopy", stage, send, shared=True)
-
-    def _takes_json(self, stage: _Stage, race: Race, piece: pa.RecordBatch) -> bool:
-        """Whether this server reads such columns out of JSON without altering a value."""
-        from extract.warehouse import sqlserver_bulk as bulk
-
-        if "json" in race.refused or bulk.holds(piece, bulk.NUL):
-            return False
-
-        def send(probe: _Stage, batch: pa.RecordBatch) -> None:
-            self._as_json(probe, batch)()
-
-        escaped = bulk.holds(piece, bulk.ESCAPED)
-        return self._proven("json with escapes" if escaped else "json", stage, send, escapes=escaped)
-
-    def _proven(
-        self,
-        way: str,
-        stage: _Stage,
-        send: Callable[[_Stage, pa.RecordBatch], None],
-        shared: bool = False,
-        escapes: bool = True,
-    ) -> bool:
-        """Try `way` once on a table of the same columns with the values that are altered most easily."""
-        from extract.warehouse import sqlserver_bulk as bulk
-
-        race = self._race(stage.columns)
-        if way in race.proven or way in race.refused or self.in_transaction:  # a failure would end the transaction
-            return way in race.proven
-        probe = _Stage(stage.columns, stage.collations, shared=shared)
-        batch = bulk.probe_batch(stage.columns, escapes)
-        tally = bulk.Tally(stage.columns, self._all_utf8)
-        try:
-            with self._made(probe):
-                send(probe, next(iter(bulk.pieces([batch], tally))))
-                altered = bulk.differing_column(self._fetch, probe.name, self.quote, tally)
-        except ConnectionLost:
-            raise
-        except EsiosError as error:
-            altered = str(error)
-        if altered:
-            _log.debug("%s is not used on %s: %s", way, self._what, altered)
-        (race.refused if altered else race.proven).add(way)
-        return not altered
-
-
-@dataclass
-class _Stage:
-    """A staging table: its columns (`numbered`: with the row number), their collations, what was sent into it."""
-
-    columns: list[Column]
-    collations: dict[str, str | None]
-    shared: bool = False
-    name: str = ""
-    tally: Tally | None = None
-
-    @property
-    def numbered(self) -> list[Column]:
-        number = row_number_name(column.name for column in self.columns)
-        return [*self.columns, Column(number, "bigint", Kind.INTEGER)]
-
-
-def _readable_again(data: Any) -> bool:
-    """Whether the data can be read from the start a second time: frames and tables can, streams cannot."""
-    return hasattr(data, "iloc") or hasattr(data, "to_batches") or isinstance(data, (list, tuple))
 
 
 def _plain(value: Any) -> Any:

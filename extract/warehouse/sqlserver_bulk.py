@@ -1,4 +1,4 @@
-"""Record batches → a staging table on SQL Server: three ways to send, the sums that prove one, and the choice.
+"""Record batches → a staging table on SQL Server: three ways to send, and the sums that prove one.
 
 What is sent is summed up on this side while it streams by (`Tally`), and again by the server (`differing_column`):
 non-null count, exact sum, sum of DATALENGTH per column. Nothing counts before both agree.
@@ -10,8 +10,6 @@ import datetime as dt
 import itertools
 import json
 import math
-import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,16 +20,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from extract.counted import counted
 from extract.warehouse.tables import Column, Kind, row_number_name
 
 ROWS_A_SEND = 10_000
 BYTES_A_SEND = 8 * 1024 * 1024
 # A few rows are not worth a probe, nor the second connection of a bulk copy.
 FEW_ROWS = 1_000
-# How often each way is timed before one is chosen: the first time holds the parsing.
-TRIALS = 2
-# Where no bulk copy can be had.
-WAYS = ("json", "arrays")
 # A JSON text holds its rows in chunks of so many, each opened on its own: some servers' OPENJSON slows down with the
 # length of what it opens, and takes half the time for chunks.
 CHUNK_ROWS = 500
@@ -208,11 +203,11 @@ def differing_column(execute: Execute, stage: str, quote: Callable[[str], str], 
         listed += [f"count_big({name})", _sql_total(column, name)]
     found = [*execute(f"select {', '.join(listed)} from {stage}")][0]
     if found[0] != tally.rows:
-        return f"{tally.rows} rows were sent, {found[0]} arrived"
+        return f"{counted(tally.rows, 'row')} sent, {found[0]} arrived"
     for at, (column, sums) in enumerate(zip(tally.columns, tally.sums, strict=True)):
         count, total = found[1 + 2 * at], found[2 + 2 * at]
         if count != sums.count:
-            return f"column {column.name!r} has {count} values, {sums.count} were sent"
+            return f"column {column.name!r} has {counted(count, 'value')}, {sums.count} sent"
         if total is None:
             continue
         if column.kind is Kind.DECIMAL and (column.precision or 38) <= _SAFE_PRECISION:
@@ -233,12 +228,10 @@ def pieces(batches: Iterable[pa.RecordBatch], tally: Tally) -> Iterator[pa.Recor
         most = max(1, min(ROWS_A_SEND, int(clean.num_rows * BYTES_A_SEND / max(clean.nbytes, 1))))
         start = 0
         while start < clean.num_rows:
-            # The first pieces are for finding the fastest way: small, so that a slow one costs little.
-            rows = most if tally.rows >= len(WAYS) * TRIALS * FEW_ROWS else min(most, FEW_ROWS)
-            piece = clean.slice(start, rows)
+            piece = clean.slice(start, most)
             tally.add(piece)
             yield piece
-            start += rows
+            start += most
 
 
 def _without_negative_zero(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -361,38 +354,6 @@ def _parameter(column: Column, array: pa.Array) -> ParameterType:
         Kind.TIMESTAMP: (93, 26, 6),
         Kind.UUID: (-11, 36, 0),
     }.get(column.kind, (-9, 48, 0))
-
-
-# -------------------------------------------------------------------- the choice
-@dataclass
-class Race:
-    """Seconds a row of each way on one server, for the kinds of one load; the first pieces decide, and count."""
-
-    seconds_a_row: dict[str, deque[float]] = field(default_factory=lambda: {way: deque(maxlen=TRIALS) for way in WAYS})
-    proven: set[str] = field(default_factory=set)
-    refused: set[str] = field(default_factory=set)
-
-    @property
-    def _untried(self) -> list[str]:
-        return [way for way, times in self.seconds_a_row.items() if len(times) < TRIALS]
-
-    @property
-    def decided(self) -> bool:
-        """Whether each way was timed often enough, or only one is left."""
-        return "json" in self.refused or not self._untried
-
-    def pick(self) -> str:
-        """The way to send the next piece by, where JSON may be: each `TRIALS` times, then the fastest of late."""
-        return next(iter(self._untried), None) or min(WAYS, key=lambda way: min(self.seconds_a_row[way]))
-
-    def timed(
-        self, way: str, rows: int, send: Callable[[], None], clock: Callable[[], float] = time.perf_counter
-    ) -> None:
-        """Send, and remember how fast it went."""
-        start = clock()
-        send()
-        if rows >= FEW_ROWS:
-            self.seconds_a_row[way].append((clock() - start) / rows)
 
 
 def probe_batch(columns: Sequence[Column], escapes: bool = True) -> pa.RecordBatch:

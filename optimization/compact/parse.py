@@ -49,7 +49,7 @@ def parse(
     columns = names if verify or again or only is None else only
     table = _read(chunk, names, source, columns).combine_chunks()
     if verify:
-        row = disagreement(chunk.data, ord(source.delimiter), table)
+        row = disagreement(chunk.data, ord(source.delimiter), table, source.size)
         if row is not None:
             raise BadInput(
                 f"{source.path}, line {line_of_row(chunk, source, row):,}: this record can be read in two ways: "

@@ -1,4 +1,4 @@
-"""The formula over whole columns: by numpy in blocks, or by machine code on every core. No files."""
+"""The formula over whole columns, by numpy in blocks or by machine code on every core, and the choice of the kernel."""
 
 from __future__ import annotations
 

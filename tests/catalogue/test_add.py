@@ -173,7 +173,9 @@ def test_what_is_registered_already_costs_no_request_for_values(
     assert server.requests == []
 
 
-def test_a_registry_that_cannot_be_written_or_read_is_told(lookup: Lookup, registry_file: Path, tmp_path: Path) -> None:
+def test_a_registry_that_cannot_be_written_or_read_is_reported(
+    lookup: Lookup, registry_file: Path, tmp_path: Path
+) -> None:
     with pytest.raises(UsageError, match="cannot read the registry"):
         add(lookup, ["541"], Options(), dry_run=False, path=tmp_path / "none.yml")
     if os.geteuid():
@@ -186,7 +188,7 @@ def test_a_registry_that_cannot_be_written_or_read_is_told(lookup: Lookup, regis
 
 
 @pytest.mark.parametrize("text", ["", "x", "3,", "3;1", "-3", "3,all", "0", "9" * 12])
-def test_areas_that_are_no_ids_are_refused(text: str) -> None:
+def test_areas_that_are_not_ids_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not a list of areas: use ids such as 3,1,2, or all"):
         read_areas(text)
 
@@ -245,7 +247,7 @@ def test_a_cadence_that_the_registry_has_no_word_for_is_refused() -> None:
         made(weekly)
 
 
-def test_a_change_before_the_first_day_is_no_change() -> None:
+def test_a_change_before_the_first_day_does_not_count() -> None:
     changes = (Cadence(None, "hour"), Cadence(date(2020, 1, 1), "fifteen_minutes"))
     young = Profile("Precio", KNOWN.areas, changes, date(2020, 1, 1), True, KNOWN.last)
     assert made(young)["cadence"] == "fifteen_minutes"

@@ -151,7 +151,7 @@ def test_find_prints_ids_and_names_and_as_json_the_description_too(shell: Shell)
     assert not (shell.folder / "esios.duckdb").exists()
 
 
-def test_find_keeps_the_catalogue_in_a_warehouse_that_is_there(shell: Shell) -> None:
+def test_find_stores_the_catalogue_in_a_warehouse_that_exists(shell: Shell) -> None:
     duckdb.connect(str(shell.folder / "esios.duckdb")).close()
     with simulator.serve() as server:
         finished = shell.esios("find", NAME, ESIOS_BASE_URL=server.url, ESIOS_API_KEY="sesame")
@@ -166,7 +166,7 @@ def test_find_keeps_the_catalogue_in_a_warehouse_that_is_there(shell: Shell) -> 
     assert source == [("simulated",)]
 
 
-def test_find_answers_whatever_the_warehouse_is_like(server: simulator.Server, tmp_path: Path) -> None:
+def test_find_works_whatever_the_warehouse_is_like(server: simulator.Server, tmp_path: Path) -> None:
     said: list[str] = []
     settings = settings_of(server, tmp_path, ESIOS_WAREHOUSE_WAIT_S="0.1")
 
@@ -210,7 +210,9 @@ def rows(file: Path) -> list[tuple[object, ...]]:
         ).fetchall()
 
 
-def test_what_is_new_changed_or_gone_is_told_by_the_next_catalogue(server: simulator.Server, tmp_path: Path) -> None:
+def test_what_is_new_changed_or_gone_is_reported_by_the_next_catalogue(
+    server: simulator.Server, tmp_path: Path
+) -> None:
     settings = settings_of(server, tmp_path)
     first, later = NOON_UTC.replace(day=1), NOON_UTC.replace(day=2)
     with connect(settings) as warehouse:

@@ -43,7 +43,7 @@ def test_the_file_fits_the_published_schema(schema: str, file: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_each_make_target_that_the_workflow_calls_is_there() -> None:
+def test_each_make_target_that_the_workflow_calls_exists() -> None:
     steps = chain.from_iterable(job["steps"] for job in workflow()["jobs"].values())
     called = {word for step in steps for word in re.findall(r"make ([a-z-]+)", step.get("run", ""))}
     assert {"setup", "lint", "test", "test-sqlserver", "docs"} <= called

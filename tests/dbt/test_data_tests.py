@@ -55,7 +55,7 @@ def test_a_null_in_any_of_the_five_columns_is_found(warehouse: Warehouse) -> Non
         assert warehouse.test("demand_forecast_esios_has_each_hour_once") == "fail"
 
 
-def test_numbers_given_twice_to_answers_are_found(warehouse: Warehouse) -> None:
+def test_numbers_given_twice_to_responses_are_found(warehouse: Warehouse) -> None:
     good_day(warehouse)
     warehouse.run()
     table = "staging_esios.stg_esios__indicator_responses"
@@ -146,13 +146,13 @@ def test_hours_are_due_up_to_the_end_of_the_madrid_day_on_which_a_window_was_las
     )
     warehouse.run()
     assert warehouse.rows(GAPS) == [("2018-04-01 21:00", "2018-04-01 21:00", 1)]
-    # Asked again after midnight and answered with the same: another day is due.
+    # Asked again after midnight and the response is the same: another day is due.
     warehouse.check(quarter, "2018-04-01 22:30", run="run-2")
     warehouse.run()
     assert warehouse.rows(GAPS) == [("2018-04-01 21:00", "2018-04-02 21:00", 25)]
 
 
-def test_a_window_without_any_answer_yet_in_the_future_asks_for_nothing(warehouse: Warehouse) -> None:
+def test_a_window_without_any_response_yet_in_the_future_asks_for_nothing(warehouse: Warehouse) -> None:
     warehouse.land(body([]), window=("2018-06-30 22:00", "2018-09-30 22:00"), extracted="2018-06-30 10:00")
     warehouse.run()
     assert warehouse.rows(GAPS) == []
@@ -184,7 +184,7 @@ def test_the_known_faults_of_the_series_are_suspect_and_each_is_named_once(wareh
     warehouse.land(
         body([entry(hour, value) for hour, value in zip(hours("2020-12-22 00:00", 4), shift, strict=True)]), run="4"
     )
-    # Two days apart: a gap is no step.
+    # Two days apart: a gap is not a step.
     warehouse.land(body([entry(utc("2020-12-25 00:00"), 44000.0), entry(utc("2020-12-26 00:00"), 46000.0)]), run="5")
     warehouse.run()
     assert warehouse.rows(
@@ -221,7 +221,7 @@ def ago(**duration: float) -> str:
         (2, "2018-02-01", 460, "pass"),  # a historical span is not stale
     ],
 )
-def test_a_series_kept_up_to_date_must_reach_the_present(
+def test_a_followed_series_must_reach_the_present(
     warehouse: Warehouse, newest_hour: int, end: str | None, indicator: int | None, status: str
 ) -> None:
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=newest_hour)
@@ -245,7 +245,7 @@ def test_a_series_kept_up_to_date_must_reach_the_present(
     ],
     ids=["fresh", "late", "stale", "historical", "nothing landed"],
 )
-def test_source_freshness_judges_only_series_kept_up_to_date(
+def test_source_freshness_judges_only_followed_series(
     warehouse: Warehouse, checked: str | None, end: str | None, status: str
 ) -> None:
     if checked:

@@ -36,7 +36,7 @@ def test_where_nothing_is_new_nothing_is_read(warehouse: Warehouse) -> None:
         assert "1 = 0" in compiled(warehouse, model)
 
 
-def test_all_keys_are_compared_only_after_an_answer_that_was_committed_late(warehouse: Warehouse) -> None:
+def test_all_keys_are_compared_only_after_a_response_that_was_committed_late(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(DAY[0], 1.0)]), extracted="2019-01-03 10:00")
     warehouse.run()
     warehouse.land(body([entry(DAY[1], 2.0)]), extracted="2015-01-01 10:00", run="late")

@@ -1,4 +1,4 @@
-"""Staging: what becomes of an answer's entries, and in which order answers are numbered."""
+"""Staging: what becomes of a response's entries, and in which order responses are numbered."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_what_cannot_be_used_is_quarantined_with_its_code_and_the_rest_is_publis
     ]
 
 
-def test_repeats_in_an_answer_are_one_and_contradictions_disqualify_each_other(warehouse: Warehouse) -> None:
+def test_repeats_in_a_response_are_one_and_contradictions_disqualify_each_other(warehouse: Warehouse) -> None:
     one, two, three, four = hours("2018-02-01 11:00", 4)
     nowhere = {key: value for key, value in entry(three, 6.0).items() if key != "geo_id"}
     warehouse.land(
@@ -110,7 +110,7 @@ def test_an_entry_without_area_and_an_instant_in_utc_are_accepted(warehouse: War
     assert warehouse.mart() == [("2018-02-01 11:00", 6.0), ("2018-02-01 12:00", 7.0)]
 
 
-def test_an_answer_that_is_no_json_is_named_and_stops_nothing(warehouse: Warehouse) -> None:
+def test_a_response_that_is_not_json_is_named_and_stops_nothing(warehouse: Warehouse) -> None:
     warehouse.land("<html>maintenance</html>")
     warehouse.land(json.dumps({"indicator": {"id": 460, "values": [1, None]}}), run="run-2")
     warehouse.land(json.dumps({"indicator": {"id": 460}}), run="run-3")
@@ -120,7 +120,7 @@ def test_an_answer_that_is_no_json_is_named_and_stops_nothing(warehouse: Warehou
     assert (None, "time_unreadable") in rejected(warehouse)
 
 
-def test_answers_are_numbered_without_holes_in_the_order_of_staging(warehouse: Warehouse) -> None:
+def test_responses_are_numbered_without_holes_in_the_order_of_staging(warehouse: Warehouse) -> None:
     warehouse.land(body([]), extracted="2019-01-02 10:00", run="b")
     warehouse.land(body([]), extracted="2019-01-01 10:00", run="a")
     warehouse.run("--select", "+stg_esios__response_entries")

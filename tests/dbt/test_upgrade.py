@@ -1,4 +1,4 @@
-"""A warehouse that version 1.0 made goes on with the next build: nothing is lost, and only entries are staged anew."""
+"""A warehouse of version 1.0 is continued by the next build: nothing is lost, and only entries are staged again."""
 
 from __future__ import annotations
 

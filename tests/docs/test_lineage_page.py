@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -15,6 +14,7 @@ from xml.etree import ElementTree
 
 import duckdb
 import pytest
+from dbt.contracts.graph.manifest import Manifest
 from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
 from docs import build_lineage
@@ -51,10 +51,9 @@ def lineage_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def manifest(lineage_page: Path) -> dict[str, Any]:
-    """What dbt knows of the models."""
-    found: dict[str, Any] = json.loads(lineage_page.with_name("manifest.json").read_text("utf-8"))
-    return found
+def models(manifest: Manifest) -> dict[str, Any]:
+    """What dbt knows of the models, as in manifest.json."""
+    return manifest.writable_manifest().to_dict(omit_none=False)
 
 
 def drawing(name: str) -> ElementTree.Element:
@@ -66,15 +65,15 @@ def names(picture: ElementTree.Element) -> list[ElementTree.Element]:
     return [text for text in picture.iter(f"{SVG}text") if text.get("font-size") == "12.5"]
 
 
-def test_the_pictures_are_drawn_from_the_models_as_they_are(manifest: dict[str, Any]) -> None:
-    stale = [file.name for file, svg in build_lineage.pictures(manifest).items() if file.read_text("utf-8") != svg]
+def test_the_pictures_are_drawn_from_the_models_as_they_are(models: dict[str, Any]) -> None:
+    stale = [file.name for file, svg in build_lineage.pictures(models).items() if file.read_text("utf-8") != svg]
     assert stale == [], "draw them again: make pictures"
 
 
-def test_the_large_picture_names_every_model(manifest: dict[str, Any]) -> None:
-    models = {entry["name"] for entry in manifest["nodes"].values() if entry["resource_type"] == "model"}
-    assert len(models) > 30
-    assert models - {text.text for text in names(drawing("models.svg"))} == set()
+def test_the_large_picture_names_every_model(models: dict[str, Any]) -> None:
+    named = {entry["name"] for entry in models["nodes"].values() if entry["resource_type"] == "model"}
+    assert len(named) > 30
+    assert named - {text.text for text in names(drawing("models.svg"))} == set()
 
 
 def test_the_small_picture_leads_from_the_landing_to_the_file() -> None:

@@ -1,4 +1,4 @@
-"""The answers to the open questions: two legible pages that say what the Markdown says, about things that are there."""
+"""The page of questions: two legible pages that say what the Markdown says, about things that are there."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def test_the_figures_of_the_back_test_are_those_of_its_page() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_make_target_and_script_that_is_named_is_there(page: Path) -> None:
+def test_every_make_target_and_script_that_is_named_exists(page: Path) -> None:
     text = page.read_text("utf-8")
     makefiles = "".join(file.read_text("utf-8") for file in (ROOT / "Makefile", *(ROOT / "mk").glob("*.mk")))
     targets = set(re.findall(r"^([a-z-]+):", makefiles, re.MULTILINE))

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.warehouses.templates import Templates
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
@@ -58,10 +60,24 @@ class Shell:
         return self(sys.executable, "-m", "simulator", *simulator, "--", "esios", "run", *span, *arguments, **more)
 
 
+@pytest.fixture(scope="session")
+def new_shell(templates: Templates) -> Callable[[Path], Shell]:
+    """Makes shells on an empty warehouse in a folder; their dbt finds the project parsed."""
+
+    def make(folder: Path) -> Shell:
+        from tests.warehouses.project import leave_parsed
+
+        shell = Shell(folder)
+        leave_parsed(templates, folder / "target", folder / "esios.duckdb")
+        return shell
+
+    return make
+
+
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
+def shell(new_shell: Callable[[Path], Shell], tmp_path: Path) -> Shell:
     """A shell on an empty warehouse."""
-    return Shell(tmp_path)
+    return new_shell(tmp_path)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ class Shown:
     lines: tuple[str, ...]
 
     def differs_from(self, printed: str) -> str:
-        """The first line that the output lacks there, or has besides; empty if it has the shape that is shown.
+        """The first line that is missing in the output, or extra; empty if it has the shape that is shown.
 
         Numbers and the folders of files may differ. Where nothing is left out, a line follows the one before at once.
         """

@@ -65,7 +65,7 @@ def test_find_gives_the_exact_name_first(shell: Shell, api: Api) -> None:
         (("nonsense",), {}, 2, "No such command"),
     ],
 )
-def test_wrong_usage_is_told_in_one_line_with_its_remedy(
+def test_wrong_usage_is_reported_in_one_line_with_its_remedy(
     shell: Shell, arguments: tuple[str, ...], variables: dict[str, str], code: int, words: str
 ) -> None:
     finished = shell.esios(*arguments, **variables)
@@ -118,7 +118,7 @@ def test_a_verb_that_runs_inside_another_program_leaves_that_program_alone(shell
     assert shell("python", "-c", script).out == "still here after 2\n"
 
 
-def test_a_damaged_warehouse_is_told_and_left_alone(shell: Shell, api: Api) -> None:
+def test_a_damaged_warehouse_is_reported_and_left_alone(shell: Shell, api: Api) -> None:
     file = shell.folder / "esios.duckdb"
     file.write_bytes(b"this is no database" * 1000)
     with simulator.serve() as server:

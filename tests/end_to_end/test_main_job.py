@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -18,9 +19,9 @@ NAME = "Previsión diaria de la demanda eléctrica peninsular"
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Shell, Finished]:
+def done(new_shell: Callable[[Path], Shell], tmp_path_factory: pytest.TempPathFactory) -> tuple[Shell, Finished]:
     """`make run` once, without any configuration."""
-    shell = Shell(tmp_path_factory.mktemp("job"))
+    shell = new_shell(tmp_path_factory.mktemp("job"))
     return shell, shell.job("--unless-configured")
 
 

@@ -1,4 +1,4 @@
-"""The client: which answers are asked for again, which are final, and that the key stays where it belongs."""
+"""The client: which responses are asked for again, which are final, and that the key stays where it belongs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ASK = api_parameters(JANUARY, "hour", "average", [8741])
 
 
 def ask(settings_for: MakeSettings, server: Server, **more: str) -> tuple[EsiosClient, object]:
-    """One indicator call; the second part is the answer or the error."""
+    """One indicator call; the second part is the response or the error."""
     client = EsiosClient(settings_for(server, **more).api)
     try:
         return client, client.indicator(460, ASK)
@@ -30,7 +30,7 @@ def ask(settings_for: MakeSettings, server: Server, **more: str) -> tuple[EsiosC
         client.close()
 
 
-def test_a_good_answer_comes_byte_for_byte_with_its_source(settings_for: MakeSettings) -> None:
+def test_a_good_response_comes_byte_for_byte_with_its_source(settings_for: MakeSettings) -> None:
     with simulator.serve() as server:
         client, answer = ask(settings_for, server)
     assert answer.document["indicator"]["id"] == 460
@@ -97,7 +97,7 @@ def test_what_passes_is_asked_for_again_until_it_is_good(settings_for: MakeSetti
 
 
 @pytest.mark.parametrize("fault", [faults.key_refused(), faults.unauthorized()], ids=["403 in JSON", "401"])
-def test_a_refused_key_is_final_at_the_first_answer(settings_for: MakeSettings, fault: faults.Fault) -> None:
+def test_a_refused_key_is_final_at_the_first_response(settings_for: MakeSettings, fault: faults.Fault) -> None:
     with simulator.serve(faults=[fault]) as server:
         client, error = ask(settings_for, server)
     assert isinstance(error, KeyRefused)
@@ -158,7 +158,7 @@ def test_a_server_that_says_nothing_is_a_time_out(settings_for: MakeSettings) ->
     assert time.monotonic() - began < 10
 
 
-def test_nobody_at_home_is_told_as_such(settings_for: MakeSettings) -> None:
+def test_a_missing_server_is_reported_as_such(settings_for: MakeSettings) -> None:
     with simulator.serve() as server:
         address = server.url
     client = EsiosClient(settings_for(address, ESIOS_MAX_TRIES="2").api)
@@ -220,7 +220,7 @@ def test_when_one_is_asked_to_wait_all_wait() -> None:
         gzip.compress(b"{}", mtime=0),
     ],
 )
-def test_what_is_no_json_object_is_none(body: bytes) -> None:
+def test_what_is_not_a_json_object_gives_none(body: bytes) -> None:
     assert parse(body) is None
 
 

@@ -64,7 +64,7 @@ def test_a_year_is_four_responses_byte_for_byte(settings_for: MakeSettings) -> N
     assert [end for _, end in edges[:-1]] == [start for start, _ in edges[1:]]
 
 
-def test_the_run_log_tells_the_run(settings_for: MakeSettings) -> None:
+def test_the_run_log_describes_the_run(settings_for: MakeSettings) -> None:
     with simulator.serve(faults=[faults.status(503, times=1)]) as server:
         settings = settings_for(server)
         run(settings)
@@ -90,7 +90,7 @@ def test_a_second_run_asks_nothing_and_adds_nothing(settings_for: MakeSettings) 
     assert landed(settings) == before
 
 
-def test_refresh_asks_again_and_an_equal_answer_adds_a_check_but_no_row(settings_for: MakeSettings) -> None:
+def test_refresh_asks_again_and_an_equal_response_adds_a_check_but_no_row(settings_for: MakeSettings) -> None:
     with simulator.serve() as server:
         settings = settings_for(server)
         run(settings)
@@ -102,7 +102,7 @@ def test_refresh_asks_again_and_an_equal_answer_adds_a_check_but_no_row(settings
     assert rows(settings, "select count(*) from raw_esios.window_checks") == [(8,)]
 
 
-def test_a_changed_answer_is_added_and_the_old_one_stays(settings_for: MakeSettings) -> None:
+def test_a_changed_response_is_added_and_the_old_one_stays(settings_for: MakeSettings) -> None:
     with simulator.serve() as server:
         settings = settings_for(server)
         run(settings)
@@ -182,7 +182,7 @@ def test_an_api_that_is_down_is_not_asked_for_every_window(settings_for: MakeSet
     assert isinstance(summary.error, ApiUnavailable)
 
 
-def test_an_api_that_tells_us_to_wait_for_long_is_left_alone(settings_for: MakeSettings) -> None:
+def test_an_api_that_asks_us_to_wait_for_long_is_left_alone(settings_for: MakeSettings) -> None:
     with simulator.serve(faults=[faults.status(429, retry_after=7200)]) as server:
         settings = settings_for(server, ESIOS_CONCURRENCY="1")
         summary = run(settings, Request([DEMAND], date(2017, 1, 1), date(2024, 12, 31)))
@@ -213,7 +213,9 @@ def test_rows_of_two_sources_never_share_a_warehouse(settings_for: MakeSettings)
         run(settings_for(server), Request([DEMAND], date(2019, 1, 1), date(2019, 1, 31)))
 
 
-def test_a_server_on_loopback_that_is_not_the_simulator_is_found_out_by_its_answer(settings_for: MakeSettings) -> None:
+def test_a_server_on_loopback_that_is_not_the_simulator_is_recognised_by_its_response(
+    settings_for: MakeSettings,
+) -> None:
     with simulator.serve() as server:
         settings = settings_for(server)
         with connect(settings) as warehouse:
@@ -238,7 +240,7 @@ def test_two_runs_at_once_double_nothing(settings_for: MakeSettings) -> None:
     assert sum(summary.total("responses_landed") for summary in summaries) == 4
 
 
-def test_a_clock_that_was_set_back_does_not_make_the_newest_answer_older(settings_for: MakeSettings) -> None:
+def test_a_clock_that_was_set_back_does_not_make_the_newest_response_older(settings_for: MakeSettings) -> None:
     with simulator.serve() as server:
         settings = settings_for(server)
         run(settings, now="2026-01-15T10:00:00")

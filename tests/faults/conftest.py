@@ -12,6 +12,7 @@ import pytest
 import simulator
 from tests.end_to_end.conftest import ROOT
 from tests.faults.machine import Machine, ProcessList, Row, files_with_secrets
+from tests.warehouses.templates import Templates
 
 
 @pytest.fixture(scope="session")
@@ -84,9 +85,15 @@ def undisturbed_days(tmp_path_factory: pytest.TempPathFactory, worker_server: si
 
 
 @pytest.fixture(scope="session")
-def workplace(tmp_path_factory: pytest.TempPathFactory, worker_server: simulator.Server) -> Machine:
-    """The machine of a worker's dbt tests: always the same folder, because dbt parses anew for each other one."""
-    return Machine(tmp_path_factory.mktemp("workplace"), worker_server.url)
+def workplace(
+    templates: Templates, tmp_path_factory: pytest.TempPathFactory, worker_server: simulator.Server
+) -> Machine:
+    """The machine of a worker's dbt tests: always the same folder, in which dbt finds the project parsed."""
+    from tests.warehouses.project import leave_parsed
+
+    machine = Machine(tmp_path_factory.mktemp("workplace"), worker_server.url)
+    leave_parsed(templates, machine.folder / "target", machine.warehouse)
+    return machine
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ class Machine(Shell):
         assert finished.code == 0, finished.out
 
     def rows(self, sql: str) -> list[Row]:
-        """What the warehouse answers; an empty list while there is none."""
+        """What the warehouse returns; an empty list while there is none."""
         if not self.warehouse.exists():
             return []
         with duckdb.connect(str(self.warehouse), config={"autoinstall_known_extensions": "false"}) as connection:

@@ -519,6 +519,34 @@ OPTIMIZATION = {
     ),
 }
 
+UNBUILT = "Nothing is built; what was built before stays"
+SPARK = {
+    "no Spark server": Fault(
+        "`SPARK_REMOTE` names a server that does not run", 5,
+        ("no server at SPARK_REMOTE, 127.0.0.1:", "start that server, or unset SPARK_REMOTE"), UNBUILT,
+    ),
+    "no Spark address": Fault(
+        "`SPARK_REMOTE` is not an address of Spark Connect", 2,
+        ("SPARK_REMOTE is not the address of a Spark Connect server", "set it to sc://HOST:PORT"), UNBUILT,
+    ),
+    "another dbt run": Fault(
+        "Two dbt runs at once in one lake", 5,
+        ("another dbt run (process ", "is at work in the lake", "let it end, or raise ESIOS_WAREHOUSE_WAIT_S"),
+        "The other run goes on; this one built nothing",
+    ),
+    "killed dbt run": Fault("A dbt run is killed in a lake", -9, (), "Its lock ends too; the next run completes it"),
+    "Spark in another zone": Fault(
+        "A Spark session whose time zone is not UTC", 2,
+        ("the Spark session's time zone is Europe/London", "set spark.sql.session.timeZone to UTC"), UNBUILT,
+    ),
+    "format of a lake": Fault(
+        "`ESIOS_SPARK_FORMAT` is not known", 2, ("ESIOS_SPARK_FORMAT is 'hudi'", "delta, iceberg"), UNBUILT
+    ),
+    "Spark service": Fault(
+        "`ESIOS_SPARK_SERVICE` is not known", 2, ("ESIOS_SPARK_SERVICE is 'emr'", "databricks, fabric"), UNBUILT
+    ),
+}  # fmt: skip
+
 PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
     "The API": (
         "Each window is tried again before it is given up: 10 times or 300 s (4 times in these tests), JSON of another "
@@ -545,6 +573,7 @@ PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
         STREAMS,
     ),
     "Configuration and input": ("Reported before anything is requested or written.", INPUT),
+    "Spark": ("`dbt` and `esios run` in a lake (docs/spark.md). No run doubles what another one builds.", SPARK),
     "Files for the optimizations": (
         "`optimization/memory.py` and `optimization/speed.py`, each with the file, the line and the remedy.",
         OPTIMIZATION,
@@ -609,6 +638,12 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("output goes to a full disk", "2: make room, or send it elsewhere", "the work, done to its end",
      "output full"),
     ("`DBT_*` variables of another project", "a note", "the same table as without them", "dbt variables"),
+    ("a Spark server that does not run", "5: start it, or build with Sail", "what was built before", "no Spark server"),
+    ("a Spark session in another zone than UTC; an address, format or service that is not known", "2 and what to set",
+     "what was built before", "no Spark address, Spark in another zone, format of a lake, Spark service"),
+    ("two dbt runs at once in a lake", "5 and the process that is at work, after ESIOS_WAREHOUSE_WAIT_S seconds",
+     "what the other run builds", "another dbt run"),
+    ("a dbt run is killed in a lake", "nothing", "the next run completes it", "killed dbt run"),
     ("a text to find that no name has", "1", "everything", "find"),
     ("a file for the optimizations that is not CSV, or can be read in two ways", "2, the file, the line and the remedy",
      "everything; nothing is written", ", ".join(key for key in OPTIMIZATION if key != "another numba")),

@@ -23,7 +23,7 @@ from tests.faults.machine import FIRST, KEY, LAST, Machine, Row
 from tests.faults.table import API
 
 NAME = "Previsión diaria de la demanda eléctrica peninsular"
-# The second of the two windows; the first one is answered in any case.
+# The second of the two windows; the first one always has a response.
 SECOND = "2017-02-10"
 IMPATIENT = {"ESIOS_CONNECT_TIMEOUT_S": "0.3", "ESIOS_READ_TIMEOUT_S": "0.5", "ESIOS_MAX_TRIES": "2"}
 Make = Callable[..., faults.Fault]
@@ -121,7 +121,7 @@ def test_a_window_that_cannot_be_had_leaves_the_others_and_is_fetched_next_time(
     make, settings = STRIKES[fault]
     server.add(make(**settings, covering=SECOND))
     patience = {"ESIOS_READ_TIMEOUT_S": "0.7", "ESIOS_MAX_TRIES": "2"} if fault == "read time-out" else {}
-    # One at a time: the first window is answered before the second one is asked for.
+    # One at a time: the first window has its response before the second one is asked for.
     API[fault].check(machine.extract(ESIOS_CONCURRENCY="1", ESIOS_MAX_RETRY_S="60", **patience))
     assert machine.landing() == undisturbed[:1]
     assert machine.run_states() == ["failed"]
@@ -153,7 +153,7 @@ def test_a_refused_key_ends_the_run_and_keeps_what_was_landed(
     then_plain(machine, server, undisturbed)
 
 
-def test_what_was_answered_is_landed_though_a_failure_that_ends_the_run_is_known_as_well(
+def test_responses_are_landed_even_if_a_failure_that_ends_the_run_is_known(
     machine: Machine, server: simulator.Server, undisturbed_days: list[Row]
 ) -> None:
     holder: list[duckdb.DuckDBPyConnection] = []
@@ -165,7 +165,7 @@ def test_what_was_answered_is_landed_though_a_failure_that_ends_the_run_is_known
                 holder.append(duckdb.connect(str(machine.warehouse)))
         return document
 
-    # Nothing can be landed until seven windows are answered and the eighth is refused.
+    # Nothing can be landed until seven windows have a response and the eighth is refused.
     server.add(faults.edit(hold_the_warehouse))
     server.add(faults.key_refused(covering="2017-01-08"))
     extract = "esios", "extract", "--start", FIRST, "--end", LAST
@@ -208,7 +208,7 @@ def test_a_redirect_in_a_circle_ends(machine: Machine, server: simulator.Server,
 
 @pytest.fixture
 def nobody() -> Iterator[str]:
-    """An address on this machine that refuses connections: bound, and nobody listens."""
+    """An address on this machine that refuses connections: bound, and nothing listens."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -216,7 +216,7 @@ def nobody() -> Iterator[str]:
 
 @pytest.fixture
 def deaf() -> Iterator[str]:
-    """An address on this machine whose queue of connections is full: further ones are never answered."""
+    """An address on this machine whose queue of connections is full: further ones never get a response."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -254,7 +254,7 @@ class DrippingHead(Drip):
 
 @pytest.fixture
 def dripping(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A server whose answers drip in."""
+    """A server whose responses drip in."""
     with ThreadingHTTPServer(("127.0.0.1", 0), request.param) as listener:
         listener.daemon_threads = True
         thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.05})
@@ -287,7 +287,7 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certified]:
 
 @pytest.fixture
 def untrusted(certified: Certified) -> simulator.Server:
-    """The same, where nobody here knows who vouches for it."""
+    """The same, with an issuer unknown here."""
     return certified.server
 
 
@@ -310,7 +310,7 @@ def test_an_api_that_cannot_be_reached_leaves_nothing_half_done(
 @pytest.mark.parametrize(
     ("fault", "dripping"), [("trickle", Drip), ("dripping head", DrippingHead)], indirect=["dripping"]
 )
-def test_an_answer_that_drips_in_is_not_waited_for(
+def test_a_response_that_drips_in_is_not_waited_for(
     machine: Machine, server: simulator.Server, undisturbed: list[Row], fault: str, dripping: str
 ) -> None:
     API[fault].check(machine.extract(ESIOS_BASE_URL=dripping, **IMPATIENT))
@@ -324,7 +324,7 @@ def test_an_untrusted_server_never_sees_the_key(machine: Machine, untrusted: sim
     assert untrusted.requests == []
 
 
-def test_an_empty_answer_is_landed_and_its_hours_come_with_a_later_one(
+def test_an_empty_response_is_landed_and_its_hours_come_with_a_later_one(
     machine: Machine, server: simulator.Server, undisturbed: list[Row]
 ) -> None:
     server.add(faults.empty_values(covering=SECOND))
@@ -343,7 +343,7 @@ def test_an_indicator_without_values_is_not_added(machine: Machine) -> None:
     API["no values"].check(machine.esios("add", "603"))
 
 
-def test_a_catalogue_that_lost_the_name_is_told_and_does_not_touch_the_extraction(
+def test_a_catalogue_that_lost_the_name_is_reported_and_does_not_touch_the_extraction(
     machine: Machine, server: simulator.Server, undisturbed: list[Row]
 ) -> None:
     server.add(faults.catalogue_without(NAME))

@@ -1,4 +1,4 @@
-"""Configuration and input that make no sense are told before anything is touched; names may hold anything."""
+"""Configuration and input that make no sense are reported before anything is touched; names may hold anything."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ WRONG: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("fault", WRONG)
-def test_what_makes_no_sense_is_told_and_touches_nothing(
+def test_what_makes_no_sense_is_reported_and_touches_nothing(
     machine: Machine, server: simulator.Server, built: Built, fault: str
 ) -> None:
     machine.land(built.file)
@@ -101,7 +101,7 @@ def test_what_makes_no_sense_is_told_and_touches_nothing(
     assert machine.warehouse.read_bytes() == before
 
 
-def test_a_wrong_entry_of_the_registry_is_told_and_touches_nothing(
+def test_a_wrong_entry_of_the_registry_is_reported_and_touches_nothing(
     machine: Machine, server: simulator.Server, built: Built, tmp_path: Path
 ) -> None:
     project = tmp_path / "project"
@@ -117,7 +117,7 @@ def test_a_wrong_entry_of_the_registry_is_told_and_touches_nothing(
     assert machine.warehouse.read_bytes() == before
 
 
-def test_the_same_is_told_to_programs(machine: Machine) -> None:
+def test_the_same_is_reported_to_programs(machine: Machine) -> None:
     finished = machine.esios("status", "--json", ESIOS_TARGET="oracle")
     document = json.loads(finished.out)
     assert (finished.code, document["exit_code"]) == (2, 2)
@@ -193,7 +193,7 @@ def test_a_file_that_would_be_altered_is_refused(machine: Machine, fault: str) -
 
 
 @pytest.mark.parametrize("name", ["folder.csv", "link.csv"])
-def test_a_folder_is_no_output(machine: Machine, built: Built, name: str) -> None:
+def test_a_folder_is_not_an_output(machine: Machine, built: Built, name: str) -> None:
     machine.land(built.file)
     (machine.folder / "folder.csv").mkdir()
     (machine.folder / "link.csv").symlink_to("folder.csv")
@@ -277,7 +277,7 @@ def test_dbt_builds_in_a_file_with_an_odd_name(
 
 
 def renamed(document: dict[str, Any]) -> dict[str, Any]:
-    """The answer under an odd name."""
+    """The response under an odd name."""
     document["indicator"]["name"] = ODD_NAME
     return document
 

@@ -94,7 +94,7 @@ class SmallQuota(SmallDisk):
     def run(self, machine: Machine, *command: str) -> Finished:
         if not self._kilobytes:
             return machine(*command)
-        # What the limit hits is told as an error, not by the signal that would end the process.
+        # What the limit hits is reported as an error, not by the signal that would end the process.
         return machine("bash", "-c", f"trap '' XFSZ; ulimit -f {self._kilobytes}; exec \"$@\"", "bash", *command)
 
     def make_room(self) -> None:
@@ -125,7 +125,7 @@ def on(disk: SmallDisk, machine: Machine) -> Machine:
 
 @pytest.mark.parametrize("kind", ["small_filesystem", "small_quota"])
 @pytest.mark.parametrize("size", [4 * KB, 64 * KB, 200 * KB])
-def test_a_full_disk_is_told_and_with_room_the_next_run_completes(
+def test_a_full_disk_is_reported_and_with_room_the_next_run_completes(
     request: pytest.FixtureRequest, machine: Machine, undisturbed: list[Row], kind: str, size: int
 ) -> None:
     disk: SmallDisk = request.getfixturevalue(kind)
@@ -212,7 +212,7 @@ def set_read_only(folder: Path, read_only: bool) -> None:
             path.chmod(0o444 if read_only else 0o644)
 
 
-def test_a_warehouse_that_may_only_be_read_is_told_and_still_read(
+def test_a_warehouse_that_may_only_be_read_is_reported_and_still_read(
     machine: Machine, built: Built, undisturbed: list[Row], read_only_folder: Path
 ) -> None:
     machine.settings["ESIOS_DUCKDB_PATH"] = str(read_only_folder / "esios.duckdb")
@@ -264,7 +264,7 @@ SPOILT = {
 
 
 @pytest.mark.parametrize("kind", SPOILT)
-def test_a_file_that_cannot_be_used_is_told_and_left_alone(
+def test_a_file_that_cannot_be_used_is_reported_and_left_alone(
     machine: Machine, landed_warehouse: Machine, undisturbed: list[Row], kind: str
 ) -> None:
     spoilt = SPOILT[kind](landed_warehouse.warehouse.read_bytes())

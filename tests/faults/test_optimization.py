@@ -53,7 +53,7 @@ def test_another_numba_is_named_by_speed_and_memory_does_without_machine_code(tm
     package, source, out = tmp_path / "package", tmp_path / "in.csv", tmp_path / "out.csv"
     shutil.copytree(ROOT / "optimization", package / "optimization", ignore=shutil.ignore_patterns("*.obj"))
     (package / "sitecustomize.py").write_text(WITHOUT_THE_HOOK)
-    source.write_bytes(b"latitude,longitude\n" + b"40.5,-3.25\n" * 500_000)
+    source.write_bytes(b"latitude,longitude\n" + b"40.5,-3.25\n" * 1_600_000)
     out.write_text(OLD)
     cache = str(tmp_path / "cache")
     environment = {**os.environ, "PYTHONPATH": str(package), "NUMBA_CACHE_DIR": cache, "XDG_CACHE_HOME": cache}

@@ -1,4 +1,4 @@
-"""Random payloads through dbt's own SQL: no entry is lost or counted twice, keys are unique, the newest answer wins."""
+"""Random payloads through dbt: no entry is lost or counted twice, keys are unique, the newest response wins."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ answers = st.lists(st.lists(entries(), max_size=8), min_size=1, max_size=3)
 
 
 def readable(answer: Iterable[Entry]) -> dict[datetime, float]:
-    """What a careful reader takes from one answer for our area, hour by hour."""
+    """What a careful reader takes from one response for our area, hour by hour."""
     usable = [entry for entry in answer if entry.instant is not None and entry.value is not None]
     of_hour: dict[datetime, list[Entry]] = defaultdict(list)
     for entry in usable:
@@ -145,7 +145,7 @@ class Staging:
         self.compiled = compiled
 
     def build(self, payloads: list[str]) -> None:
-        """Land the payloads, oldest first, and build every model anew."""
+        """Land the payloads, oldest first, and build every model again."""
         self.connection.execute("delete from raw_esios.indicator_responses")
         for number, payload in enumerate(payloads):
             self.connection.execute(
@@ -179,7 +179,7 @@ def staging(tmp_path_factory: pytest.TempPathFactory) -> Staging:
 def test_every_entry_is_readable_or_quarantined_once_and_the_newest_good_value_wins(
     staging: Staging, sent: list[list[Entry]]
 ) -> None:
-    # Each answer has a name of its own: an answer equal to the newest one would not be landed.
+    # Each response has a name of its own: a response equal to the newest one would not be landed.
     payloads = [
         f'{{"indicator":{{"name":"x{number}","id":460,"values_updated_at":null,'
         f'"values":[{",".join(entry.sent for entry in answer)}]}}}}'

@@ -115,7 +115,7 @@ def test_ctrl_c_during_the_main_jobs_build_ends_cleanly_and_goes_on(bench: Machi
         assert sum(1 for _ in file) == 1 + len(built.mart)
 
 
-def test_two_extracts_at_once_land_each_answer_once(
+def test_two_extracts_at_once_land_each_response_once(
     machine: Machine, server: simulator.Server, undisturbed_days: list[Row]
 ) -> None:
     both_have_planned = threading.Barrier(2, timeout=120)
@@ -149,7 +149,7 @@ def test_an_extract_during_a_build_waits_and_comes_with_the_next_build(bench: Ma
     assert bench.mart() == built.mart
 
 
-def test_a_warehouse_that_stays_held_is_told_after_the_wait(
+def test_a_warehouse_that_stays_held_is_reported_after_the_wait(
     machine: Machine, server: simulator.Server, undisturbed: list[Row]
 ) -> None:
     with duckdb.connect(str(machine.warehouse)):
@@ -179,7 +179,7 @@ WITH_A_CLOCK = (
 
 
 @pytest.mark.parametrize("how", ["the verb's clock", "libfaketime"])
-def test_an_answer_landed_after_the_clock_was_set_back_is_the_newest(
+def test_a_response_landed_after_the_clock_was_set_back_is_the_newest(
     bench: Machine, server: simulator.Server, built: Built, how: str
 ) -> None:
     def extract_at(moment: str) -> None:

@@ -71,7 +71,7 @@ def test_a_secret_on_a_command_line_would_be_found() -> None:
 
 
 @pytest.mark.parametrize("backend", ["mssql-python", "pyodbc"])
-def test_a_sql_server_that_cannot_be_reached_is_told_without_the_password(machine: Machine, backend: str) -> None:
+def test_a_sql_server_that_cannot_be_reached_is_reported_without_the_password(machine: Machine, backend: str) -> None:
     variables = {**SQL_SERVER, "MSSQL_BACKEND": backend}
     SECRET["unreachable"].check(machine.esios("status", **variables))
     assert machine.esios("extract", *SPAN, "--debug", **variables).code in (1, 5), "with its traceback"

@@ -104,7 +104,7 @@ def test_output_that_is_lost_on_a_full_disk_is_said(machine: Machine, built: Bui
 
 @pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize("verb", ["status", "check", "extract", "--help", "extract --help"])
-def test_what_the_terminal_lacks_is_replaced(machine: Machine, built: Built, verb: str, locale: str) -> None:
+def test_what_the_terminal_cannot_show_is_replaced(machine: Machine, built: Built, verb: str, locale: str) -> None:
     machine.land(built.file)
     finished = shell(machine, f"esios {verb} 2>&1 | iconv -c -t UTF-8; exit ${{PIPESTATUS[0]}}", **LOCALES[locale])
     assert finished.code == machine.esios(*verb.split()).code

@@ -169,7 +169,7 @@ def story(workplace: Machine, worker_server: simulator.Server) -> Iterator[Story
 
 
 @pytest.mark.parametrize("fault", KEPT_OUT)
-def test_what_cannot_be_used_is_kept_out_named_and_replaced_by_the_next_good_answer(story: Story, fault: str) -> None:
+def test_what_cannot_be_used_is_kept_out_named_and_replaced_by_the_next_good_response(story: Story, fault: str) -> None:
     VALUES[fault].check(story.stages["spoilt"])
     assert story.value("spoilt", HOUR[fault]) is None
     text = {
@@ -194,7 +194,7 @@ def test_what_is_readable_and_implausible_is_published_and_named(story: Story, f
     assert story.value("vanished", HOUR[fault]) == story.true_value(HOUR[fault])
 
 
-def test_values_four_times_too_high_from_one_moment_on_are_named_and_mended(story: Story) -> None:
+def test_values_four_times_too_high_from_one_moment_on_are_named_and_fixed(story: Story) -> None:
     VALUES["four times"].check(story.stages["spoilt"])
     hours = range(FOUR_TIMES_FROM, len(story.undisturbed))
     for hour in hours:
@@ -221,7 +221,7 @@ def test_what_does_not_change_the_meaning_changes_nothing(story: Story, fault: s
     assert all(entries >= len(story.undisturbed) - 1 for _, entries in story.unregistered)
 
 
-def test_an_hour_that_vanishes_in_a_later_answer_keeps_its_value_and_is_named(story: Story) -> None:
+def test_an_hour_that_vanishes_in_a_later_response_keeps_its_value_and_is_named(story: Story) -> None:
     VALUES["vanished"].check(story.stages["vanished"])
     first, last = (story.naive(hour) for hour in VANISHED)
     told = f"withdrawn: 460 {first:%Y-%m-%d %H:%M} … {last:%Y-%m-%d %H:%M} UTC (2 hours) are left out"

@@ -78,7 +78,7 @@ class Home:
         return Finished(done.returncode, done.stdout, done.stderr)
 
     def extract(self, *arguments: str, simulator: tuple[str, ...] = ()) -> Finished:
-        """`esios extract …` over a simulated ESIOS whose clock stands still, so that every engine is told the same."""
+        """`esios extract …` over a simulated ESIOS whose clock stands still, so that all engines get the same data."""
         served = (sys.executable, "-m", "simulator", "--now", "2019-06-01T12:00:00+02:00", *simulator, "--")
         return self(*served, "esios", "extract", *arguments)
 

@@ -1,4 +1,4 @@
-"""One story, told alike on every engine: what each command did to the warehouse, as plain values to compare."""
+"""One story, the same on every engine: what each command did to the warehouse, as plain values to compare."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MART = (
 OLD_ROW = ("De antes: península", 460, dt.datetime(2017, 6, 1, 10), 24000.5, dt.datetime(2017, 5, 31, 9))
 REVISED_HOUR = dt.datetime(2018, 3, 25, 0)
 REVISED_VALUE = 31234.5
-# A late answer: one hour revised; one null, one no number, one at an impossible offset, one twice and different.
+# A late response: one hour revised; one null, one not a number, one at an impossible offset, one twice and different.
 LATE_VALUES = [
     {"datetime": "2018-03-25T01:00:00.000+01:00", "value": REVISED_VALUE, "geo_id": 8741},
     {"datetime": "2018-03-25T03:00:00.000+02:00", "value": None, "geo_id": 8741},
@@ -117,7 +117,7 @@ def tell(home: Home) -> Story:
     seen["payload kept"] = stored == late_answer()["payload"]
     seen["failed build"] = break_the_mart(home)
     seen["after the failed build"] = home.rows(MART)
-    # The late answer holds what no build likes: it is told, and the build goes on to the end.
+    # The late response holds what no build likes: it is reported, and the build runs to the end.
     seen["second build"] = re.findall(r"(?:ERROR|SKIP)=\d+", home.build().out)
     seen["after the revision"] = home.rows(MART)
     seen["rejected"] = home.rows(
@@ -163,7 +163,8 @@ def break_the_mart(home: Home) -> int:
     whole = model.read_text("utf-8")
     assert "write_publication_log(this)" in whole
     model.write_text(
-        whole.replace("'{{ write_publication_log(this) }}'", "'select no_such_column from {{ this }}'"), "utf-8"
+        whole.replace("'{{ write_publication_log(this) }}'", "'insert into {{ this }} (no_such_column) values (1)'"),
+        "utf-8",
     )
     try:
         return home.build().code

@@ -99,7 +99,7 @@ def test_the_extractor_lands_without_any_ddl_right(granted: Granted) -> None:
             warehouse.execute("create table raw_esios.mine (a int)")
 
 
-def test_the_extractor_deletes_and_changes_no_answer(granted: Granted) -> None:
+def test_the_extractor_deletes_and_changes_no_response(granted: Granted) -> None:
     with granted.user("EXTRACTOR") as warehouse:
         with pytest.raises(WarehouseError, match="permit") as refused:
             warehouse.execute("delete from raw_esios.indicator_responses")

@@ -428,7 +428,10 @@ def test_nothing_is_written_where_something_is_wrong(filled: Fill, tmp_path: Pat
 
 
 def test_a_warehouse_without_the_table_says_what_to_do(tmp_path: Path) -> None:
-    with DuckDB(tmp_path / "empty.duckdb") as warehouse, pytest.raises(UsageError, match=r"no table .*dbt build"):
+    with (
+        DuckDB(tmp_path / "empty.duckdb") as warehouse,
+        pytest.raises(UsageError, match=r"does not exist yet.*dbt build"),
+    ):
         export_values(warehouse, Selection.of([460]), tmp_path / "v.csv")
     built = {"esios_value_versions", "esios_values"}
     with DuckDB(tmp_path / "half.duckdb") as warehouse:

@@ -31,7 +31,7 @@ SECRET = "T0PSECRET"
 
 @pytest.fixture(scope="module")
 def good_folder(warehouses: Makers, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small warehouse that is kept up to date, and in which nothing is wrong on 2021-06-05 at noon."""
+    """A small warehouse that is followed, and in which nothing is wrong on 2021-06-05 at noon."""
     folder = tmp_path_factory.mktemp("good")
     warehouse = warehouses.empty(folder)
     judged.land(warehouse, 460, "2021-05-20", "2021-06-12", judged.days("2021-05-20", "2021-06-12"), "2021-06-05 05:00")
@@ -42,7 +42,7 @@ def good_folder(warehouses: Makers, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def note_run(warehouse: Warehouse, started: str, status: str, end: str | None = None, error: str | None = None) -> None:
-    """Note a run of the extractor; without end the series is kept up to date."""
+    """Note a run of the extractor; without end the series is followed."""
     values = [f"run {started}", started, started, status, 460, "2021-05-20", end, 1, 1, 0, 1, 1, error]
     import duckdb
 
@@ -70,7 +70,7 @@ def problems(report: Report) -> list[str]:
 
 
 class Webhook:
-    """A real server on loopback that keeps what it was told, and answers with `status`."""
+    """A real server on loopback that stores what it receives, and responds with `status`."""
 
     def __init__(self) -> None:
         self.told: list[dict[str, Any]] = []
@@ -115,7 +115,7 @@ def test_a_warehouse_in_which_nothing_is_wrong_is_ok(good: Warehouse) -> None:
     ]
 
 
-def test_a_series_kept_up_to_date_goes_stale_and_then_runs_out(good: Warehouse) -> None:
+def test_a_followed_series_goes_stale_and_then_runs_out(good: Warehouse) -> None:
     assert check(good, datetime(2021, 6, 6, 10, 59)).state == "ok"
     assert problems(check(good, datetime(2021, 6, 6, 11, 1))) == [
         "460: last response 2021-06-05 05:00:00 UTC, more than 30 hours ago"
@@ -140,7 +140,7 @@ def test_a_run_that_failed_is_named_with_its_error(good: Warehouse, status: str,
     assert (report.exit_code, problems(report)) == (1, [text])
 
 
-def test_a_run_under_way_is_no_problem_until_it_should_have_ended(good: Warehouse) -> None:
+def test_a_run_under_way_is_not_a_problem_until_it_should_have_ended(good: Warehouse) -> None:
     note_run(good, "2021-06-05 11:00", "running")
     assert check(good).state == "ok"
     assert problems(check(good, NOW + timedelta(hours=6))) == [
@@ -148,7 +148,7 @@ def test_a_run_under_way_is_no_problem_until_it_should_have_ended(good: Warehous
     ]
 
 
-def test_a_build_that_broke_and_one_that_is_behind_are_told(good: Warehouse) -> None:
+def test_a_build_that_broke_and_one_that_is_behind_are_reported(good: Warehouse) -> None:
     good.execute("update quality_esios.dbt_results set status = 'error' where name = 'daily_quality'")
     assert problems(check(good)) == ["daily_quality failed: see the output of dbt"]
     good.execute("update quality_esios.dbt_results set status = 'success'")
@@ -185,7 +185,7 @@ def test_gaps_and_odd_days_are_named_and_the_last_days_can_be_asked_for_alone(
     assert lately["completeness"].ok
 
 
-def test_a_span_of_which_nothing_is_there_is_one_problem(warehouses: Makers, tmp_path: Path) -> None:
+def test_a_span_without_any_value_is_one_problem(warehouses: Makers, tmp_path: Path) -> None:
     copy = warehouses.judged(tmp_path)
     judged.land(copy, 1775, "2019-08-01", "2019-10-31", {}, extracted="2021-06-02 10:00")
     copy.run("--select", "+quality_findings")
@@ -266,7 +266,7 @@ def test_the_webhook_hears_of_each_change_once(good: Warehouse, webhook: Webhook
     assert webhook.told[2]["gone"] == ["build daily_quality", "last-run 460"]
 
 
-def test_a_webhook_that_fails_hides_nothing_tells_no_secret_and_is_tried_again(
+def test_a_webhook_that_fails_hides_nothing_shows_no_secret_and_is_tried_again(
     good: Warehouse, webhook: Webhook
 ) -> None:
     note_run(good, "2021-06-05 11:00", "failed", error="boom")
@@ -293,14 +293,14 @@ def test_a_webhook_that_fails_hides_nothing_tells_no_secret_and_is_tried_again(
 @pytest.mark.parametrize(
     "url", ["ftp://host/T0PSECRET", "T0PSECRET", "http://", "http://[T0PSECRET", "http://h:T0PSECRET"]
 )
-def test_an_address_that_is_none_is_refused_before_anything_and_not_shown(good: Warehouse, url: str) -> None:
+def test_an_invalid_address_is_refused_before_anything_and_not_shown(good: Warehouse, url: str) -> None:
     with pytest.raises(UsageError) as refused:
         check(good, notify_url=url)
     assert "not a valid http(s) address" in str(refused.value)
     assert SECRET not in str(refused.value)
 
 
-def test_a_warehouse_that_is_gone_is_told_to_the_webhook_and_in_the_metrics(
+def test_a_warehouse_that_is_gone_is_reported_to_the_webhook_and_in_the_metrics(
     tmp_path: Path, webhook: Webhook, good: Warehouse
 ) -> None:
     good.path.write_bytes(b"no database at all" * 1000)
@@ -322,7 +322,7 @@ def command(warehouse: Warehouse, *arguments: str, env: dict[str, str] | None = 
     return done.returncode, done.stdout, done.stderr
 
 
-def test_the_command_ends_with_1_and_tells_people_and_programs(good: Warehouse) -> None:
+def test_the_command_ends_with_1_and_reports_to_people_and_programs(good: Warehouse) -> None:
     note_run(good, "2021-06-05 11:00", "failed", error="boom")
     code, out, err = command(good, "check", "--json")
     told = json.loads(out)

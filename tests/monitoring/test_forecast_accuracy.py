@@ -83,7 +83,7 @@ def random_forecast(warehouses: Makers, tmp_path_factory: pytest.TempPathFactory
 
 
 def expected(group: pd.DataFrame) -> dict[str, float]:
-    """The measures of scikit-learn (and for those it lacks, the definition in numpy) over the rows that have both."""
+    """The measures of scikit-learn (else the definition in numpy) over the rows that have both."""
     there = group.dropna(subset="predicted")
     actual, predicted, persistence = there["actual"], there["predicted"], there["persistence"]
     error = (predicted - actual).to_numpy()

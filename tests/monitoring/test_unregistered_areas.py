@@ -1,4 +1,4 @@
-"""An area that is not registered is said once, by name and count; it is no fault, and no day is odd for it."""
+"""An area that is not registered is said once, by name and count; it is not a fault, and no day is odd for it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def folder(warehouses: Makers, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-def test_status_says_each_area_once_and_it_is_no_fault(warehouses: Makers, folder: Path) -> None:
+def test_status_says_each_area_once_and_it_is_not_a_fault(warehouses: Makers, folder: Path) -> None:
     with connect(settings_of(warehouses.empty(folder)), read_only=True) as warehouse:
         status = read_status(warehouse)
     assert [line for line in status.text().splitlines() if "not registered" in line] == [

@@ -31,7 +31,7 @@ def written(folder: Path, header: Sequence[str], rows: Sequence[Sequence[Field]]
 
 
 def one_column(folder: Path, values: Sequence[Field], name: str = "c") -> Path:
-    """A file with the column and a second one, so that an empty field is no empty line."""
+    """A file with the column and a second one, so that an empty field is not an empty line."""
     return written(folder, [name, "row"], [[value, str(number)] for number, value in enumerate(values)])
 
 

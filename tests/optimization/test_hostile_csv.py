@@ -199,6 +199,6 @@ def test_machine_code_and_csv_find_the_same_first_record_that_was_read_different
     table = pa.table(columns, names=[str(place) for place in range(width)])
     expected = witness.judged(body[start:], one.delimiter, table)
     witness.CODE.load()
-    assert witness.disagreement(bytearray(body[start:]), ord(one.delimiter), table) == expected
+    assert witness.disagreement(bytearray(body[start:]), ord(one.delimiter), table, len(body)) == expected
     if [[field or "" for field in row] for row in cells] != found[1:]:
         assert expected is not None

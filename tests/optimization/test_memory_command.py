@@ -63,7 +63,7 @@ def test_everything_is_written_where_it_is_asked_for(tmp_path: Path, capsys: pyt
         (["in.csv", "--out", "x.csv"], "the ending names the format"),
         (["in.csv", "--picture", "x.pdf"], ".png or .svg"),
         (["in.csv", "--out", "nowhere/x.parquet"], "mkdir -p"),
-        (["in.csv", "--allow", "float8"], "no step that loses something"),
+        (["in.csv", "--allow", "float8"], "not a lossy step"),
         (["in.csv", "--encoding", "klingon"], "unknown encoding"),
         (["in.csv", "--delimiter", "ab"], "one character is needed"),
         (["in.csv", "--encoding", "utf-16"], "--encoding"),

@@ -61,6 +61,6 @@ def test_a_bad_line_on_a_worker_is_named_here(scheduler: str, tmp_path: Path) ->
         load_csv(tmp_path, engine="dask", scheduler=scheduler)
 
 
-def test_a_scheduler_that_does_not_answer_is_named(tmp_path: Path) -> None:
+def test_a_scheduler_that_does_not_respond_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no dask scheduler responds at nowhere"):
         load_csv(written(tmp_path, ["a", "b"], [["1", "2"]]), engine="dask", scheduler="nowhere")

@@ -87,7 +87,7 @@ def test_the_report_says_what_each_column_took_takes_and_why(mixed: Path) -> Non
     assert sum(column.after for column in loaded.columns) == pytest.approx(nbytes(loaded.result), abs=200)
 
 
-def test_lossy_steps_are_taken_only_when_named_and_tell_their_largest_error(mixed: Path) -> None:
+def test_lossy_steps_are_taken_only_when_named_and_give_their_largest_error(mixed: Path) -> None:
     exact, lossy = load_csv(mixed), load_file(mixed, allow=["float32", "seconds"])
     error = (exact["latitude"] - lossy.result["latitude"].astype("float64")).abs().max()
     assert 0 < error < 1e-5

@@ -120,7 +120,7 @@ def test_gaps_among_values_that_never_repeat_leave_them_what_they_are(tmp_path: 
     path = written(tmp_path, list(kinds), rows)
     for level in LEVELS:
         assert differences(load_csv(path, level), list(kinds), rows) == []
-    if missing != "":  # an empty text in quotes is no gap
+    if missing != "":  # an empty text in quotes is not a gap
         loaded = load_csv(path)
         assert [str(dtype) for dtype in loaded.dtypes] == [dtype for _, dtype in kinds.values()]
 
@@ -142,7 +142,7 @@ def test_a_column_that_turns_to_text_late_is_read_again_whole(tmp_path: Path, mo
     assert loaded["a"].iloc[1990] == "unknown"
 
 
-def test_day_and_month_are_told_by_a_later_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_day_and_month_are_decided_by_a_later_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import optimization.compact.source as source
 
     monkeypatch.setattr(source.Source.__init__, "__defaults__", (None, None, None, 4096))

@@ -95,7 +95,7 @@ def test_other_columns_than_the_schemas_are_named(tmp_path: Path, schema: Path) 
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"version": 9, "columns": []}'])
-def test_a_file_that_is_no_schema_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_schema_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "schema.json").write_text(text)
     with pytest.raises(BadInput, match=r"schema\.json: (no schema file|a schema of another version)"):
         load_csv(written(tmp_path, HEADER, rows(5)), schema=tmp_path / "schema.json")

@@ -61,7 +61,7 @@ def test_a_first_byte_that_is_not_ascii_far_down_settles_the_encoding(tmp_path: 
     assert differences(loaded.result, HEADER, rows) == []
 
 
-def test_encoding_can_be_told(tmp_path: Path) -> None:
+def test_the_encoding_can_be_given(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_bytes(csv_text(HEADER, ROWS).replace("–", "-").encode("cp850"))
     assert load_csv(path, encoding="cp850")["town"].iloc[0] == "Málaga"
@@ -267,7 +267,7 @@ def test_both_zeros_come_back_in_runs_and_in_few_different_numbers(
         ("only", "x;y", ","),
     ],
 )
-def test_the_body_tells_which_of_two_delimiters_it_is(tmp_path: Path, header: str, row: str, delimiter: str) -> None:
+def test_the_body_shows_which_of_two_delimiters_it_is(tmp_path: Path, header: str, row: str, delimiter: str) -> None:
     (tmp_path / "in.csv").write_text("\n".join([header, *[row] * 5]) + "\n")
     assert load_file(tmp_path / "in.csv").delimiter == delimiter
 
@@ -300,13 +300,13 @@ def test_encodings_whose_bytes_are_not_ascii_are_decoded_before_they_are_cut(tmp
 
 
 @pytest.mark.parametrize("data", [b"a,b\nx,1\n\xc3", b"a,b\nx,1\ny\xe2\x82,2\n"])
-def test_a_character_that_is_cut_off_is_no_utf_8(tmp_path: Path, data: bytes) -> None:
+def test_a_character_that_is_cut_off_is_not_utf_8(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "in.csv").write_bytes(data)
     with pytest.raises(BadInput, match=r"line 3: .*(is not valid utf-8|1 fields where the header has 2)"):
         load_csv(tmp_path / "in.csv", encoding="utf-8")
 
 
-def test_a_header_that_is_data_inside_quotes_is_no_repeated_header(tmp_path: Path) -> None:
+def test_a_header_that_is_data_inside_quotes_is_not_a_repeated_header(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_bytes(b'id,note\n1,5" pipe\n2,"\nid,note\n"\nid,note\n3,x\n')
     loaded = load_file(path)

@@ -79,7 +79,7 @@ KINDS: dict[str, tuple[Callable[[Path], bytes], str]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_file_that_is_no_csv_is_refused_as_what_it_is(
+def test_a_file_that_is_not_csv_is_refused_as_what_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
     make, told = KINDS[kind]
@@ -89,6 +89,21 @@ def test_a_file_that_is_no_csv_is_refused_as_what_it_is(
         memory.load_csv(path)
     assert speed.main([str(path), "--out", str(tmp_path / "out.csv")]) == 2
     assert f"in.csv is {told}" in capsys.readouterr().err
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "data", [b"sep=;\r\nlatitude;longitude\r\n1,5;2\r\n", b"\xef\xbb\xbfsep=,\nlatitude,longitude\n1,2\n"]
+)
+def test_a_note_to_excel_is_refused_as_what_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], data: bytes
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(data)
+    with pytest.raises(BadInput, match="line 1: sep= is a note to Excel, not a header: remove that line"):
+        memory.load_csv(path)
+    assert speed.main([str(path), "--out", str(tmp_path / "out.csv")]) == 2
+    assert "sep= is a note to Excel" in capsys.readouterr().err
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -112,7 +127,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize("data", VALUES)
-def test_a_first_line_of_values_alone_is_no_header(
+def test_a_first_line_of_values_alone_is_not_a_header(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], data: bytes
 ) -> None:
     path = tmp_path / "in.csv"

@@ -93,7 +93,7 @@ def test_wrong_usage_ends_with_2_and_no_traceback(source: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_the_help_tells_the_exit_codes() -> None:
+def test_the_help_lists_the_exit_codes() -> None:
     done = run("--help")
     assert done.returncode == 0
     assert "exit codes:" in done.stdout
@@ -261,7 +261,7 @@ def test_a_bad_line_on_a_worker_is_named_and_leaves_nothing(tmp_path: Path, clus
     assert names_in(tmp_path) == ["in.csv"]
 
 
-def test_a_scheduler_that_does_not_answer_is_named(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduler_that_does_not_respond_is_named(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "DASK_TIMEOUT", "1s")
     with pytest.raises(BadInput, match=r"no dask scheduler responds at tcp://127\.0\.0\.1:9"):
         dask_cluster.add_distance_to_files([(str(source), str(source.with_name("o.csv")))], "tcp://127.0.0.1:9")

@@ -222,7 +222,7 @@ def test_a_helper_that_wakes_when_all_is_taken_writes_nothing(taken: int) -> Non
     assert (out == -1.0).all()
 
 
-def test_a_helper_does_the_rows_that_nobody_has_begun_and_no_others() -> None:
+def test_a_helper_does_the_rows_that_no_thread_has_begun_and_no_others() -> None:
     pair, out = pair_of_columns(), np.full(ROWS, -1.0)
     states = [DONE] * 20 + [FREE] * 21
     assert shared(2, states, pair, out) == [DONE] * 41
@@ -377,7 +377,7 @@ def test_no_rows_give_no_rows(kernel: str) -> None:
         (1.0, 1.0, "latitude has 0 dimensions"),
     ],
 )
-def test_what_is_no_column_of_numbers_is_refused_by_name(latitude: object, longitude: object, told: str) -> None:
+def test_what_is_not_a_column_of_numbers_is_refused_by_name(latitude: object, longitude: object, told: str) -> None:
     with pytest.raises(BadInput, match=told):
         distance(latitude, longitude)
 
@@ -406,7 +406,7 @@ def test_add_distance_is_what_the_loop_of_the_task_makes() -> None:
     np.testing.assert_allclose(add_distance(frame)["distance"], list_results, rtol=0, atol=2e-15)
 
 
-def test_add_distance_refuses_what_is_no_frame_of_pandas() -> None:
+def test_add_distance_refuses_what_is_not_a_frame_of_pandas() -> None:
     with pytest.raises(BadInput, match="takes a pandas DataFrame, not list"):
         add_distance([1, 2])  # type: ignore[arg-type]
 

@@ -89,7 +89,7 @@ def test_each_odd_thing_is_named_by_its_measure(warehouse: Warehouse) -> None:
     assert day(warehouse, 544, "2021-02-17", "quarantined_entries") == (2,)
 
 
-def test_an_area_that_is_not_registered_is_no_fault(warehouse: Warehouse) -> None:
+def test_an_area_that_is_not_registered_is_not_a_fault(warehouse: Warehouse) -> None:
     assert day(warehouse, 544, "2021-02-24", "verdict", "quarantined_entries") == ("good", 0)
 
 
@@ -151,12 +151,12 @@ def test_an_incremental_run_judges_what_is_new_and_as_a_full_one_would(warehouse
             "select indicator_id * 1000000 + epoch(madrid_day), judged_at_utc from quality_esios.daily_quality"
         )
     )
-    # The quarter again: mended, but for an hour that is left out and one that is revised far.
+    # The quarter again: fixed, but for an hour that is left out and one that is revised far.
     mended = judged.days("2020-10-01", "2020-12-31")
     withdrawn = mended.pop(judged.hour("2020-12-20 10"))
     mended[judged.hour("2020-12-21 12")] += 6_500.0
     judged.land(warehouse, 460, "2020-10-01", "2020-12-31", mended, extracted="2021-06-02 10:00")
-    # Kept up to date: a forecast for eight days, of which one is due; later the next, by an unchanged answer.
+    # Followed: a forecast for eight days, of which one is due; later the next, by an unchanged response.
     rolling = judged.days("2021-06-05", "2021-06-12")
     judged.land(warehouse, 460, "2021-06-05", "2021-06-12", rolling, extracted="2021-06-05 05:00")
     # Published on the first, landed on the third.
@@ -187,7 +187,7 @@ def test_an_incremental_run_judges_what_is_new_and_as_a_full_one_would(warehouse
     late = "select number from quality_esios.quality_findings where code = 'late'"
     assert warehouse.rows(late) == [(waited,)]
     assert day(warehouse, 1775, "2020-06-02", "publication_to_landing_hours") == (None,)
-    # An unchanged answer a day later makes the next day due; what it does not touch is not judged again.
+    # An unchanged response a day later makes the next day due; what it does not touch is not judged again.
     warehouse.check(judged.window("2021-06-05", "2021-06-12"), "2021-06-06 05:00", indicator=460)
     warehouse.run(*MODELS)
     assert warehouse.rows(due)[:3] == [("2021-06-05", 24, 24), ("2021-06-06", 24, 24), ("2021-06-07", 0, 24)]
@@ -245,7 +245,7 @@ def test_no_check_is_read_twice_and_none_that_was_committed_late_is_missed(wareh
     assert_as_rebuilt(warehouse)
 
 
-def test_an_answer_that_comes_before_its_hour_is_kept_as_what_was_known(warehouses: Makers, tmp_path: Path) -> None:
+def test_a_response_that_comes_before_its_hour_is_kept_as_what_was_known(warehouses: Makers, tmp_path: Path) -> None:
     warehouse = warehouses.judged(tmp_path)
     first = judged.days("2021-06-05", "2021-06-05")
     judged.land(warehouse, 460, "2021-06-05", "2021-06-05", first, extracted="2021-06-05 05:30")
@@ -262,7 +262,7 @@ def test_an_answer_that_comes_before_its_hour_is_kept_as_what_was_known(warehous
         assert ahead == (before if instant > datetime(2021, 6, 5, 5, 30, tzinfo=UTC) else None)
 
 
-def test_rows_that_come_twice_fail_their_tests_and_history_tells_it(warehouses: Makers, tmp_path: Path) -> None:
+def test_rows_that_come_twice_fail_their_tests_and_history_shows_it(warehouses: Makers, tmp_path: Path) -> None:
     warehouse = warehouses.judged(tmp_path)
     names = ("period_checks_are_unique", "daily_quality_has_each_day_once")
     assert warehouse.dbt("test", "--select", *names) == dict.fromkeys(names, "pass")

@@ -1,4 +1,4 @@
-"""A span that was asked for by mistake is no longer due once it is forgotten, built anew or bit by bit alike."""
+"""A span that was asked for by mistake is no longer due once it is forgotten, built again or bit by bit alike."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def mistaken(warehouse: Warehouse) -> Warehouse:
     return warehouse
 
 
-def test_what_is_forgotten_is_no_gap_and_no_bad_day(warehouses: Makers, tmp_path: Path) -> None:
+def test_what_is_forgotten_is_neither_a_gap_nor_a_bad_day(warehouses: Makers, tmp_path: Path) -> None:
     warehouse = mistaken(warehouses.empty(tmp_path))
     assert [hours for _, _, hours in warehouse.rows(GAPS)] == [17 * 24, 11 * 24]
     forget(warehouse, "2017-01-01", "2017-02-05", at="2019-01-02 10:00")
@@ -106,7 +106,7 @@ def test_a_later_check_makes_it_due_again_and_an_earlier_one_does_not(warehouses
     assert as_rebuilt(warehouse)
 
 
-def test_a_span_of_another_indicator_is_none_of_ours(warehouses: Makers, tmp_path: Path) -> None:
+def test_a_span_of_another_indicator_does_not_count(warehouses: Makers, tmp_path: Path) -> None:
     warehouse = mistaken(warehouses.empty(tmp_path))
     before = warehouse.rows(JUDGED)
     forget(warehouse, "2017-01-01", "2017-12-31", at="2019-01-02 10:00", indicator=1293)

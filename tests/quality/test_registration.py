@@ -62,7 +62,7 @@ def test_hours_and_quarter_hours_of_each_area_are_due_and_judged_for_themselves(
     warehouses: Makers, tmp_path: Path
 ) -> None:
     warehouse = warehouses.empty(tmp_path)
-    # Two days by the hour, 2025-10-01 by the quarter; one area lacks two quarters, another has no value at all.
+    # Two days by the hour, 2025-10-01 by the quarter; one area is without two quarters, another has no value at all.
     hours = prices("2025-09-28 22", 48, 60, (3, 1))
     quarters = prices("2025-09-30 22", 96, 15, (3, 1))
     lost = {judged.hour("2025-10-01 10"), judged.hour("2025-10-01 10") + timedelta(minutes=15)}

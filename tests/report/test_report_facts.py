@@ -110,7 +110,7 @@ def test_the_last_week_is_the_seven_whole_madrid_days_before_the_newest(
     assert week["last_week"][0] == monday[0][0]
 
 
-def test_a_revision_is_a_later_answer_with_another_value(
+def test_a_revision_is_a_later_response_with_another_value(
     made: MadeWarehouse, facts: Callable[..., dict[str, Any]]
 ) -> None:
     made.publish("2018-01-01 00:00", 48)
@@ -185,7 +185,7 @@ def test_the_repeated_autumn_hour_has_two_offsets(made: MadeWarehouse, facts: Ca
         ("2018-03-28 12:00", "2018-03-31", "held"),
     ],
 )
-def test_only_a_series_that_is_kept_up_to_date_can_be_stale(
+def test_only_a_followed_series_can_be_stale(
     made: MadeWarehouse, facts: Callable[..., dict[str, Any]], checked: str, end: str | None, verdict: str
 ) -> None:
     made.publish("2018-01-01 00:00", 24)
@@ -207,7 +207,7 @@ def test_a_later_run_for_a_past_span_does_not_silence_freshness(
     assert fresh["kept"] == [{"id": 460, "last_answer_utc": "2018-03-30T12:00:00Z", "late_after_hours": 30}]
 
 
-def test_a_failed_run_is_a_reason_to_look_however_fresh_the_answers(
+def test_a_failed_run_needs_attention_however_fresh_the_responses(
     made: MadeWarehouse, facts: Callable[..., dict[str, Any]]
 ) -> None:
     made.publish("2018-01-01 00:00", 24)
@@ -240,7 +240,9 @@ def test_missing_hours_make_it_incomplete_but_not_bad(
     assert state["good"]["verdict"] == "yes"
 
 
-def test_a_bad_day_and_a_suspect_day_are_told_apart(made: MadeWarehouse, facts: Callable[..., dict[str, Any]]) -> None:
+def test_a_bad_day_and_a_suspect_day_are_distinguished(
+    made: MadeWarehouse, facts: Callable[..., dict[str, Any]]
+) -> None:
     made.publish("2018-01-01 00:00", 72)
     made.judge("2018-01-01", "suspect", (("unlike_last_week", 1, 13.0),))
     assert facts()["state"]["good"]["verdict"] == "attention"
@@ -267,7 +269,7 @@ def test_a_table_without_rows_makes_a_report(made: MadeWarehouse, facts: Callabl
     assert found["table"]["rows"] == 0
 
 
-def test_a_forecast_is_told_as_the_monitoring_models_judge_it(
+def test_a_forecast_is_shown_as_the_monitoring_models_judge_it(
     made: MadeWarehouse, facts: Callable[..., dict[str, Any]]
 ) -> None:
     made.publish("2018-01-01 00:00", 24 * 60)

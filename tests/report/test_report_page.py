@@ -99,7 +99,7 @@ def facts_of(report: Path) -> dict[str, Any]:
     return found
 
 
-def test_every_chart_is_drawn_without_a_complaint_and_without_the_network(english: Opened) -> None:
+def test_every_chart_is_drawn_without_an_error_and_without_the_network(english: Opened) -> None:
     opened = english
     for chart in CHARTS:
         held = opened.chart(chart)
@@ -158,7 +158,7 @@ def test_the_numbers_on_the_page_are_the_warehouses(english: Opened, made: MadeW
     assert [row[8] for row in faults if row[0] == "◆ suspect"] == ["9,000 MW · out of range"]
 
 
-def test_one_day_is_told_hour_by_hour(show: Callable[..., Opened], made: MadeWarehouse) -> None:
+def test_one_day_is_shown_hour_by_hour(show: Callable[..., Opened], made: MadeWarehouse) -> None:
     opened = show()
     opened.page.fill("#day-input", "2018-10-28")
     day = opened.table("#day-table")

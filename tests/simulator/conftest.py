@@ -39,7 +39,7 @@ class Client:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Client]]:
-    """Starts servers (the clock stands at 2024-03-13 12:00 in Madrid unless told) and stops them after the test."""
+    """Starts servers (the clock stands at 2024-03-13 12:00 in Madrid unless set) and stops them after the test."""
     servers: list[simulator.Server] = []
 
     def start(**options: Any) -> Client:

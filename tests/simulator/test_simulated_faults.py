@@ -38,7 +38,7 @@ def at(values, instant="2017-01-01T05:00:00.000Z"):
     return [value["value"] for value in values if value["tz_time"] == instant]
 
 
-# --- other answers ----------------------------------------------------------------------------------------------------
+# --- other responses --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("code", [429, 500, 502, 503, 504])
@@ -175,7 +175,7 @@ def test_from_an_instant_on_values_are_four_times_too_high(esios, clean):
     assert factors == [1.0] * 6 + [4.0] * 18
 
 
-def test_an_hour_may_be_there_twice_with_another_value(esios, clean):
+def test_an_hour_may_come_twice_with_another_value(esios, clean):
     values = values_with(esios, faults.duplicates(AT, difference=250))
     assert len(values) == 25
     assert at(values) == [*at(clean), at(clean)[0] + 250]
@@ -214,7 +214,7 @@ def test_datetime_utc_and_offsets_may_be_wrong(esios, clean):
     assert contradicting[6]["datetime"] == "2017-01-01T06:00:00.000+05:00"
 
 
-def test_the_catalogue_may_lack_a_name(esios):
+def test_the_catalogue_may_be_without_a_name(esios):
     name = "Previsión diaria de la demanda eléctrica peninsular"
     esios.server.add(faults.catalogue_without(name))
     assert name not in [entry["name"] for entry in esios.get("/indicators").json()["indicators"]]
@@ -274,7 +274,7 @@ def test_a_misspelt_setting_is_refused():
         faults.status(503, tims=2)
 
 
-def test_faults_that_settle_the_answer_take_turns(esios):
+def test_faults_that_settle_the_response_take_turns(esios):
     esios.server.add(faults.status(503, times=2), faults.firewall(times=1), faults.null(AT, times=1))
     assert [esios.get(**DAY).status_code for _ in range(3)] == [503, 503, 403]
     assert at(esios.get(**DAY).json()["indicator"]["values"]) == [None]

@@ -42,7 +42,7 @@ def test_with_one_key_every_other_is_refused(serve):
     assert code(server, Authorization='Token token="right"') == 401
 
 
-def test_the_log_tells_what_was_asked_and_never_the_key(esios):
+def test_the_log_says_what_was_asked_and_never_the_key(esios):
     esios.get(start_date="2017-01-01", time_trunc="hour")
     requests.get(f"{esios.server.url}/indicators", timeout=30)
     first, second = esios.server.requests
@@ -60,7 +60,7 @@ def test_the_log_tells_what_was_asked_and_never_the_key(esios):
     assert "a token" not in requests.get(f"{esios.server.url}/_log", timeout=30).text
 
 
-def test_connections_are_kept_alive_after_answers_and_errors_alike(esios):
+def test_connections_are_kept_alive_after_responses_and_errors_alike(esios):
     esios.server.add(faults.status(503, nth=2))
     for _ in range(4):
         esios.get(**QUARTER)
@@ -90,7 +90,7 @@ def test_latency_does_not_serialise_connections(serve):
     assert 0.5 <= time.monotonic() - started < 8 * 0.5
 
 
-def test_every_answer_names_the_simulator(esios):
+def test_every_response_names_the_simulator(esios):
     url = esios.server.url
     answers = [
         requests.get(f"{url}/indicators", timeout=30),
@@ -103,7 +103,7 @@ def test_every_answer_names_the_simulator(esios):
     assert {answer.headers["Server"] for answer in answers} == {"esios-simulator/1"}
 
 
-def test_nonsense_on_the_wire_is_answered_and_harms_nobody(esios):
+def test_nonsense_on_the_wire_gets_a_response_and_does_no_harm(esios):
     with socket.create_connection(("127.0.0.1", esios.server.port), timeout=30) as wire:
         wire.sendall(b"\x00\x01 nonsense\r\n\r\n")
         assert b"400" in wire.recv(1000)

@@ -85,7 +85,7 @@ def test_the_increment_is_equal_in_every_relation(seen: Seen) -> None:
     assert seen.different[1] == {}
 
 
-def test_what_was_revised_is_there_to_be_compared(seen: Seen) -> None:
+def test_revisions_are_present_for_the_comparison(seen: Seen) -> None:
     rows = {table: len(seen.twins.rows_of(schema, table)[1]) for schema, table in seen.twins.relations()}
     assert rows["stg_esios__rejected_values"] > 10
     assert rows["stg_esios__unregistered_areas"] > 0

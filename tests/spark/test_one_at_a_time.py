@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import multiprocessing
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +17,7 @@ from extract import lake_lock
 from extract.errors import WarehouseError
 from extract.lake_lock import Lease, only_dbt_run
 from extract.settings import Settings, load_settings
-from tests.integration.conftest import Home
-
-HOLD = "from extract.settings import load_settings; from extract.lake_lock import only_dbt_run; import time\n" + (
-    "with only_dbt_run(load_settings()):\n    print('held', flush=True)\n    time.sleep(60)"
-)
+from extract.warehouse.lake_storage import LakeStorage
 
 
 @pytest.fixture
@@ -39,33 +31,7 @@ def in_a_store(settings: Settings) -> Settings:
     return replace(settings, lake=f"file://{settings.lake}")
 
 
-def test_a_dbt_run_is_refused_while_another_is_at_work(settings: Settings, tmp_path: Path) -> None:
-    home = Home(
-        "spark", tmp_path, {"ESIOS_TARGET": "spark", "ESIOS_LAKE": settings.lake, "ESIOS_WAREHOUSE_WAIT_S": "0"}
-    )
-    with only_dbt_run(settings):
-        refused = home("dbt", "build")
-    assert refused.code == 5
-    assert refused.err.splitlines()[-1] == (
-        f"Error: another dbt run (process {os.getpid()}) is at work in the lake {settings.lake}:"
-        " let it end, or raise ESIOS_WAREHOUSE_WAIT_S to wait for it longer"
-    )
-    assert "Running with dbt" not in refused.out
-
-
-def test_a_killed_run_frees_the_folder_at_once(settings: Settings, tmp_path: Path) -> None:
-    environment = os.environ | {"ESIOS_TARGET": "spark", "ESIOS_LAKE": settings.lake}
-    with subprocess.Popen([sys.executable, "-c", HOLD], env=environment, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(WarehouseError, match=f"process {holder.pid}"), only_dbt_run(settings):
-            pass
-        holder.send_signal(signal.SIGKILL)
-    with only_dbt_run(settings):
-        assert "process" in (Path(settings.lake) / "_dbt_run.lock").read_text("utf-8")
-
-
-def test_one_waits_for_the_other_as_long_as_it_is_told(settings: Settings) -> None:
+def test_one_waits_for_the_other_as_long_as_it_is_reported(settings: Settings) -> None:
     Path(settings.lake).mkdir(parents=True)
     with (Path(settings.lake) / "_dbt_run.lock").open("a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -91,14 +57,14 @@ def test_a_lease_is_renewed_for_as_long_as_the_run_lasts(settings: Settings, mon
     store = in_a_store(settings)
     with only_dbt_run(store):
         time.sleep(2.5)
-        assert Lease(f"{store.lake}/_dbt_run").take() is not None
+        assert Lease(LakeStorage(store)).take() is not None
 
 
-def test_a_lease_that_nobody_renews_is_over_and_its_holder_can_write_no_more(
+def test_a_lease_that_is_not_renewed_ends_and_its_holder_can_write_no_more(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lake_lock, "LEASE", timedelta(seconds=0.5))
-    killed, next_one, late = (Lease(f"{in_a_store(settings).lake}/_dbt_run") for _ in range(3))
+    killed, next_one, late = (Lease(LakeStorage(in_a_store(settings))) for _ in range(3))
     assert killed.take() is None
     assert next_one.take() is not None
     time.sleep(0.6)
@@ -115,6 +81,14 @@ def test_of_several_that_begin_together_one_gets_the_lease(settings: Settings) -
         return lease.take() is None
 
     for number in range(5):
-        leases = [Lease(f"{in_a_store(settings).lake}/{number}") for _ in range(4)]
+        store = replace(settings, lake=f"file://{settings.lake}/{number}")
+        leases = [Lease(LakeStorage(store)) for _ in range(4)]
         with ThreadPoolExecutor(4) as racers:
             assert sorted(racers.map(takes_it, leases)) == [False, False, False, True]
+
+
+def test_a_store_that_cannot_be_reached_is_named(settings: Settings) -> None:
+    storage = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}
+    store = replace(settings, lake="s3://bucket/lake", lake_storage={**storage, "AWS_REGION": "eu-south-2"})
+    with pytest.raises(WarehouseError, match="the lake s3://bucket/lake cannot be reached"), only_dbt_run(store):
+        pass

@@ -89,7 +89,7 @@ def test_the_stretches_of_alike_days_give_every_period_the_rules_own_cutoff(
     assert midnight + found.midnight_to_cutoff == rule.cutoff(period)
 
 
-def test_no_days_are_no_stretches() -> None:
+def test_without_days_there_are_no_stretches() -> None:
     assert list(alike_days(DayRule(-1, dt.time(12)), dt.date(2018, 1, 2), dt.date(2018, 1, 1))) == []
 
 
@@ -109,7 +109,7 @@ WRONG_RULES = [
 
 
 @pytest.mark.parametrize("text", WRONG_RULES)
-def test_what_is_no_rule_is_refused_with_both_ways_to_write_one(text: str) -> None:
+def test_what_is_not_a_rule_is_refused_with_both_ways_to_write_one(text: str) -> None:
     with pytest.raises(UsageError, match=r"is not a valid rule: use D-1T12:00 .* PT24H") as refused:
         parse_rule(text)
     assert repr(text) in str(refused.value)
@@ -151,7 +151,7 @@ def test_an_instant_is_utc_unless_it_says_otherwise(given_instant: str | dt.date
 
 
 @pytest.mark.parametrize("wrong", ["", "yesterday", "2018-02-30T12:00", "12:00", "2018-03-01T25:00", 5, pd.NaT])
-def test_what_is_no_instant_is_refused(wrong: object) -> None:
+def test_what_is_not_an_instant_is_refused(wrong: object) -> None:
     with pytest.raises(UsageError, match="is not a valid instant: use yyyy-mm-ddTHH:MM:SS"):
         AsOf.parse(wrong)  # type: ignore[arg-type]
 

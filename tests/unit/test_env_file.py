@@ -105,7 +105,7 @@ def test_without_quotes_everything_but_blanks_is_kept(tmp_path: Path, value: str
         assert read(tmp_path, f"N={value}\n") == {"N": value}
 
 
-def test_a_byte_order_mark_and_an_empty_or_missing_file_are_no_trouble(tmp_path: Path) -> None:
+def test_a_byte_order_mark_and_an_empty_or_missing_file_do_no_harm(tmp_path: Path) -> None:
     assert read(tmp_path, b"\xef\xbb\xbfA=1\r\nB=2") == {"A": "1", "B": "2"}
     assert read(tmp_path, b"") == {}
     assert read_env_file(tmp_path / "none") == {}

@@ -286,7 +286,7 @@ def test_the_frame_of_an_empty_table_keeps_its_types(warehouse: DuckDB, path: Pa
     assert len(frame) == 0
 
 
-def test_the_frame_without_a_warehouse_tells_how_to_make_one(tmp_path: Path) -> None:
+def test_the_frame_without_a_warehouse_says_how_to_make_one(tmp_path: Path) -> None:
     settings = load_settings({"ESIOS_DUCKDB_PATH": str(tmp_path / "none.duckdb")}, dotenv=tmp_path / "no.env")
     with pytest.raises(UsageError, match="make run"):
         demand_forecast_frame(Selection.of([460]), settings)

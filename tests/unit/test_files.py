@@ -177,7 +177,7 @@ def test_what_cannot_be_written_is_said_with_a_remedy(writer: Writer, tmp_path: 
         assert name in caught.value.message
 
 
-def test_a_home_that_is_not_there_is_said() -> None:
+def test_a_missing_home_folder_is_reported() -> None:
     with pytest.raises(UsageError, match="that home folder does not exist: write the path out"):
         output_path(Path("~nobody-of-this-name/x.csv"))
     assert output_path(Path("x.csv")) == Path.cwd() / "x.csv"

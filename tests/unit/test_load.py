@@ -94,7 +94,7 @@ def test_an_empty_cell_is_null_and_a_quoted_one_an_empty_text(warehouse: DuckDB,
     assert rows(warehouse, "id, code, weight")[1:] == [(2, None, None), (3, "", None)]
 
 
-def test_a_header_in_which_the_other_delimiter_is_quoted_is_no_puzzle(warehouse: DuckDB, folder: Path) -> None:
+def test_a_header_in_which_the_other_delimiter_is_quoted_is_read(warehouse: DuckDB, folder: Path) -> None:
     warehouse.execute('create table odd ("a;b;c" integer, d integer)')
     load_file(warehouse, write(folder, '"a;b;c",d\n1,2\n'), "odd")
     assert list(warehouse.rows("select * from odd")) == [(1, 2)]
@@ -136,7 +136,7 @@ def test_an_upsert_takes_the_key_it_is_given(warehouse: DuckDB, folder: Path) ->
     assert "rows 1 and 2 have the same key (a = 1)" in refused(warehouse, file, "keyless", "upsert", ["a"])
 
 
-def test_appending_a_key_that_is_there_names_the_row(warehouse: DuckDB, folder: Path) -> None:
+def test_appending_a_key_that_exists_names_the_row(warehouse: DuckDB, folder: Path) -> None:
     told = refused(warehouse, write(folder, "id,code\n2,b\n1,a\n"))
     assert "row 2: a row with the key (id = 1) is in main.t already" in told
 
@@ -151,7 +151,7 @@ def test_a_wrong_mode_or_a_key_without_upsert_is_refused(warehouse: DuckDB, fold
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("id,code\n2,a\n3\n", ["in.csv, line 3: 1 cells where the header has 2 columns"]),
+        ("id,code\n2,a\n3\n", ["in.csv, line 3: 1 cell where the header has 2 columns"]),
         ("id,code\n2,a\n3,b,c\n", ["in.csv, line 3: 3 cells where the header has 2 columns"]),
         ('id,code\n2,"a\nb"\n3,b,c\n', ["in.csv, line 4: 3 cells"]),
         ('id,code\n2,a\n3,"cut off', ["in.csv, line 3: unexpected end of data"]),
@@ -203,7 +203,7 @@ def test_a_parquet_column_of_another_type_is_refused(warehouse: DuckDB, folder: 
     assert "row 1, column 'id' of main.t (INTEGER): '2' is text" in refused(warehouse, folder / "in.parquet")
 
 
-def test_a_missing_table_is_told_before_the_file_is_opened(warehouse: DuckDB, folder: Path) -> None:
+def test_a_missing_table_is_reported_before_the_file_is_opened(warehouse: DuckDB, folder: Path) -> None:
     told = refused(warehouse, folder / "nothing.csv", "tt")
     assert "table main.tt does not exist" in told
     assert "main.t" in told

@@ -42,7 +42,7 @@ def loaded(warehouse: DuckDB, folder: Path, content: str | bytes) -> list[tuple[
 
 
 def as_python_reads_it(content: str) -> list[tuple[str, ...]] | None:
-    """The rows below the header; None where the file is no CSV of two columns."""
+    """The rows below the header; None where the file is not CSV of two columns."""
     try:
         records = [record for record in csv.reader(io.StringIO(content, newline=""), strict=True) if record]
     except csv.Error:
@@ -158,7 +158,7 @@ FORMATS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("what", FORMATS)
 @pytest.mark.parametrize("rest", [b"", b"\na,b\n1,2\n"])
-def test_what_is_no_csv_is_refused_by_what_it_is(warehouse: DuckDB, tmp_path: Path, what: str, rest: bytes) -> None:
+def test_what_is_not_csv_is_refused_by_what_it_is(warehouse: DuckDB, tmp_path: Path, what: str, rest: bytes) -> None:
     found = loaded(warehouse, tmp_path, FORMATS[what] + rest)
     assert isinstance(found, str)
     assert re.search(r"\.csv is (a|an|UTF-16)\b.*: .*nothing was written$", found), found

@@ -22,7 +22,7 @@ def test_an_id_and_an_exact_name_mean_the_same_and_count_once() -> None:
 
 
 @pytest.mark.parametrize("wanted", ["461", "demanda", NAME.upper(), "", "460; drop table x"])
-def test_what_is_not_registered_is_refused_and_told_how_to_add_it(wanted: str) -> None:
+def test_what_is_not_registered_is_refused_with_the_way_to_add_it(wanted: str) -> None:
     with pytest.raises(UsageError, match=r"not registered.*esios add .*registered are 460, 1775") as caught:
         find_indicators([wanted])
     assert caught.value.exit_code == 2

@@ -163,12 +163,12 @@ def test_sql_server_needs_to_know_where_and_who() -> None:
     assert load_settings(MSSQL, NOWHERE).target_schema == "dbo"
 
 
-def test_a_missing_key_is_told_with_both_ways_out() -> None:
+def test_a_missing_key_is_reported_with_both_ways_out() -> None:
     with pytest.raises(UsageError, match=r"ESIOS_API_KEY.*\.env.*make run"):
         require_api_key(load_settings({}, NOWHERE))
 
 
-def test_a_folder_in_place_of_the_file_of_settings_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_file_of_settings_is_reported(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a folder: make it a readable UTF-8 file, or remove it"):
         load_settings({}, tmp_path)
 
@@ -192,7 +192,7 @@ def test_any_other_name_is_taken(name: str) -> None:
     assert load_settings({"ESIOS_DUCKDB_PATH": name}, NOWHERE).duckdb_path == ROOT / name
 
 
-def test_every_schema_that_dbt_makes_is_no_name_of_a_file() -> None:
+def test_no_file_may_have_the_name_of_a_schema_that_dbt_makes() -> None:
     project = (ROOT / "dbt_project" / "dbt_project.yml").read_text("utf-8")
     schemas = set(re.findall(r"\+schema: (\w+)", project))
     assert len(schemas) == 3

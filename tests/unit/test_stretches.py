@@ -1,4 +1,4 @@
-"""Periods in a row are one stretch, whatever their length, and the status tells each stretch in one line."""
+"""Periods in a row are one stretch, whatever their length, and the status names each stretch in one line."""
 
 from datetime import datetime, timedelta
 from itertools import pairwise

@@ -161,7 +161,7 @@ def test_windows_cover_the_span_once_in_order_and_never_hold_a_change_of_cadence
 
 
 @given(first=days, length=st.integers(0, 900), series=cadences(), areas=areas)
-def test_no_window_holds_more_than_the_api_answers(
+def test_no_window_holds_more_than_the_api_returns(
     first: date, length: int, series: tuple[CadenceSpan, ...], areas: tuple[int, ...] | None
 ) -> None:
     count = 52 if areas is None else len(areas)

@@ -77,7 +77,7 @@ def test_a_length_is_counted_as_the_column_counts_it(column: Column, fits: list[
             load(column, ["ok", text])
 
 
-def test_a_character_that_the_code_page_lacks_is_refused() -> None:
+def test_a_character_that_the_code_page_does_not_have_is_refused() -> None:
     assert reason(VARCHAR_5, "电") == "'电' holds '电', which varchar(5) cannot keep"
     with pytest.raises(UsageError, match="row 3, column 'v'"):
         load(VARCHAR_5, ["a", "ñ", "电"])
@@ -263,7 +263,7 @@ def test_a_table_s_name_is_read_in_every_spelling(text: str, schema: str | None,
 
 
 @pytest.mark.parametrize("text", ["", " ", ".", "a.", ".a", "a..b", "a.b.c", '"a', "[a", '"a"b', '""', "a\0b"])
-def test_what_is_no_table_name_is_refused_with_the_way_to_write_it(text: str) -> None:
+def test_what_is_not_a_table_name_is_refused_with_the_way_to_write_it(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         TableName.parse(text)
     assert "schema.table" in caught.value.remedy

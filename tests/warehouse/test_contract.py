@@ -89,7 +89,7 @@ def test_a_table_that_no_ddl_is_packaged_for_is_refused_by_name(place: Place) ->
     assert "raw_esios.nothing" in refused(lambda: place.warehouse.ensure_table("raw_esios.nothing"))
 
 
-def test_columns_and_keys_are_told_as_the_table_has_them(place: Place) -> None:
+def test_columns_and_keys_are_reported_as_the_table_has_them(place: Place) -> None:
     table = place.table(
         columns={"id": "integer not null", "day": "date not null", "price": "decimal", "note": "text default 'x'"},
         key=["id", "day"],
@@ -504,7 +504,7 @@ def test_a_fault_late_in_a_stream_takes_everything_back(place: Place) -> None:
     assert place.content(table) == []
 
 
-def test_no_rows_are_no_fault(place: Place) -> None:
+def test_no_rows_are_not_a_fault(place: Place) -> None:
     table = place.table(columns={"n": "integer"}, unique=["n"])
     assert place.warehouse.append(table, []) == 0
     assert place.warehouse.bulk_load(pd.DataFrame({"n": pd.Series([], dtype="int64")}), table) == 0
@@ -513,7 +513,7 @@ def test_no_rows_are_no_fault(place: Place) -> None:
 
 
 @pytest.mark.parametrize("rows_as", ["mappings", "frame"])
-def test_a_key_that_is_there_already_is_refused_with_its_row(place: Place, rows_as: str) -> None:
+def test_a_key_that_exists_already_is_refused_with_its_row(place: Place, rows_as: str) -> None:
     table = place.table(columns={"id": "integer not null", "day": "date not null", "v": "float"}, key=["id", "day"])
     day = dt.date(2017, 1, 1)
     place.warehouse.append(table, [{"id": 460, "day": day, "v": 1.0}])
@@ -547,7 +547,7 @@ def test_a_column_may_be_called_as_the_staging_s_row_number_is(place: Place) -> 
         assert reason in refused(lambda ids=ids: place.warehouse.append(table, data.assign(id=ids)))
 
 
-def test_an_upsert_updates_what_is_there_inserts_the_rest_and_is_idempotent(place: Place) -> None:
+def test_an_upsert_updates_what_exists_inserts_the_rest_and_is_idempotent(place: Place) -> None:
     table = place.table(columns={"id": "integer not null", "s": "short", "v": "float"}, key=["id"])
     place.warehouse.append(table, [{"id": 1, "s": "one", "v": 1.0}, {"id": 2, "s": "two", "v": 2.0}])
     data = pd.DataFrame({"v": [20.0, 30.0], "id": [2, 3]})
@@ -672,7 +672,7 @@ def test_what_was_not_committed_is_gone_after_closing(place: Place) -> None:
 def test_a_lock_lasts_until_its_transaction_ends(place: Place) -> None:
     name = "a name; with 'quotes'"
     with place.warehouse.transaction(), place.warehouse.lock(name), place.warehouse.lock(name):
-        pass  # one's own lock is no obstacle
+        pass  # one's own lock is not an obstacle
     with connect(place.settings) as other, other.transaction(), other.lock(name):
         assert other.in_transaction
 
@@ -684,7 +684,7 @@ def test_atomically_gives_what_the_work_returns(place: Place) -> None:
 
 
 # ---------------------------------------------------------------- reading
-def test_execute_tells_the_rows_it_touched_and_binds_its_values(place: Place) -> None:
+def test_execute_returns_the_count_of_rows_and_binds_its_values(place: Place) -> None:
     warehouse, table = place.warehouse, place.table(columns={"n": "integer", "s": "text"})
     with warehouse.transaction():
         fresh = warehouse.for_insert(table)

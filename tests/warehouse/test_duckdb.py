@@ -145,14 +145,14 @@ def test_the_longest_wait_is_a_setting(path: Path) -> None:
     connect(settings).close()
 
 
-def test_an_empty_file_was_cut_off_while_it_was_made_and_is_made_anew(tmp_path: Path) -> None:
+def test_an_empty_file_was_cut_off_while_it_was_made_and_is_made_again(tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
     path.touch()
     with DuckDB(path) as warehouse:
         assert warehouse.value("select 1") == 1
 
 
-def test_a_device_in_place_of_the_file_is_told_and_left_alone(tmp_path: Path) -> None:
+def test_a_device_in_place_of_the_file_is_reported_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
     try:
         os.mknod(path, stat.S_IFCHR | 0o666, Path(os.devnull).stat().st_rdev)
@@ -165,14 +165,14 @@ def test_a_device_in_place_of_the_file_is_told_and_left_alone(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "content", [b"hello", b"hello\n" * 3000, Random(1).randbytes(300_000)], ids=["a word", "text", "noise"]
 )
-def test_a_file_that_is_no_database_is_told_so(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "w.duckdb"
     path.write_bytes(content)
     assert "is damaged, or no DuckDB file at all" in failed(WarehouseError, lambda: DuckDB(path))
     assert path.read_bytes() == content
 
 
-def test_a_damaged_file_is_told_so(path: Path) -> None:
+def test_a_damaged_file_is_reported(path: Path) -> None:
     with DuckDB(path) as warehouse:
         warehouse.ensure_schema()
     content = bytearray(path.read_bytes())
@@ -182,7 +182,7 @@ def test_a_damaged_file_is_told_so(path: Path) -> None:
     assert "is damaged" in failed(WarehouseError, lambda: DuckDB(path))
 
 
-def test_a_file_of_another_duckdb_version_is_told_so(path: Path) -> None:
+def test_a_file_of_another_duckdb_version_is_reported(path: Path) -> None:
     DuckDB(path).close()
     content = bytearray(path.read_bytes())
     assert content[8:12] == b"DUCK"
@@ -201,18 +201,18 @@ def _checksum(block: bytes) -> int:
     return result
 
 
-def test_a_folder_in_place_of_the_file_is_told_so(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_file_is_reported(tmp_path: Path) -> None:
     assert "ESIOS_DUCKDB_PATH" in failed(WarehouseError, lambda: DuckDB(tmp_path))
 
 
-def test_a_folder_that_cannot_be_made_is_told_so(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     told = failed(WarehouseError, lambda: DuckDB(tmp_path / "file" / "w.duckdb"))
     assert "cannot make the folder" in told or "not a file that can be opened" in told
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_file_that_may_not_be_written_is_told_so(path: Path) -> None:
+def test_a_file_that_may_not_be_written_is_reported(path: Path) -> None:
     DuckDB(path).close()
     path.chmod(0o444)
     assert "may not be opened by this user" in failed(WarehouseError, lambda: DuckDB(path))

@@ -18,7 +18,7 @@ from extract.errors import EsiosError, UsageError, WarehouseError
 from extract.settings import Settings
 from extract.warehouse import Kind, connect
 from extract.warehouse.sqlserver import SqlServer
-from extract.warehouse.sqlserver_bulk import FEW_ROWS
+from extract.warehouse.sqlserver_bulk import FEW_ROWS, ROWS_A_SEND
 from extract.warehouse.sqlserver_faults import ConnectionLost, Deadlock
 from extract.warehouse.tables import Column, Grid, TableName
 
@@ -65,6 +65,43 @@ def test_texts_that_json_must_escape_arrive_value_for_value(place: Place) -> Non
     sent = pd.DataFrame({"id": range(FEW_ROWS * 2), "s": [awkward[n % 7] for n in range(FEW_ROWS * 2)]})
     place.warehouse.bulk_load(sent, table)
     assert [row[1] for row in place.content(table, order="id")] == list(sent["s"])
+
+
+def test_texts_that_json_must_escape_may_come_late_in_a_load(place: Place) -> None:
+    table = place.table(columns={"id": "integer not null", "s": "text"})
+    sent = ["plain"] * (2 * ROWS_A_SEND) + ['"quoted"'] * FEW_ROWS + ["nul\x00"] * FEW_ROWS
+    place.warehouse.bulk_load(pd.DataFrame({"id": range(len(sent)), "s": sent}), table)
+    assert [row[1] for row in place.content(table, order="id")] == sent
+
+
+class Telling(SqlServer):
+    """A connector that notes by which way it sends each piece of what is loaded."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.ways: list[str] = []
+        super().__init__(settings)
+
+    def _as_json(self, stage, piece):  # type: ignore[no-untyped-def]
+        self.ways += ["json"] if piece.num_rows >= FEW_ROWS else []
+        return super()._as_json(stage, piece)
+
+    def _as_arrays(self, stage, piece):  # type: ignore[no-untyped-def]
+        self.ways += ["arrays"] if piece.num_rows >= FEW_ROWS else []
+        return super()._as_arrays(stage, piece)
+
+    def _bulk_copy(self, stage, schema, pieces):  # type: ignore[no-untyped-def]
+        pieces = list(pieces)
+        self.ways += ["bulk copy"] * sum(piece.num_rows >= FEW_ROWS for piece in pieces)
+        super()._bulk_copy(stage, schema, pieces)
+
+
+def test_a_table_is_loaded_the_same_way_each_time(place: Place, settings: Settings) -> None:
+    table = place.table(columns=COLUMNS)
+    with Telling(settings) as warehouse:
+        for _ in range(3):
+            warehouse.bulk_load(frame(3 * ROWS_A_SEND), table)
+    assert warehouse.ways == warehouse.ways[:1] * 9
+    assert place.warehouse.value(f"select count(*) from {place.warehouse.sql_name(table)}") == 9 * ROWS_A_SEND
 
 
 class Altering(SqlServer):
@@ -189,7 +226,9 @@ def test_a_load_whose_connection_broke_is_sent_again_from_the_start(place: Place
     assert len(place.content(table)) == 100
 
 
-def test_a_stream_that_cannot_be_read_again_is_told_and_nothing_is_written(place: Place, settings: Settings) -> None:
+def test_a_stream_that_cannot_be_read_again_is_reported_and_nothing_is_written(
+    place: Place, settings: Settings
+) -> None:
     table = place.table(columns={"id": "integer not null"})
     reader = pa.RecordBatchReader.from_batches(
         pa.schema([("id", pa.int64())]), iter([pa.record_batch([pa.array([1, 2])], names=["id"])])
@@ -202,7 +241,7 @@ def test_a_stream_that_cannot_be_read_again_is_told_and_nothing_is_written(place
     assert place.content(table) == []
 
 
-def test_what_another_session_locks_is_told_in_time(place: Place, settings: Settings) -> None:
+def test_what_another_session_locks_is_reported_in_time(place: Place, settings: Settings) -> None:
     table = place.table(columns={"id": "integer not null"}, key=["id"])
     place.warehouse.append(table, [{"id": 1}])
     update = f"update {place.warehouse.sql_name(table)} set id = 2 where id = 1"
@@ -244,7 +283,7 @@ def drop_login(warehouse: SqlServer, login: str) -> None:
             time.sleep(0.2)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(settings: Settings) -> None:
+def test_a_certificate_without_a_trusted_issuer_is_refused(settings: Settings) -> None:
     strict = replace(settings, mssql=replace(settings.mssql, encrypt=True, trust_server_certificate=False))
     refused: WarehouseError | None = None
     try:
@@ -263,7 +302,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(settings: Settings) ->
         assert next(iter(warehouse.rows("select 1")))[0] == 1
 
 
-def test_types_are_told_with_their_bounds(place: Place) -> None:
+def test_types_are_reported_with_their_bounds(place: Place) -> None:
     name = place.warehouse.sql_name(place.table("types", columns={"x": "integer"}))
     place.warehouse.execute(f"drop table {name}")
     place.warehouse.execute(
@@ -345,7 +384,7 @@ def with_trigger(place: Place, body: str) -> TableName:
     ids=["a count", "rows", "both"],
 )
 @pytest.mark.parametrize("way", ["rows", "frame", "upsert", "execute", "many statements"])
-def test_an_error_behind_the_first_result_is_told_and_nothing_is_written(
+def test_an_error_behind_the_first_result_is_reported_and_nothing_is_written(
     place: Place, before: str, fault: str, way: str
 ) -> None:
     table = with_trigger(place, f"{before} {fault};")
@@ -364,12 +403,12 @@ def test_an_error_behind_the_first_result_is_told_and_nothing_is_written(
     assert place.content(table) == []
 
 
-def test_an_error_late_in_a_script_is_told(place: Place) -> None:
+def test_an_error_late_in_a_script_is_reported(place: Place) -> None:
     with pytest.raises(WarehouseError, match="late"):
         server(place).run_script("select 1; select 2; raiserror('late', 16, 1)")
 
 
-def test_a_reader_is_told_of_an_error_behind_its_rows(place: Place) -> None:
+def test_a_reader_gets_an_error_behind_its_rows(place: Place) -> None:
     for read in (
         lambda sql: list(place.warehouse.rows(sql)),
         lambda sql: place.warehouse.batches(sql).read_all(),
@@ -379,7 +418,7 @@ def test_a_reader_is_told_of_an_error_behind_its_rows(place: Place) -> None:
             read("select 1 as a; raiserror('behind', 16, 1)")
 
 
-def test_a_trigger_that_says_more_than_it_must_is_no_fault(place: Place) -> None:
+def test_a_trigger_that_says_more_than_it_must_is_not_a_fault(place: Place) -> None:
     table = with_trigger(place, "insert into {log} select id from inserted; select 1; print 'noted';")
     assert place.warehouse.bulk_load(pd.DataFrame({"id": [1, 2], "v": 5}), table) == 2
     assert place.warehouse.append(table, [{"id": 3, "v": 6}]) == 1
@@ -544,7 +583,7 @@ def test_a_row_that_a_view_with_check_option_would_not_show_is_a_usage_error(pla
         server(place).run_script(f"drop view {place.warehouse.sql_name(view)}")
 
 
-def test_a_query_that_takes_too_long_is_ended_and_told(place: Place, settings: Settings) -> None:
+def test_a_query_that_takes_too_long_is_ended_and_reported(place: Place, settings: Settings) -> None:
     table = place.table(columns={"id": "integer not null"}, key=["id"])
     place.warehouse.append(table, [{"id": 1}])
     update = f"update {place.warehouse.sql_name(table)} set id = 2 where id = 1"
@@ -556,7 +595,7 @@ def test_a_query_that_takes_too_long_is_ended_and_told(place: Place, settings: S
         assert "MSSQL_QUERY_TIMEOUT_S" in raised.value.remedy
 
 
-def test_a_reader_waits_for_nobody_and_sees_the_last_committed_rows(place: Place, settings: Settings) -> None:
+def test_a_reader_never_waits_and_sees_the_last_committed_rows(place: Place, settings: Settings) -> None:
     switch = "select cast(is_read_committed_snapshot_on as int) from sys.databases where name = db_name()"
     if not place.warehouse.value(switch):
         pytest.skip("READ_COMMITTED_SNAPSHOT is off in this database: docker/sqlserver/init.sql turns it on")

@@ -122,7 +122,7 @@ def test_a_deadlock_victim_may_be_run_again() -> None:
     assert isinstance(explained(faults.Fault("40001", 1205, "deadlocked")), faults.Deadlock)
 
 
-def test_a_lost_connection_is_told_from_a_failed_statement() -> None:
+def test_a_lost_connection_and_a_failed_statement_are_distinguished() -> None:
     assert isinstance(explained(faults.Fault("08S01", None, "Communication link failure")), faults.ConnectionLost)
     assert type(explained(faults.Fault("42000", 102, "Incorrect syntax"))) is WarehouseError
 
@@ -159,7 +159,7 @@ def test_an_untrusted_certificate_names_both_remedies() -> None:
     assert "MSSQL_TRUST_SERVER_CERTIFICATE=yes" in found.remedy
 
 
-def test_a_server_without_tls_is_told_from_one_that_cannot_be_trusted() -> None:
+def test_a_server_without_tls_and_one_that_cannot_be_trusted_are_distinguished() -> None:
     found = faults.cannot_connect(MSSQL, faults.Fault("08001", -1, "Encryption not supported on SQL Server."))
     assert "offers no TLS" in found.message
     assert "MSSQL_ENCRYPT=no" in found.remedy
@@ -175,7 +175,7 @@ def test_dbt_is_given_the_driver_and_the_windows_login() -> None:
     assert driver.dbt_environment(given_driver)["MSSQL_DRIVER"] == "/my/driver.so"
 
 
-def test_a_driver_that_cannot_be_loaded_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_driver_that_cannot_be_loaded_is_reported_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyodbc", None)
     settings = replace(MSSQL, backend="pyodbc")
     for load in (driver.dbt_environment, driver.Pyodbc):

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from extract.warehouse import Kind
-from extract.warehouse.sqlserver_bulk import CHUNK_ROWS, FEW_ROWS, Race, json_text, parameters
+from extract.warehouse.sqlserver_bulk import CHUNK_ROWS, json_text, parameters
 from extract.warehouse.tables import Column
 
 DECIMALS = ["0.0000000001", "-0.0000000001", "1.5000000000", "9999999999999999999999999999.9999999999", None]
@@ -37,36 +37,3 @@ def test_a_json_text_holds_its_rows_in_chunks_and_loses_none() -> None:
     chunks = json.loads(json_text(piece))
     assert [len(rows) for rows in chunks] == [CHUNK_ROWS, CHUNK_ROWS, 1]
     assert [row for rows in chunks for row in rows] == [[n] for n in range(2 * CHUNK_ROWS + 1)]
-
-
-def raced(**paces: list[float]) -> Race:
-    """A race in which each way took these seconds a row, in turn; the clock stands still but for that."""
-    race = Race()
-    for way, seconds in paces.items():
-        for second in seconds:
-            now = iter([0.0, second * FEW_ROWS])
-            race.timed(way, FEW_ROWS, lambda: None, lambda now=now: next(now))  # type: ignore[misc]
-    return race
-
-
-def test_each_way_is_timed_before_one_is_chosen() -> None:
-    assert (raced().pick(), raced().decided) == ("json", False)
-    assert (raced(json=[1, 1]).pick(), raced(json=[1, 1]).decided) == ("arrays", False)
-    assert raced(json=[1, 1], arrays=[2, 2]).decided
-
-
-@pytest.mark.parametrize(
-    ("paces", "chosen"),
-    [
-        ({"json": [9, 1], "arrays": [2, 2]}, "json"),  # the first time held the parsing
-        ({"json": [3, 3], "arrays": [9, 2]}, "arrays"),
-        ({"json": [1, 1, 5, 5], "arrays": [2, 2]}, "arrays"),  # what was fast has become slow
-    ],
-)
-def test_the_way_that_was_fastest_of_late_is_chosen(paces: dict[str, list[float]], chosen: str) -> None:
-    assert raced(**paces).pick() == chosen
-
-
-def test_nothing_is_left_to_find_out_where_json_alters_values() -> None:
-    race = Race(refused={"json"})
-    assert race.decided

@@ -71,9 +71,9 @@ def test_the_payload_keeps_every_character_compactly() -> None:
     assert "payload varchar(max) collate Latin1_General_100_BIN2_UTF8 not null" in text
 
 
-def test_nobody_is_granted_the_deletion_of_raw_rows() -> None:
+def test_no_role_is_granted_the_deletion_of_raw_rows() -> None:
     text = re.sub(r"--.*", "", (DDL / "grants.sql").read_text("utf-8"))
     granted = re.findall(r"grant ([\w\s,]+) on schema::raw_esios", text)
     assert granted
     assert not any("delete" in rights or "control" in rights or "alter" in rights for rights in granted)
-    assert "deny" not in text  # it would hold for whoever has several of the roles, too
+    assert "deny" not in text  # it would hold for logins with several of the roles, too

@@ -94,7 +94,7 @@ def test_a_missing_column_is_named_and_nothing_is_written(place: Place) -> None:
     assert place.content(table) == []
 
 
-def test_a_column_that_the_table_lacks_is_named(place: Place) -> None:
+def test_a_column_that_the_table_does_not_have_is_named(place: Place) -> None:
     table = existing(place)
     with pytest.raises(UsageError, match="has no column 'demand'"):
         place.warehouse.append(table, transformed().rename(columns={"demand_forecast": "demand"}))
@@ -113,7 +113,7 @@ def test_a_text_too_long_is_named_with_its_row_and_nothing_is_written(place: Pla
 
 
 @pytest.mark.parametrize("environment", [pytest.param("sqlserver", marks=on_sql_server)], indirect=True)
-def test_a_wrong_password_is_told_without_telling_it(settings: Settings) -> None:
+def test_a_wrong_password_is_reported_without_showing_it(settings: Settings) -> None:
     wrong = replace(settings, mssql=replace(settings.mssql, password="not;{the}'pass=\"word%"))
     with pytest.raises(WarehouseError) as raised:
         connect(wrong)
@@ -124,7 +124,7 @@ def test_a_wrong_password_is_told_without_telling_it(settings: Settings) -> None
 
 
 @pytest.mark.parametrize("environment", [pytest.param("sqlserver", marks=on_sql_server)], indirect=True)
-def test_an_unknown_host_is_told_with_the_remedy(settings: Settings) -> None:
+def test_an_unknown_host_is_reported_with_the_remedy(settings: Settings) -> None:
     lost = replace(settings, mssql=replace(settings.mssql, server="server.database.invalid", login_timeout_s=2))
     with pytest.raises(WarehouseError, match=r"the host name server\.database\.invalid is unknown") as raised:
         connect(lost)
@@ -133,14 +133,14 @@ def test_an_unknown_host_is_told_with_the_remedy(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("environment", [pytest.param("sqlserver", marks=on_sql_server)], indirect=True)
-def test_a_port_where_nothing_listens_is_told(settings: Settings) -> None:
+def test_a_port_where_nothing_listens_is_reported(settings: Settings) -> None:
     closed = replace(settings, mssql=replace(settings.mssql, port=1, login_timeout_s=2))
     with pytest.raises(WarehouseError, match="nothing listens on port 1"):
         connect(closed)
 
 
 @pytest.mark.parametrize("environment", [pytest.param("sqlserver", marks=on_sql_server)], indirect=True)
-def test_an_unknown_database_is_told(settings: Settings) -> None:
+def test_an_unknown_database_is_reported(settings: Settings) -> None:
     elsewhere = replace(settings, mssql=replace(settings.mssql, database="no_such_database"))
     with pytest.raises(WarehouseError, match="no database no_such_database") as raised:
         connect(elsewhere)

@@ -1,4 +1,4 @@
-"""A real DuckDB warehouse with raw answers made by hand, and dbt run on it."""
+"""A real DuckDB warehouse with raw responses made by hand, and dbt run on it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def hours(first: str, count: int) -> list[datetime]:
 
 
 def entry(instant: datetime, value: Any, **others: Any) -> dict[str, Any]:
-    """One entry of an answer's values, as the API writes it."""
+    """One entry of a response's values, as the API writes it."""
     local = instant.astimezone(MADRID)
     return {
         "value": value,
@@ -44,7 +44,7 @@ def entry(instant: datetime, value: Any, **others: Any) -> dict[str, Any]:
 
 
 def body(entries: Iterable[dict[str, Any]], name: str = NAME, updated: str | None = None, indicator: int = 460) -> str:
-    """The body of an answer."""
+    """The body of a response."""
     return json.dumps(
         {"indicator": {"name": name, "id": indicator, "values_updated_at": updated, "values": list(entries)}},
         ensure_ascii=False,
@@ -99,7 +99,7 @@ class Warehouse:
         indicator: int = 460,
         sha: str = "0" * 64,
     ) -> None:
-        """Note that a window was answered, changed or not."""
+        """Note that a response for a window came, changed or not."""
         with duckdb.connect(str(self.path)) as connection:
             connection.execute(
                 "insert into raw_esios.window_checks values (?, ?, ?, ?, ?, ?)",
@@ -107,7 +107,7 @@ class Warehouse:
             )
 
     def note_run(self, run: str, started: str, end: str | None, indicator: int | None = 460) -> None:
-        """Note a run of the extractor; without end the series is kept up to date."""
+        """Note a run of the extractor; without end the series is followed."""
         with duckdb.connect(str(self.path)) as connection:
             connection.execute(
                 "insert into raw_esios.extract_runs values (?, ?, ?, 'done', ?, null, ?, 1, 1, 0, 1, 1, null)",
@@ -120,7 +120,7 @@ class Warehouse:
         if outcome.exception:
             raise outcome.exception
         assert outcome.result is not None
-        # The hook that keeps the results is no node of the graph.
+        # The hook that keeps the results is not a node of the graph.
         nodes = [result for result in outcome.result.results if result.node.resource_type != "operation"]
         return {result.node.name: str(result.status) for result in nodes}
 

@@ -103,7 +103,7 @@ class MadeWarehouse:
     def publish(
         self, first: str, periods: int, name: str = NAME, indicator: int = 460, geo: int = 8741, seconds: int = 3600
     ) -> None:
-        """Consecutive periods from `first` (UTC), hours unless told otherwise; those of 460 are in the table too."""
+        """Consecutive periods from `first` (UTC), hours unless given otherwise; those of 460 are in the table too."""
         end = f"timestamp '{first}' + interval ({periods * seconds}) second"
         span = f"(select unnest(range(timestamp '{first}', {end}, interval ({seconds}) second)) as hour)"
         if indicator == 460:
@@ -226,7 +226,7 @@ class MadeWarehouse:
     def note_run(
         self, started: str, end: str | None = None, status: str = "succeeded", error: str | None = None, run: str = ""
     ) -> None:
-        """A run of the extractor for indicator 460, ten seconds long; without end the series is kept up to date."""
+        """A run of the extractor for indicator 460, ten seconds long; without end the series is followed."""
         self.execute(
             "insert into raw_esios.extract_runs values"
             " (?, ?, cast(? as timestamp) + interval 10 second, ?, 460, '2018-01-01', ?, 8, 9, 1, 8, 3000000, ?)",
@@ -239,7 +239,7 @@ class MadeWarehouse:
         )
 
     def check(self, checked: str, window: tuple[str, str] = ("2017-12-31 23:00", "2018-03-31 22:00")) -> None:
-        """A window was answered."""
+        """A response for a window came."""
         self.execute(
             "insert into raw_esios.window_checks values (460, ?, ?, 'run-1', ?, repeat('0', 64))", *window, checked
         )

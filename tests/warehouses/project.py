@@ -6,6 +6,8 @@ import os
 import pprint
 import shutil
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt.flags import set_from_args
 from dbt_common.context import set_invocation_context
 
+from extract.dbt_command import prepare_environment
+from extract.settings import load_settings
 from tests.warehouses.templates import Templates
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,12 +38,21 @@ def dbt(
     where = ["--project-dir", str(project), "--profiles-dir", str(PROFILES)]
     where += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     quiet = ["--quiet", "--log-level", "none", "--log-level-file", "none"]
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("ESIOS_TARGET", "duckdb")
-        environment.setenv("ESIOS_DUCKDB_PATH", str(file or folder / FILE))
+    with environment_for(file or folder / FILE):
         outcome = dbtRunner(manifest=manifest).invoke([*arguments, *where, *quiet])
     DuckDBConnectionManager.close_all_connections()  # nothing holds the file between calls
     return outcome
+
+
+@contextmanager
+def environment_for(file: Path) -> Iterator[None]:
+    """The variables that dbt is started with, for that warehouse and nothing else of this machine's configuration."""
+    given: dict[str, str] = {}
+    prepare_environment(load_settings({"ESIOS_DUCKDB_PATH": str(file)}, dotenv=Path(os.devnull)), given)
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in given.items():
+            environment.setenv(name, value)
+        yield
 
 
 def parse(templates: Templates, folder: Path) -> Manifest:
@@ -73,10 +86,7 @@ def leave_parsed(templates: Templates, target: Path, database: Path) -> None:
 
 def _checksum(database: Path) -> str:
     """Of the connection, as dbt.parser.manifest computes it."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("ESIOS_TARGET", "duckdb")
-        environment.setenv("ESIOS_DUCKDB_PATH", str(database))
-        environment.setenv("DBT_PROFILES_DIR", str(PROFILES))
+    with environment_for(database):
         set_invocation_context(dict(os.environ))
         set_from_args(Namespace(PROFILES_DIR=str(PROFILES)), None)
         credentials = load_profile(str(PROJECT), {}).credentials

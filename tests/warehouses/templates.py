@@ -14,7 +14,7 @@ import pytest
 
 @dataclass(frozen=True)
 class Templates:
-    """Folders by name. Whoever needs one first makes it; the others wait for it. To be copied from, not written to."""
+    """Folders by name. The first that needs one makes it; the others wait for it. To be copied from, not written to."""
 
     root: Path
 

@@ -7,7 +7,7 @@
 {% macro spark__readable_json(payload) %}case when get_json_object({{ payload }}, '$') is not null then {{ payload }} end{% endmacro %}
 
 {% macro json_texts(payload, paths) %}{{ return(adapter.dispatch('json_texts')(payload, paths)) }}{% endmacro %}
-{#- A list of SQL expressions: the texts at some paths of a payload, null where it is no JSON. -#}
+{#- A list of SQL expressions: the texts at some paths of a payload, null where it is not JSON. -#}
 {% macro duckdb__json_texts(payload, paths) %}
     {#- Opened once for all of them: what an engine holds of two thousand opened payloads counts. json_value would leave the
         quotes on. -#}

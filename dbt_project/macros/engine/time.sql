@@ -92,13 +92,11 @@
             unix_timestamp(cast('2018-01-01 00:00:00' as timestamp)) as winter,
             unix_timestamp(cast('2018-07-01 00:00:00' as timestamp)) as summer
     {% endset -%}
-    {%- if execute -%}
-        {%- set zone, winter, summer = run_query(query).rows[0].values() -%}
-        {%- if winter | int != 1514764800 or summer | int != 1530403200 -%}
-            {%- do exceptions.raise_compiler_error(
-                "the Spark session's time zone is " ~ zone ~ ', and every instant would be shifted: set spark.sql.session.timeZone to UTC'
-            ) -%}
-        {%- endif -%}
+    {%- set zone, winter, summer = asked_now(query, [['UTC', 1514764800, 1530403200]])[0] -%}
+    {%- if winter | int != 1514764800 or summer | int != 1530403200 -%}
+        {%- do exceptions.raise_compiler_error(
+            "the Spark session's time zone is " ~ zone ~ ', and every instant would be shifted: set spark.sql.session.timeZone to UTC'
+        ) -%}
     {%- endif -%}
 {% endmacro %}
 

@@ -1,4 +1,4 @@
-"""What the simulated ESIOS answers, asked over HTTP: the recorded shape, and each trap of the real API."""
+"""What the simulated ESIOS sends over HTTP: the recorded shape, and each trap of the real API."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ def test_the_final_price_is_settled_months_later(esios):
     assert seen[0] != seen[1] != seen[2] == seen[3]
 
 
-def test_without_dates_the_answer_is_today(esios):
+def test_without_dates_the_response_is_today(esios):
     values = esios.get().json()["indicator"]["values"]
     assert values[0]["datetime"] == "2024-03-13T00:00:00.000+01:00"
     assert values[-1]["datetime"] == "2024-03-13T23:45:00.000+01:00"
@@ -273,7 +273,7 @@ def test_geo_ids_filters_areas(esios):
     assert esios.values(600, "2018-05-01", "2018-05-01T23:59:59", **{"geo_ids[]": [8741]}) == []
 
 
-def test_the_head_of_600_lacks_an_area_that_its_values_have(esios):
+def test_the_head_of_600_leaves_out_an_area_that_its_values_have(esios):
     answer = esios.answer(600, "2018-05-01", "2018-05-01T00:59:59")
     assert [geo["geo_name"] for geo in answer["geos"]] == ["España", "Portugal", "Francia", "Alemania", "Bélgica"]
     assert {value["geo_name"] for value in answer["values"]} - {geo["geo_name"] for geo in answer["geos"]} == {
@@ -376,7 +376,7 @@ def test_text_searches_names(esios):
     assert esios.get("/indicators", text="no such thing").json() == {"indicators": []}
 
 
-def test_every_listed_indicator_answers_and_an_unlisted_one_is_404(esios):
+def test_every_listed_indicator_responds_and_an_unlisted_one_is_404(esios):
     for indicator in catalogue.INDICATORS:
         answer = esios.answer(indicator.id, "2023-05-01", "2023-05-01T23:59:59", time_trunc="hour", time_agg="average")
         assert (answer["id"], answer["name"]) == (indicator.id, indicator.name)

@@ -1,0 +1,85 @@
+{% macro landed_batches(unstaged) %}
+    {#- [literals of the first and last extraction] of the landed responses that a condition is true of, a batch a row. Between
+        the literals an engine finds a batch's payloads without opening the others. -#}
+    {%- set query %}
+        select
+            {{ literal_of_instant('min(instants.extracted_at_utc)') }} as first_literal,
+            {{ literal_of_instant('max(instants.extracted_at_utc)') }} as last_literal
+        from (
+            select
+                landed.extracted_at_utc,
+                floor(
+                    (sum(count(*)) over (order by landed.extracted_at_utc rows unbounded preceding) - 1) / {{ responses_at_once() }}e0
+                ) as batch
+            from {{ source('raw_esios', 'indicator_responses') }} as landed
+            where {{ unstaged }}
+            group by landed.extracted_at_utc
+        ) as instants
+        group by instants.batch
+        order by 1
+    {%- endset -%}
+    {{ return(asked_now(query, [[now_utc(), now_utc()]])) }}
+{% endmacro %}
+
+{% macro described_responses(unstaged, batch, last_response_id, into='') %}
+    {#- Query of the landed responses of a batch that a condition is true of, numbered from the last response_id on; `into`: the
+        head of an insert of them. A payload is opened where it lies: what is put in order has none. -#}
+{%- set texts = json_texts('landed.payload', ['$.indicator.name', '$.indicator.values_updated_at']) %}
+with described as (
+    select
+        landed.indicator_id,
+        landed.window_start_utc,
+        landed.window_end_utc,
+        landed.payload_sha256,
+        landed.run_id,
+        landed.extracted_at_utc,
+        {%- for column in asked_columns() %}
+        {{ asked_for(column, 'landed.source_url') }} as {{ column }},
+        {%- endfor %}
+        {{ texts[0] }} as indicator_name,
+        {{ texts[1] }} as values_updated_at_text
+    from {{ source('raw_esios', 'indicator_responses') }} as landed
+    where {{ unstaged }}
+        and {{ 'landed.extracted_at_utc between ' ~ batch[0] ~ ' and ' ~ batch[1] if batch else '1 = 0' }}
+)
+
+{{ into }}
+select
+    cast(
+        {{ last_response_id }} + row_number() over (
+            order by
+                described.extracted_at_utc, described.indicator_id, described.window_start_utc,
+                described.window_end_utc, described.run_id, described.payload_sha256
+        ) as {{ type_counter() }}
+    ) as response_id,
+    cast(described.indicator_id as {{ type_whole() }}) as indicator_id,
+    cast(described.window_start_utc as {{ type_instant() }}) as window_start_utc,
+    cast(described.window_end_utc as {{ type_instant() }}) as window_end_utc,
+    cast(described.payload_sha256 as {{ type_code(64) }}) as payload_sha256,
+    cast(described.run_id as {{ type_code(64) }}) as run_id,
+    described.extracted_at_utc,
+    cast(described.indicator_name as {{ type_text(200) }}) as indicator_name,
+    {%- for column, type in asked_columns().items() %}
+    cast(described.{{ column }} as {{ type }}) as {{ column }},
+    {%- endfor %}
+    {{ parse_instant('described.values_updated_at_text') }} as values_updated_at_utc
+from described
+{% endmacro %}
+
+{% macro stage_further_responses(table) %}
+    {#- Post-hook: the batches after the one that the model itself has staged, in the same transaction. -#}
+    {%- if execute -%}
+        {%- set unstaged = not_staged(source('raw_esios', 'indicator_responses'), table) -%}
+        {%- set last_response_id = '(select coalesce(max(response_id), 0) from ' ~ table ~ ')' -%}
+        {%- set statements = [] -%}
+        {%- for batch in landed_batches(unstaged) -%}
+            {%- do statements.append(described_responses(unstaged, batch, last_response_id, insert_into(table))) -%}
+        {%- endfor -%}
+        {{ one_by_one(statements) }}
+    {%- endif -%}
+{% endmacro %}
+
+{% macro insert_into(table) %}
+    {#- The head of an insert of the columns that a table has. -#}
+    {{ return('insert into ' ~ table ~ ' (' ~ adapter.get_columns_in_relation(table) | map(attribute='name') | join(', ') ~ ')') }}
+{% endmacro %}

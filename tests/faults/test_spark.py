@@ -1,0 +1,99 @@
+"""dbt on Spark: which session it builds in, one run at a time, and what is said where there is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from extract.lake_lock import only_dbt_run
+from extract.settings import load_settings
+from tests.end_to_end.conftest import Finished
+from tests.faults.table import SPARK
+from tests.integration.conftest import HAS_SPARK, NO_SPARK, ROOT, Home
+
+pytestmark = pytest.mark.timeout(300)
+HOLD = """
+import time
+from extract.lake_lock import only_dbt_run
+from extract.settings import load_settings
+with only_dbt_run(load_settings()):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Home:
+    """Commands of the project itself on a lake with nothing in it."""
+    place = {"ESIOS_TARGET": "spark", "ESIOS_LAKE": str(tmp_path / "lake"), "ESIOS_WAREHOUSE_WAIT_S": "0"}
+    return Home("spark", tmp_path, place | {"ESIOS_DBT_PROJECT_DIR": str(ROOT / "dbt_project")})
+
+
+def dbt(lake: Home, *arguments: str, **more: str) -> Finished:
+    done = lake("dbt", "--no-use-colors", *arguments, timeout=120, **more)
+    return Finished(done.code, done.out, done.err)
+
+
+def built(lake: Home) -> list[str]:
+    """The schemas of what dbt left in the lake."""
+    return [place.name for place in (lake.folder / "lake").glob("*") if place.is_dir()]
+
+
+def test_a_server_that_does_not_run_is_named_at_once(lake: Home) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        nowhere = f"sc://127.0.0.1:{taken.getsockname()[1]}"
+        SPARK["no Spark server"].check(dbt(lake, "run", SPARK_REMOTE=nowhere))
+    assert built(lake) == []
+
+
+@pytest.mark.parametrize("remote", ["localhost:15002", "http://localhost:15002", "sc://", "sc://localhost:port"])
+def test_another_address_is_refused(lake: Home, remote: str) -> None:
+    SPARK["no Spark address"].check(dbt(lake, "build", SPARK_REMOTE=remote))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [("ESIOS_SPARK_FORMAT", "hudi", "format of a lake"), ("ESIOS_SPARK_SERVICE", "emr", "Spark service")],
+)
+def test_a_word_that_is_not_known_is_refused(lake: Home, name: str, value: str, fault: str) -> None:
+    SPARK[fault].check(dbt(lake, "parse", **{name: value}))
+
+
+def test_a_run_is_refused_while_another_is_at_work(lake: Home) -> None:
+    with only_dbt_run(load_settings(lake.environment, dotenv=lake.folder / "no.env")):
+        refused = dbt(lake, "build")
+    SPARK["another dbt run"].check(refused)
+    assert f"(process {os.getpid()})" in refused.err
+    assert built(lake) == []
+
+
+def test_a_killed_run_frees_the_lake_at_once(lake: Home) -> None:
+    command = [sys.executable, "-c", HOLD]
+    with subprocess.Popen(command, env=lake.environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        holder.send_signal(signal.SIGKILL)
+    assert holder.returncode == SPARK["killed dbt run"].code
+    with only_dbt_run(load_settings(lake.environment, dotenv=lake.folder / "no.env")):
+        assert (lake.folder / "lake" / "_dbt_run.lock").read_text("utf-8") == f"process {os.getpid()}"
+
+
+@pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
+def test_a_session_in_another_zone_is_refused(lake: Home) -> None:
+    shutil.copytree(ROOT / "profiles", lake.folder / "profiles")
+    profile = lake.folder / "profiles" / "profiles.yml"
+    text = profile.read_text("utf-8")
+    assert text.count("spark.sql.session.timeZone: UTC") == 2
+    # London is on UTC in winter alone.
+    profile.write_text(text.replace("timeZone: UTC", "timeZone: Europe/London"), "utf-8")
+    arguments = ("--select", "esios_indicators", "--profiles-dir", str(profile.parent))
+    SPARK["Spark in another zone"].check(dbt(lake, "run", *arguments))
+    assert built(lake) == []
