@@ -145,13 +145,19 @@ def test_the_days_and_the_note_that_they_were_judged_are_one_transaction(warehou
     land(warehouse, 600, "2025-09-01", "2025-09-01", prices("2025-08-31 22", 24, 60, (3,)), "3")
     warehouse.run(*daily.MODELS)
     land(warehouse, 600, "2025-09-02", "2025-09-02", prices("2025-09-01 22", 24, 60, (3,)), "3")
-    # No log can be written: the last statement of the model fails.
-    warehouse.execute("alter table quality_esios.indicators_judged rename rebuilt_at_utc to renamed")
+    # The log takes no row any more: the last statement of the model fails.
+    warehouse.execute(
+        "create table log_of_before as from quality_esios.indicators_judged",
+        "drop table quality_esios.indicators_judged",
+        "create table quality_esios.indicators_judged"
+        " (indicator_id integer not null, rebuilt_at_utc timestamp not null, more integer not null)",
+        "insert into quality_esios.indicators_judged select *, 0 from log_of_before",
+    )
     outcome = warehouse.invoke("run", *daily.MODELS)
     assert [result.node.name for result in outcome.result.results if result.status == "error"] == ["daily_measures"]
     measured = "select distinct madrid_day::varchar from quality_esios.daily_measures order by 1"
     assert warehouse.rows(measured) == [("2025-09-01",)]
-    warehouse.execute("alter table quality_esios.indicators_judged rename renamed to rebuilt_at_utc")
+    warehouse.execute("alter table quality_esios.indicators_judged drop more")
     warehouse.run(*daily.MODELS)
     assert warehouse.rows(measured) == [("2025-09-01",), ("2025-09-02",)]
     daily.assert_as_rebuilt(warehouse)

@@ -1,5 +1,4 @@
 {#- Spark's macros for dbt-fabricspark, which has no parent: made by dbt_project/build_fabricspark.py. -#}
-{% macro fabricspark__day_of(local) %}{{ return(spark__day_of(local)) }}{% endmacro %}
 {% macro fabricspark__add_days(day, days) %}{{ return(spark__add_days(day, days)) }}{% endmacro %}
 {% macro fabricspark__days_from_to(first, last) %}{{ return(spark__days_from_to(first, last)) }}{% endmacro %}
 {% macro fabricspark__first_of_month(day) %}{{ return(spark__first_of_month(day)) }}{% endmacro %}
@@ -27,7 +26,7 @@
 {% macro fabricspark__add_column(table, column, type) %}{{ return(spark__add_column(table, column, type)) }}{% endmacro %}
 {% macro fabricspark__in_its_own_batch(statement) %}{{ return(spark__in_its_own_batch(statement)) }}{% endmacro %}
 {% macro fabricspark__replacing_by_key() %}{{ return(spark__replacing_by_key()) }}{% endmacro %}
-{% macro fabricspark__step() %}{{ return(spark__step()) }}{% endmacro %}
+{% macro fabricspark__step(is_read) %}{{ return(spark__step(is_read)) }}{% endmacro %}
 {% macro fabricspark__one_by_one(statements) %}{{ return(spark__one_by_one(statements)) }}{% endmacro %}
 {% macro fabricspark__stays_small(relation) %}{{ return(spark__stays_small(relation)) }}{% endmacro %}
 {% macro fabricspark__in_parts_by_month(instant) %}{{ return(spark__in_parts_by_month(instant)) }}{% endmacro %}
@@ -53,10 +52,8 @@
 {% macro fabricspark__type_text(length) %}{{ return(spark__type_text(length)) }}{% endmacro %}
 {% macro fabricspark__type_code(length) %}{{ return(spark__type_code(length)) }}{% endmacro %}
 {% macro fabricspark__type_whole() %}{{ return(spark__type_whole()) }}{% endmacro %}
-{% macro fabricspark__type_counter() %}{{ return(spark__type_counter()) }}{% endmacro %}
 {% macro fabricspark__type_number() %}{{ return(spark__type_number()) }}{% endmacro %}
 {% macro fabricspark__type_instant() %}{{ return(spark__type_instant()) }}{% endmacro %}
-{% macro fabricspark__type_seconds() %}{{ return(spark__type_seconds()) }}{% endmacro %}
 
 {% materialization view, adapter='fabricspark', supported_languages=['sql'] %}
     {{ return(materialization_table_fabricspark()) }}

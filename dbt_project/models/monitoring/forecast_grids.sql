@@ -1,3 +1,5 @@
+{{ config(materialized=step()) }}
+
 {#- Each side at the cadence that it has at the time; the coarser of the two is the grid that both are compared on. -#}
 with loaded_forecasts as (
     select

@@ -1,3 +1,5 @@
+{{ config(materialized=step()) }}
+
 with predictions_in_order as (
     select
         loaded.forecast,

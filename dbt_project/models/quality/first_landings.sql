@@ -1,3 +1,5 @@
+{{ config(materialized=step()) }}
+
 with asked_areas_of_indicators as (
     select
         indicator_id,

@@ -1,4 +1,4 @@
-{{ config(materialized=step()) }}
+{{ config(materialized=step(is_read=true)) }}
 
 select
     response_id,
