@@ -17,7 +17,7 @@
 {% endmacro %}
 
 {% macro entries_of_responses(batch, into='') %}
-    {#- Query of the entries of a batch of responses; `into`: the head of an insert of them. -#}
+    {#- Query of the entries of a batch of responses, none for no batch; `into`: the head of an insert of them. -#}
 {#- One order for all entries: whatever comes again stands side by side. -#}
 {%- set in_order = 'partition by response_id, has_clear_time order by geo_id, period_start_utc' -%}
 {%- set rivals = 'partition by response_id, period_start_utc, case when instant_lacks_area = 0 then geo_id end' -%}
@@ -32,7 +32,7 @@ with new_responses as (
         staged.run_id,
         staged.extracted_at_utc
     from {{ ref('stg_esios__indicator_responses') }} as staged
-    where staged.response_id between {{ batch[0] }} and {{ batch[1] }}
+    where {{ 'staged.response_id between ' ~ batch[0] ~ ' and ' ~ batch[1] if batch else '1 = 0' }}
 ),
 
 payloads as (
@@ -44,7 +44,7 @@ payloads as (
     from {{ source('raw_esios', 'indicator_responses') }} as landed
     inner join new_responses
         on {{ same_answer('new_responses', 'landed') }}
-    {% if batch[2] %}
+    {% if batch and batch[2] %}
     where landed.extracted_at_utc between {{ batch[2] }} and {{ batch[3] }}
     {% endif %}
 ),

@@ -19,7 +19,10 @@ def test_an_increment_starts_where_the_last_one_ended(warehouse: Warehouse) -> N
     warehouse.run_for("period_checks", "due_days", "demand_forecast_esios")
     answers = compiled(warehouse, "stg_esios__indicator_responses")
     assert "landed.extracted_at_utc > timestamp '2019-01-01 10:00:00.000000'" in answers
-    assert "staged.response_id > 1" in compiled(warehouse, "stg_esios__response_entries")
+    entries = compiled(warehouse, "stg_esios__response_entries")
+    assert "staged.response_id between 2 and 2" in entries
+    instant = "timestamp '2019-01-02 10:00:00.000000'"
+    assert f"landed.extracted_at_utc between {instant} and {instant}" in entries
     for model in ("esios_value_versions", "due_days"):
         assert "(staged.response_id > 1 and staged.indicator_id in (460))" in compiled(warehouse, model)
     assert "(versions.last_response_id > 1 and versions.indicator_id in (460))" in compiled(warehouse, "period_checks")
@@ -32,7 +35,9 @@ def test_where_nothing_is_new_nothing_is_read(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(hour, 1.0) for hour in DAY]))
     warehouse.run_for("week_checks", "due_days", "demand_forecast_esios")
     warehouse.run_for("week_checks", "due_days", "demand_forecast_esios")
-    for model in ("esios_value_versions", "demand_forecast_esios", "due_days", "period_checks", "week_checks"):
+    staging = ("stg_esios__indicator_responses", "stg_esios__response_entries")
+    judging = ("due_days", "period_checks", "week_checks")
+    for model in (*staging, "esios_value_versions", "demand_forecast_esios", *judging):
         assert "1 = 0" in compiled(warehouse, model)
 
 

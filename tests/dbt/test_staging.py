@@ -141,6 +141,25 @@ def test_responses_are_numbered_without_holes_in_the_order_of_staging(warehouse:
     ]
 
 
+def test_more_responses_than_one_statement_opens_are_all_staged_in_order(warehouse: Warehouse) -> None:
+    land = """insert into raw_esios.indicator_responses
+        select
+            460, timestamp '2017-12-31 23:00', timestamp '2018-03-31 22:00', 'https://api.esios.ree.es/x', payload,
+            sha256(payload), 'run', timestamp '2019-01-01' + to_minutes(minute)
+        from (
+            select minute, '{"indicator":{"name":"m' || minute || '","values":[{"value":' || minute
+                || ',"datetime":"2018-02-01T12:00:00+01:00","geo_id":8741}]}}' as payload
+            from range({first}, {end}) as minutes (minute)
+        )"""
+    staged = """select responses.response_id, responses.indicator_name, entries.value
+        from staging_esios.stg_esios__indicator_responses as responses
+        inner join staging_esios.stg_esios__response_entries as entries using (response_id) order by 1"""
+    for first, end in ((1, 1201), (1201, 2301)):  # a first build, and an increment
+        warehouse.execute(land.replace("{first}", str(first)).replace("{end}", str(end)))
+        warehouse.run("--select", "+stg_esios__response_entries")
+    assert warehouse.rows(staged) == [(minute, f"m{minute}", float(minute)) for minute in range(1, 2301)]
+
+
 def test_of_an_hour_that_comes_in_quarters_none_is_the_hour(warehouse: Warehouse) -> None:
     instants = ["2022-05-24T11:00", "2022-05-24T12:00", "2022-05-24T12:15", "2022-05-24T12:30", "2022-05-24T12:45"]
     warehouse.land(

@@ -7,7 +7,7 @@
         when regexp_full_match(
             {{ text }},
             '[12][0-9]{3}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,7})?(Z|[+-][0-9]{2}:[0-9]{2})'
-        ) then try_cast({{ text }} as timestamp with time zone) at time zone 'UTC'
+        ) then make_timestamp(epoch_us(try_cast({{ text }} as timestamp with time zone)))
     end
 {% endmacro %}
 {% macro sqlserver__parse_instant(text) %}
@@ -31,14 +31,15 @@
 {% macro spark__wall_clock(text) %}try_cast(left({{ text }}, 19) as timestamp){% endmacro %}
 
 {% macro to_madrid(instant) %}{{ return(adapter.dispatch('to_madrid')(instant)) }}{% endmacro %}
-{% macro duckdb__to_madrid(instant) %}({{ instant }} at time zone 'UTC') at time zone 'Europe/Madrid'{% endmacro %}
+{#- `at time zone 'UTC'` would ask the calendar a second time, for what needs none. -#}
+{% macro duckdb__to_madrid(instant) %}make_timestamptz(epoch_us({{ instant }})) at time zone 'Europe/Madrid'{% endmacro %}
 {#- SQL Server's name for the zone of Madrid. -#}
 {% macro sqlserver__to_madrid(instant) %}cast(({{ instant }} at time zone 'UTC') at time zone 'Romance Standard Time' as datetime2(0)){% endmacro %}
 {% macro spark__to_madrid(instant) %}from_utc_timestamp({{ instant }}, 'Europe/Madrid'){% endmacro %}
 
 {% macro from_madrid(local) %}{{ return(adapter.dispatch('from_madrid')(local)) }}{% endmacro %}
 {#- Only for midnights, which are never skipped or repeated in Madrid. -#}
-{% macro duckdb__from_madrid(local) %}({{ local }} at time zone 'Europe/Madrid') at time zone 'UTC'{% endmacro %}
+{% macro duckdb__from_madrid(local) %}make_timestamp(epoch_us({{ local }} at time zone 'Europe/Madrid')){% endmacro %}
 {% macro sqlserver__from_madrid(local) %}cast(({{ local }} at time zone 'Romance Standard Time') at time zone 'UTC' as datetime2(0)){% endmacro %}
 {% macro spark__from_madrid(local) %}to_utc_timestamp({{ local }}, 'Europe/Madrid'){% endmacro %}
 

@@ -116,7 +116,11 @@ questions_of_days as (
         day_end_utc,
         cadence_seconds,
         response_id,
-        extracted_at_utc,
+        {#- Of a period that it leaves out, a response says so if its window holds the day. #}
+        case
+            when window_start_utc <= day_start_utc and window_end_utc >= {{ day_start_utc(add_days('madrid_day', 1)) }}
+                then extracted_at_utc
+        end as extracted_at_utc,
         case when clipped_start_utc < clipped_end_utc then clipped_start_utc end as due_from_utc,
         case when clipped_start_utc < clipped_end_utc then clipped_end_utc end as due_until_utc
     from clipped_windows

@@ -134,14 +134,11 @@ periods_there as (
     {% endif %}
 ),
 
-withdrawn_periods as (
-    {{ withdrawn_periods('periods_there') }}
-),
-
 numbered_periods as (
     select
         periods.*,
-        withdrawn.withdrawn_at_utc,
+        {#- Left out by a later response for its day. What was asked for without its area says nothing of it. #}
+        case when asked.newest_extracted_at_utc > confirming.extracted_at_utc then asked.newest_extracted_at_utc end as withdrawn_at_utc,
         case when periods.largest_revision > periods.revision_max then periods.largest_revision end as revised,
         {#- A day or a month is one value. #}
         case
@@ -149,8 +146,10 @@ numbered_periods as (
             when periods.run_hours > periods.flat_hours_max then periods.run_hours
         end as flat
     from periods_there as periods
-    left join withdrawn_periods as withdrawn
-        on {{ same_period('periods', 'withdrawn') }}
+    left join {{ ref('due_days') }} as asked
+        on {{ same_day('periods', 'asked') }}
+    left join {{ ref('stg_esios__indicator_responses') }} as confirming
+        on periods.confirmed_response_id = confirming.response_id
 )
 
 select

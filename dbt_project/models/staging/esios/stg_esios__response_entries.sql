@@ -14,4 +14,4 @@
 
 {#- The first batch; the others are inserted once the table exists. -#}
 {%- set batches = batches_of_responses(highest(this, 'response_id')) if is_incremental() else [[1, responses_at_once(), none, none]] -%}
-{{ entries_of_responses(batches[0] if batches else [0, 0, none, none]) }}
+{{ entries_of_responses((batches or [none])[0]) }}
