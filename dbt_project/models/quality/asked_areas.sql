@@ -21,6 +21,7 @@ areas_with_values as (
     from responses_of_all_areas as asked
     inner join {{ ref('esios_value_versions') }} as known
         on asked.indicator_id = known.indicator_id
+            and asked.response_id >= known.response_id
             and asked.window_start_utc <= known.period_start_utc
             and asked.window_end_utc > known.period_start_utc
 ),
