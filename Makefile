@@ -56,10 +56,20 @@ docs: $(READY) ## The lineage page, one static file: exports/docs/index.html
 	@echo "docs: exports/docs/index.html"
 
 .PHONY: lint
-lint: $(READY) ## ruff, mypy, sqlfluff
+lint: $(READY) ## ruff, mypy, sqlfluff, side by side
+	@$(MAKE) --no-print-directory --jobs $(WORKERS) --output-sync lint-sql lint-types lint-python
+
+.PHONY: lint-python
+lint-python: $(READY) ## ruff alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+.PHONY: lint-types
+lint-types: $(READY) ## mypy alone
 	$(BIN)/mypy
+
+.PHONY: lint-sql
+lint-sql: $(READY) ## sqlfluff alone
 	ESIOS_TARGET=duckdb ESIOS_DUCKDB_PATH=:memory: $(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/analyses
 
 .PHONY: test

@@ -24,6 +24,7 @@ from extract.windows import cut
 
 FIRST_DAY = date(2020, 1, 1)
 FIRST_ID = 20_000
+LANDED_TOGETHER = 20
 REGISTRY = Path("models") / "registry" / "esios_indicators.yml"
 DDL = ROOT / "extract" / "warehouse" / "ddl" / "duckdb"
 # One response of each indicator for one window: hourly values that differ by indicator and hour.
@@ -43,7 +44,7 @@ from (
             || '","datetime_utc":"' || strftime(hour, '%Y-%m-%dT%H:%M:%SZ') || '","tz_time":"'
             || strftime(hour, '%Y-%m-%dT%H:%M:%S.000Z') || '","geo_id":8741,"geo_name":"Península"}', ',' order by hour
         ) || ']}}' as payload
-    from range($first_id, $first_id + $indicators) as ids (id)
+    from range($first_id, $end_id) as ids (id)
     cross join (
         select hour, timezone('Europe/Madrid', hour at time zone 'UTC') as madrid
         from range($start, $until, interval 1 hour) as hours (hour)
@@ -100,16 +101,23 @@ def project(folder: Path, indicators: int) -> Path:
 
 
 def land(warehouse: Path, indicators: int, first_day: date, last_day: date) -> int:
-    """A response an indicator and quarter, each extracted when its window had ended; gives how many values."""
+    """A response an indicator and quarter, each extracted when its window had ended; gives how many values.
+
+    Some at a time are written into the file, as the extractor does (extract/warehouse/duckdb.py): DuckDB reads what was
+    written together as one block.
+    """
     with duckdb.connect(str(warehouse), config={"threads": 2}) as connection:
-        connection.execute("set timezone = 'UTC'")
+        connection.execute("set timezone = 'UTC'; set max_vacuum_tasks = 0; set checkpoint_threshold = '4MB'")
         for file in sorted(DDL.glob("*.sql"), key=lambda file: len(file.stem)):
             connection.execute(file.read_text("utf-8"))
         values = 0
         for window in cut(first_day, last_day, "quarter"):
             extracted = window.end_utc + timedelta(hours=1)
             where = {"start": window.start_utc, "until": window.end_utc, "extracted": extracted}
-            connection.execute(LAND, {**where, "first_id": FIRST_ID, "indicators": indicators})
+            end_id = FIRST_ID + indicators
+            for first_id in range(FIRST_ID, end_id, LANDED_TOGETHER):
+                some = {"first_id": first_id, "end_id": min(first_id + LANDED_TOGETHER, end_id)}
+                connection.execute(LAND, {**where, **some})
             connection.execute(CHECK, {"extracted": extracted})
             values += indicators * int((window.end_utc - window.start_utc) / timedelta(hours=1))
     return values

@@ -1,4 +1,4 @@
-"""Write macros/engine/fabricspark.sql and its descriptions: `python dbt_project/build_fabricspark.py`.
+"""Write macros/engine/fabricspark.sql: `python dbt_project/build_fabricspark.py`.
 
 dbt's dispatch asks an adapter for its parents. dbt-databricks names dbt-spark; dbt-fabricspark, which speaks the same
 SQL, names none: there each macro of Spark's is said once more, as a call of it.
@@ -19,18 +19,15 @@ def forwards() -> dict[str, str]:
     sql = [
         "{#- Spark's macros for dbt-fabricspark, which has no parent: made by dbt_project/build_fabricspark.py. -#}\n"
     ]
-    described = ["# Macros of fabricspark.sql; made with it.\nmacros:\n"]
     for name, arguments in found:
         passed = ", ".join(argument.split("=")[0].strip() for argument in arguments.split(",") if argument.strip())
         call = f"{{{{ return(spark__{name}({passed})) }}}}"
         sql.append(f"{{% macro fabricspark__{name}({arguments}) %}}{call}{{% endmacro %}}\n")
-        described.append(f'  - name: fabricspark__{name}\n    description: "As spark__{name}, on Fabric."\n')
     sql.append(
         "\n{% materialization view, adapter='fabricspark', supported_languages=['sql'] %}\n"
         "    {{ return(materialization_table_fabricspark()) }}\n{% endmaterialization %}\n"
     )
-    described.append('  - name: materialization_view_fabricspark\n    description: "A table, as on Spark."\n')
-    return {"fabricspark.sql": "".join(sql), "_fabricspark.yml": "".join(described)}
+    return {"fabricspark.sql": "".join(sql)}
 
 
 if __name__ == "__main__":

@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import threading
-from collections.abc import Callable
 from datetime import date
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -17,44 +14,11 @@ import click
 
 from extract.argument_types import A_DAY_OF_SECONDS, A_MONTH_OF_MINUTES, DAY, NAME, Span
 from extract.counted import counted
-from extract.errors import EXIT_INTERRUPTED, EsiosError, UsageError
+from extract.errors import UsageError
 from extract.settings import load_settings
 from extract.streams import exit_code_after_output, make_tolerant, takes_every_character
+from extract.verb_options import print_json, request_of, say, verb, with_alarms, with_indicators, with_span
 from extract.verbs import Verbs
-
-
-def _command(function: Callable[..., int | None]) -> Callable[..., None]:
-    """Give a verb `--json` and `--debug`, and turn the errors that a user can meet into a message and an exit code."""
-
-    @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
-    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-    @wraps(function)
-    def wrapped(as_json: bool, debug: bool, **arguments: Any) -> None:
-        try:
-            code = function(as_json=as_json, **arguments) or 0
-        except KeyboardInterrupt:
-            click.echo("Interrupted. Landed data is kept; run the same command again to resume.", err=True)
-            code = EXIT_INTERRUPTED
-        except (EsiosError, OSError) as error:
-            if debug:
-                raise
-            code = error.exit_code if isinstance(error, EsiosError) else EsiosError.exit_code
-            if as_json:
-                _print_json({"error": str(error), "exit_code": code}, indent=None)
-            click.echo(f"Error: {error}", err=True)
-        sys.exit(code)
-
-    return wrapped
-
-
-def _print_json(document: Any, indent: int | None = 2) -> None:
-    from extract.status import as_utc_text
-
-    click.echo(json.dumps(document, ensure_ascii=not takes_every_character(), indent=indent, default=as_utc_text))
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -66,43 +30,11 @@ def cli() -> None:
     """
 
 
-_span_options = (
-    click.option(
-        "--indicator",
-        "indicators",
-        type=NAME,
-        multiple=True,
-        metavar="ID_OR_NAME",
-        help="Repeat for several [default: 460].",
-    ),
-    click.option("--all", "every", is_flag=True, help="Every registered indicator, for the days that it has."),
-    click.option("--start", type=DAY, help="First Madrid day, yyyy-mm-dd."),
-    click.option("--end", type=DAY, help="Last Madrid day, included."),
-    click.option("--refresh", is_flag=True, help="Ask again for windows that are closed."),
-)
-
-
-def _with_span(function: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(_span_options):
-        function = option(function)
-    return function
-
-
-def _request(indicators: tuple[str, ...], every: bool, start: date | None, end: date | None, refresh: bool) -> Any:
-    from extract.extraction import Request
-    from extract.registry import default_indicators, find_indicators, registry
-
-    if indicators and every:
-        raise UsageError("--all and --indicator contradict each other", "leave one of them out")
-    wanted = registry() if every else find_indicators(indicators) if indicators else default_indicators()
-    return Request(wanted, start, end, refresh, clip=every)
-
-
 @cli.command(
     section="get", examples=["esios extract", "esios extract --indicator 600 --start 2025-10-01 --end 2025-10-31"]
 )
-@_with_span
-@_command
+@with_span
+@verb
 def extract(as_json: bool, **span: Any) -> int:
     """Land what is new: each response of the API as it came, in raw_esios.indicator_responses.
 
@@ -111,7 +43,7 @@ def extract(as_json: bool, **span: Any) -> int:
     """
     from extract.extraction import extract as extract_request
 
-    summary = extract_request(load_settings(), _request(**span))
+    summary = extract_request(load_settings(), request_of(**span))
     if not as_json:
         click.echo(summary.text())
     if summary.interrupted:
@@ -119,7 +51,7 @@ def extract(as_json: bool, **span: Any) -> int:
     if summary.error and not as_json:
         raise summary.error
     if as_json:
-        _print_json(_extract_document(summary))
+        print_json(_extract_document(summary))
     return summary.error.exit_code if summary.error else 0
 
 
@@ -139,9 +71,9 @@ def _extract_document(summary: Any) -> dict[str, Any]:
     section="get",
     examples=["esios run --start 2017-01-01 --end 2018-12-31", "esios run --indicator 600 --start 2025-10-01"],
 )
-@_with_span
+@with_span
 @click.option("--out", type=click.Path(path_type=Path), help="Where the CSV (or Parquet) goes [default: as export].")
-@_command
+@verb
 def run(as_json: bool, out: Path | None, **span: Any) -> int:
     """Run the main job: extract, build and test the tables, export, print a summary.
 
@@ -150,12 +82,12 @@ def run(as_json: bool, out: Path | None, **span: Any) -> int:
     """
     from extract.main_job import run_main_job, summary_text
 
-    outcome = run_main_job(load_settings(), _request(**span), out, lambda line: click.echo(line, err=True))
+    outcome = run_main_job(load_settings(), request_of(**span), out, say)
     if as_json:
         values = outcome.values and outcome.values.document()
         file = outcome.exported or (outcome.values and outcome.values.written.path)
         document = {"exit_code": outcome.exit_code, "file": str(file), "values": values, **outcome.status.document()}
-        _print_json(document | {"tests": outcome.dbt_failures, "errors": [str(error) for error in outcome.errors]})
+        print_json(document | {"tests": outcome.dbt_failures, "errors": [str(error) for error in outcome.errors]})
     else:
         click.echo(summary_text(outcome))
     for error in outcome.errors:
@@ -165,7 +97,7 @@ def run(as_json: bool, out: Path | None, **span: Any) -> int:
 
 @cli.command(section="register", examples=['esios find "demanda real"'])
 @click.argument("text", type=NAME)
-@_command
+@verb
 def find(as_json: bool, text: str) -> None:
     """List the indicators of the catalogue whose (Spanish) name holds a text: id<TAB>name.
 
@@ -174,10 +106,10 @@ def find(as_json: bool, text: str) -> None:
     from extract.catalogue.find import find as find_in
     from extract.catalogue.lookup import Lookup
 
-    with Lookup(load_settings(), _say) as lookup:
+    with Lookup(load_settings(), say) as lookup:
         found = find_in(lookup.catalogue, text)
         if as_json:
-            _print_json([entry.document() for entry in found])
+            print_json([entry.document() for entry in found])
         else:
             for entry in found:
                 click.echo(f"{entry.id}\t{entry.title}")
@@ -185,7 +117,7 @@ def find(as_json: bool, text: str) -> None:
 
 @cli.command(section="register", examples=["esios describe 600"])
 @click.argument("indicator", metavar="ID_OR_NAME")
-@_command
+@verb
 def describe(as_json: bool, indicator: str) -> None:
     """Show what is known of one indicator, registered or not.
 
@@ -195,10 +127,10 @@ def describe(as_json: bool, indicator: str) -> None:
     from extract.catalogue.lookup import Lookup
 
     settings = load_settings()
-    with Lookup(settings, _say) as lookup:
+    with Lookup(settings, say) as lookup:
         described = describe_one(settings, indicator, lookup)
     if as_json:
-        _print_json(described.document())
+        print_json(described.document())
     else:
         click.echo(described.text())
 
@@ -209,7 +141,7 @@ def describe(as_json: bool, indicator: str) -> None:
 @click.option("--kind", help="Of the registry, such as price [default: what the values are called].")
 @click.option("--role", help="One word for what you use it as [default: from the short name].")
 @click.option("--dry-run", is_flag=True, help="Print the entries, write nothing.")
-@_command
+@verb
 def add(
     as_json: bool, indicators: tuple[str, ...], areas: str | None, kind: str | None, role: str | None, dry_run: bool
 ) -> None:
@@ -223,12 +155,12 @@ def add(
     from extract.catalogue.lookup import Lookup
 
     options = Options(read_areas(areas), kind, role)
-    with Lookup(load_settings(), _say) as lookup:
+    with Lookup(load_settings(), say) as lookup:
         added = add_all(lookup, indicators, options, dry_run=dry_run)
     for note in added.notes:
-        _say(note)
+        say(note)
     if as_json:
-        _print_json({"dry_run": dry_run, "file": str(added.path), "entries": added.entries, "notes": added.notes})
+        print_json({"dry_run": dry_run, "file": str(added.path), "entries": added.entries, "notes": added.notes})
     else:
         click.echo(added.text)
         ids = " ".join(f"--indicator {entry['id']}" for entry in added.entries)
@@ -236,14 +168,14 @@ def add(
 
 
 @cli.command(section="register", examples=["esios indicators"])
-@_command
+@verb
 def indicators(as_json: bool) -> None:
     """List the registered indicators with their landed span and newest value."""
     from extract.catalogue.indicators import registered, table
 
-    listed = registered(load_settings(), _say)
+    listed = registered(load_settings(), say)
     if as_json:
-        _print_json([one.document() for one in listed])
+        print_json([one.document() for one in listed])
     else:
         click.echo(table(listed))
 
@@ -259,7 +191,7 @@ def indicators(as_json: bool) -> None:
     help="Add rows, or replace those with the same key.",
 )
 @click.option("--key", help="Upsert: the columns that identify a row, as in id,datetime [default: the table's key].")
-@_command
+@verb
 def load(as_json: bool, file: Path, table: str, mode: str, key: str | None) -> None:
     """Load a CSV or Parquet file into an existing table, all of it or nothing."""
     from extract.load import load_file
@@ -269,7 +201,7 @@ def load(as_json: bool, file: Path, table: str, mode: str, key: str | None) -> N
     with connect(load_settings(), create=False) as warehouse:
         done = load_file(warehouse, file, table, mode=mode, key=keys)
     if as_json:
-        _print_json({"table": done.table, "inserted": done.inserted, "updated": done.updated})
+        print_json({"table": done.table, "inserted": done.inserted, "updated": done.updated})
     else:
         click.echo(f"load: {counted(done.inserted, 'row')} inserted, {done.updated} updated in {done.table}")
 
@@ -305,7 +237,7 @@ def load(as_json: bool, file: Path, table: str, mode: str, key: str | None) -> N
 @click.option("--wide", is_flag=True, help="One row a period start, one column an indicator and area.")
 @click.option("--tz", metavar="ZONE", help="Write instants in this zone, such as Europe/Madrid [default: naive UTC].")
 @click.argument("more", nargs=-1, metavar="[ID…]")
-@_command
+@verb
 def export(
     as_json: bool,
     table: str | None,
@@ -338,7 +270,7 @@ def _export_table(as_json: bool, table: str | None, out: Path | None) -> int:
     with connect(load_settings(), read_only=True) as warehouse:
         written = export_table(warehouse, name, out)
     if as_json:
-        _print_json({"table": name, "rows": written.rows, "file": str(written.path)})
+        print_json({"table": name, "rows": written.rows, "file": str(written.path)})
     else:
         click.echo(f"export: {counted(written.rows, 'row')} of {name} to {written.path}")
     return 0
@@ -353,7 +285,7 @@ def _export_values(as_json: bool, indicators: tuple[str, ...], out: Path | None,
     with connect(load_settings(), read_only=True) as warehouse:
         done = export_values(warehouse, selection, out)
     if as_json:
-        _print_json(done.document())
+        print_json(done.document())
     else:
         click.echo(f"export: {counted(done.written.rows, 'row')} of {done.subject()} to {done.written.path}")
     for note in done.notes():
@@ -366,7 +298,7 @@ def _export_values(as_json: bool, indicators: tuple[str, ...], out: Path | None,
 @click.option("--start", type=DAY, required=True, help="First Madrid day, yyyy-mm-dd.")
 @click.option("--end", type=DAY, required=True, help="Last Madrid day, included.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation: for programs.")
-@_command
+@verb
 def forget(as_json: bool, indicator: str, start: date, end: date, yes: bool) -> None:
     """Take back what is due of a span that was asked for by mistake.
 
@@ -386,7 +318,7 @@ def forget(as_json: bool, indicator: str, start: date, end: date, yes: bool) -> 
     with connect(settings, create=False) as warehouse:
         forget_span(warehouse, planned)
     if as_json:
-        _print_json(vars(planned))
+        print_json(vars(planned))
     else:
         click.echo(f"forget: {planned.text()}; run `dbt build` next")
 
@@ -414,7 +346,7 @@ def _confirm(question: str) -> None:
     required=True,
     help="The warehouse to copy to; its settings as if ESIOS_TARGET named it.",
 )
-@_command
+@verb
 def copy_landing(as_json: bool, target: str) -> None:
     """Copy the raw tables to another warehouse, for `dbt build` to make the other tables there.
 
@@ -424,9 +356,9 @@ def copy_landing(as_json: bool, target: str) -> None:
     from extract.copy_landing import copy_landing as copy
     from extract.copy_landing import other_settings
 
-    done = copy(load_settings(), other_settings(target), _say)
+    done = copy(load_settings(), other_settings(target), say)
     if as_json:
-        _print_json({"to": target, "tables": [vars(one) for one in done]})
+        print_json({"to": target, "tables": [vars(one) for one in done]})
     else:
         rows, copied = sum(one.rows for one in done), sum(one.copied for one in done)
         click.echo(
@@ -436,7 +368,7 @@ def copy_landing(as_json: bool, target: str) -> None:
 
 @cli.command(section="watch", examples=["esios lake optimize"])
 @click.argument("action", type=click.Choice(["optimize"]), metavar="optimize")
-@_command
+@verb
 def lake(as_json: bool, action: str) -> None:  # noqa: ARG001 - the only one
     """Keep the lake of ESIOS_TARGET=spark fast: join small files, delete old ones.
 
@@ -444,15 +376,15 @@ def lake(as_json: bool, action: str) -> None:  # noqa: ARG001 - the only one
     """
     from extract.lake import optimize
 
-    done = optimize(load_settings(), _say)
+    done = optimize(load_settings(), say)
     if as_json:
-        _print_json([vars(one) for one in done])
+        print_json([vars(one) for one in done])
     else:
         click.echo("\n".join(one.text() for one in done) or "the lake is empty")
 
 
 @cli.command(section="watch", examples=["esios status", "esios status --json"])
-@_command
+@verb
 def status(as_json: bool) -> int:
     """Show what is landed, what is missing or bad, and the last runs.
 
@@ -464,7 +396,7 @@ def status(as_json: bool) -> int:
     with connect(load_settings(), read_only=True) as warehouse:
         found = read_status(warehouse)
     if as_json:
-        _print_json(found.document())
+        print_json(found.document())
     else:
         click.echo(found.text())
     return 1 if found.findings() else 0
@@ -475,7 +407,7 @@ def status(as_json: bool) -> int:
 @click.option(
     "--indicator", "indicators", multiple=True, metavar="ID_OR_NAME", help="Only these curves [default: all landed]."
 )
-@_command
+@verb
 def report(as_json: bool, out: Path | None, indicators: tuple[str, ...]) -> None:
     """Write one HTML page with the state, the curves, the revisions and the findings of what is landed.
 
@@ -486,7 +418,7 @@ def report(as_json: bool, out: Path | None, indicators: tuple[str, ...]) -> None
 
     written = write_report(load_settings(), out, indicators=[one.id for one in find_indicators(indicators)])
     if as_json:
-        _print_json({"file": str(written.path), "bytes": written.bytes, "state": written.state})
+        print_json({"file": str(written.path), "bytes": written.bytes, "state": written.state})
     else:
         state = ", ".join(f"{name}: {verdict}" for name, verdict in written.state.items())
         click.echo(f"report: {written.path} ({state})")
@@ -494,11 +426,8 @@ def report(as_json: bool, out: Path | None, indicators: tuple[str, ...]) -> None
 
 @cli.command(section="watch", examples=["esios check --days 14 --metrics /var/lib/node_exporter/esios.prom"])
 @click.option("--days", type=click.IntRange(min=1), metavar="N", help="Judge only the last N due days [default: all].")
-@click.option(
-    "--metrics", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Prometheus metrics too."
-)
-@click.option("--notify", "notify_url", metavar="URL", help="Post each change of state to this webhook.")
-@_command
+@with_alarms
+@verb
 def check(as_json: bool, days: int | None, metrics: Path | None, notify_url: str | None) -> int:
     """Check that everything is fresh, complete and good, for cron and monitoring.
 
@@ -512,24 +441,17 @@ def check(as_json: bool, days: int | None, metrics: Path | None, notify_url: str
         days=days,
         metrics=metrics,
         notify_url=notify_url or configuration().get("ESIOS_NOTIFY_URL"),
-        say=lambda line: click.echo(line, err=True),
+        say=say,
     )
     if as_json:
-        _print_json(report.document())
+        print_json(report.document())
     else:
         click.echo(report.text())
     return report.exit_code
 
 
 @cli.command(section="watch", examples=["esios watch --indicator 460 --indicator 600", "esios watch --once --json"])
-@click.option(
-    "--indicator",
-    "indicators",
-    type=NAME,
-    multiple=True,
-    metavar="ID_OR_NAME",
-    help="Repeat for several [default: 460].",
-)
+@with_indicators
 @click.option("--once", is_flag=True, help="One round, then exit with its code: for cron, systemd timers and CronJobs.")
 @click.option(
     "--every",
@@ -545,11 +467,8 @@ def check(as_json: bool, days: int | None, metrics: Path | None, notify_url: str
     metavar="SECONDS",
     help="Wait up to so long before each round, so that not everybody asks at once.",
 )
-@click.option(
-    "--metrics", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Prometheus metrics too."
-)
-@click.option("--notify", "notify_url", metavar="URL", help="Post each change of state to this webhook.")
-@_command
+@with_alarms
+@verb
 def watch(
     as_json: bool,
     indicators: tuple[str, ...],
@@ -569,7 +488,7 @@ def watch(
     from extract.settings import configuration
     from extract.watch import Watcher, line, print_line, schedule_of
 
-    wanted = _request(indicators, False, None, None, False).indicators
+    wanted = request_of(indicators).indicators
     url = notify_url or configuration().get("ESIOS_NOTIFY_URL")
     watcher = Watcher(
         load_settings(),

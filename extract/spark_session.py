@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ KNOCK_S = 15.0
 @contextmanager
 def spark_session(settings: Settings) -> Iterator[None]:
     """The session of this process, ready for dbt's `method: session`, which takes the one that is there."""
+    # Of pandas, which no model uses.
+    warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
     with _sail():
         try:
             from pyspark.sql import SparkSession
@@ -61,6 +64,7 @@ def _sail() -> Iterator[None]:
         yield
         return
     os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", A_DAY_S)
+    os.environ.setdefault("RUST_LOG", "error")  # Sail's own news is not dbt's
     try:
         from pysail.spark import SparkConnectServer
     except ImportError:

@@ -67,11 +67,6 @@ def madrid_day(instant_utc: datetime) -> date:
     return instant_utc.replace(tzinfo=UTC).astimezone(MADRID).date()
 
 
-def hours_in(window: Window) -> int:
-    """How many hours a window has: 23, 24 or 25 a day."""
-    return int((window.end_utc - window.start_utc) / timedelta(hours=1))
-
-
 def cut_by_cadence(
     span: Window, cadences: Sequence[CadenceSpan], areas: Collection[int] | None, setting: str = ""
 ) -> Iterator[tuple[Window, str]]:

@@ -5,6 +5,7 @@ with simulator.serve(faults=[faults.status(503, times=2)], latency_ms=100) as se
 """
 
 from simulator import faults
-from simulator.server import DEMO_KEY, SERVER_NAME, Request, Server, serve
+from simulator.connections import SERVER_NAME, Request
+from simulator.server import DEMO_KEY, Server, serve
 
 __all__ = ["DEMO_KEY", "SERVER_NAME", "Request", "Server", "faults", "serve"]

@@ -1,4 +1,4 @@
-"""What can go wrong on the way, on demand: fault rules, which requests they hit, and what they do to a response.
+"""What can go wrong on the way, on demand: every kind of fault, and what it does to a response.
 
 A rule is made with one of the functions below and given to `simulator.serve(faults=[…])`, to `server.add(…)`, to
 `--fault`, or as JSON to `POST /_faults`:
@@ -21,17 +21,14 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from random import Random
 from typing import Any
 
-from simulator.demand import MADRID
+from simulator.rules import Document, Edit, Fault, Reply, instant, new_rule
 
 Entry = dict[str, Any]
-Document = Any
-Edit = Callable[[Document], Document]
 
 FORBIDDEN_JSON = b'{"Status": 403, "message": "Forbidden"}'
 DENIED_TEXT = b"HTTP Token: Access denied.\n"
@@ -47,119 +44,6 @@ MAINTENANCE_HTML = (
 GATEWAY_HTML = b"<html><body><h1>504 Gateway Time-out</h1>The server didn't respond in time.</body></html>"
 # Texts that JSON's own writer would not write; put into the body after it is written.
 _RAW = "\u0001raw:"
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A response that takes the place of the real one."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = "application/json; charset=utf-8"
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass
-class Fault:
-    """One rule. Either `reply` (another response), `edit` (a changed document) or `transport` (a broken way)."""
-
-    kind: str
-    settings: dict[str, Any] = field(default_factory=dict)
-    reply: Reply | None = None
-    edit: Edit | None = None
-    transport: str = ""
-    amount: float = 0.0
-    times: int | None = None
-    nth: tuple[int, ...] = ()
-    probability: float | None = None
-    seed: int = 0
-    path: str = ""
-    indicator: int | None = None
-    covering: float | None = None
-    seen: int = 0
-    done: int = 0
-
-    @property
-    def decides(self) -> bool:
-        """Whether it settles the whole response, so that only one such rule can strike a request."""
-        return self.reply is not None or self.transport not in ("", "latency")
-
-    def wants(self, path: str, indicator: int | None, span: tuple[float, float] | None) -> bool:
-        """Whether the rule means this request; counts it as seen (once a request, one thread at a time)."""
-        if self.path and not re.search(self.path, path):
-            return False
-        if self.indicator is not None and indicator != self.indicator:
-            return False
-        if self.covering is not None and not (span and span[0] <= self.covering <= span[1]):
-            return False
-        self.seen += 1
-        if self.times is not None and self.done >= self.times:
-            return False
-        if self.nth and self.seen not in self.nth:
-            return False
-        if self.probability is not None:
-            chance = Random(f"{self.seed}:{self.seen}").random()  # noqa: S311 (repeatable on purpose)
-            if chance >= self.probability:
-                return False
-        return True
-
-    def reset(self) -> None:
-        """Count from the start again."""
-        self.seen = self.done = 0
-
-    def describe(self) -> dict[str, Any]:
-        """The rule as JSON, with how often it was asked and how often it struck."""
-        return {"kind": self.kind, **self.settings, "seen": self.seen, "done": self.done}
-
-
-def striking(rules: Sequence[Fault], path: str, indicator: int | None, span: tuple[float, float] | None) -> list[Fault]:
-    """The rules that strike a request, counted as done.
-
-    Of those that settle the whole response only the first strikes; the others, and changes to a document that is not
-    sent, wait for the next request: `[status(503, times=2), firewall(times=1)]` gives 503, 503, 403.
-    """
-    wanting = [rule for rule in rules if rule.wants(path, indicator, span)]
-    deciding = next((rule for rule in wanting if rule.decides), None)
-    struck = [
-        rule
-        for rule in wanting
-        if rule is deciding
-        or rule.transport == "latency"
-        or (rule.edit is not None and (deciding is None or deciding.reply is None))
-    ]
-    for rule in struck:
-        rule.done += 1
-    return struck
-
-
-def _instant(text: str | datetime | float) -> float:
-    if isinstance(text, int | float):
-        return float(text)
-    moment = datetime.fromisoformat(text) if isinstance(text, str) else text
-    return (moment.replace(tzinfo=MADRID) if moment.tzinfo is None else moment).timestamp()
-
-
-def _rule(
-    kind: str,
-    which: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    **what: Any,
-) -> Fault:
-    known = {"times", "nth", "probability", "seed", "path", "indicator", "covering"}
-    unknown = set(which) - known
-    if unknown:
-        raise TypeError(f"{kind} does not know {', '.join(sorted(unknown))}; it takes {', '.join(sorted(known))}")
-    chosen = dict(which)
-    nth = chosen.pop("nth", None) or ()
-    chosen["nth"] = tuple(int(one) for one in ([nth] if isinstance(nth, int | str) else nth))
-    for name, kind_of in (("times", int), ("indicator", int), ("probability", float)):
-        if chosen.get(name) is not None:
-            chosen[name] = kind_of(chosen[name])
-    if "amount" in what:
-        what["amount"] = float(what["amount"])
-    if chosen.get("covering") is not None:
-        chosen["covering"] = _instant(chosen["covering"])
-    return Fault(kind, {**{k: v for k, v in settings.items() if v is not None}, **which}, **chosen, **what)
 
 
 # --- other responses --------------------------------------------------------------------------------------------------
@@ -182,7 +66,7 @@ def status(
         headers = (("Retry-After", f"date:{retry_date:g}"),)
     text = body if body is not None else json.dumps({"status": code, "message": "Simulated fault"})
     settings = {"code": code, "retry_after": retry_after, "retry_date": retry_date, "body": body}
-    return _rule("status", which, settings, reply=Reply(code, text.encode(), headers=headers))
+    return new_rule("status", which, settings, reply=Reply(code, text.encode(), headers=headers))
 
 
 def retry_date(seconds: float, now: datetime | None = None) -> str:
@@ -192,34 +76,34 @@ def retry_date(seconds: float, now: datetime | None = None) -> str:
 
 def firewall(**which: Any) -> Fault:
     """403 by the firewall: an HTML page with an Incapsula incident id. The key is fine."""
-    return _rule("firewall", which, {}, reply=Reply(403, FIREWALL_HTML, "text/html"))
+    return new_rule("firewall", which, {}, reply=Reply(403, FIREWALL_HTML, "text/html"))
 
 
 def key_refused(**which: Any) -> Fault:
     """403 as JSON: the key is bad."""
-    return _rule("key_refused", which, {}, reply=Reply(403, FORBIDDEN_JSON))
+    return new_rule("key_refused", which, {}, reply=Reply(403, FORBIDDEN_JSON))
 
 
 def unauthorized(**which: Any) -> Fault:
     """401: access denied."""
-    return _rule("unauthorized", which, {}, reply=Reply(401, DENIED_TEXT, "text/plain"))
+    return new_rule("unauthorized", which, {}, reply=Reply(401, DENIED_TEXT, "text/plain"))
 
 
 def html(code: int = 200, **which: Any) -> Fault:
     """A maintenance page in place of JSON, with status 200."""
-    return _rule("html", which, {"code": code}, reply=Reply(code, MAINTENANCE_HTML, "text/html; charset=utf-8"))
+    return new_rule("html", which, {"code": code}, reply=Reply(code, MAINTENANCE_HTML, "text/html; charset=utf-8"))
 
 
 def text(body: str | bytes = "", content_type: str = "application/json; charset=utf-8", **which: Any) -> Fault:
     """200 with exactly this body: empty, no JSON, half a JSON, another document."""
     content = body.encode() if isinstance(body, str) else body
     settings = {"body": content.decode(errors="replace"), "content_type": content_type}
-    return _rule("text", which, settings, reply=Reply(200, content, content_type))
+    return new_rule("text", which, settings, reply=Reply(200, content, content_type))
 
 
 def redirect(url: str, code: int = 307, **which: Any) -> Fault:
     """A redirect to exactly this URL."""
-    return _rule("redirect", which, {"url": url, "code": code}, reply=Reply(code, headers=(("Location", url),)))
+    return new_rule("redirect", which, {"url": url, "code": code}, reply=Reply(code, headers=(("Location", url),)))
 
 
 # --- broken ways ------------------------------------------------------------------------------------------------------
@@ -227,42 +111,42 @@ def redirect(url: str, code: int = 307, **which: Any) -> Fault:
 
 def latency(ms: float, **which: Any) -> Fault:
     """Wait so long before the response."""
-    return _rule("latency", which, {"ms": ms}, transport="latency", amount=float(ms) / 1000)
+    return new_rule("latency", which, {"ms": ms}, transport="latency", amount=float(ms) / 1000)
 
 
 def hang(seconds: float = 3600, **which: Any) -> Fault:
     """Say nothing for so long, then close the connection: a read time-out for the client."""
-    return _rule("hang", which, {"seconds": seconds}, transport="hang", amount=seconds)
+    return new_rule("hang", which, {"seconds": seconds}, transport="hang", amount=seconds)
 
 
 def reset_connection(**which: Any) -> Fault:
     """Close the connection without a response."""
-    return _rule("reset_connection", which, {}, transport="reset_connection")
+    return new_rule("reset_connection", which, {}, transport="reset_connection")
 
 
 def cut_body(share: float = 0.5, **which: Any) -> Fault:
     """Promise the whole body (Content-Length), send this share of it, close."""
-    return _rule("cut_body", which, {"share": share}, transport="cut_body", amount=share)
+    return new_rule("cut_body", which, {"share": share}, transport="cut_body", amount=share)
 
 
 def broken_chunked(share: float = 0.5, **which: Any) -> Fault:
     """Send the body in chunks and break off within one."""
-    return _rule("broken_chunked", which, {"share": share}, transport="broken_chunked", amount=share)
+    return new_rule("broken_chunked", which, {"share": share}, transport="broken_chunked", amount=share)
 
 
 def broken_gzip(**which: Any) -> Fault:
     """Say that the body is gzip and send it damaged."""
-    return _rule("broken_gzip", which, {}, transport="broken_gzip")
+    return new_rule("broken_gzip", which, {}, transport="broken_gzip")
 
 
 def huge_body(megabytes: float = 65, **which: Any) -> Fault:
     """200 with a JSON body of so many MB, streamed without Content-Length: valid to its end, and far too long."""
-    return _rule("huge_body", which, {"megabytes": megabytes}, transport="huge_body", amount=megabytes)
+    return new_rule("huge_body", which, {"megabytes": megabytes}, transport="huge_body", amount=megabytes)
 
 
 def slow_body(seconds: float = 5, **which: Any) -> Fault:
     """Send the body in drips over so many seconds."""
-    return _rule("slow_body", which, {"seconds": seconds}, transport="slow_body", amount=seconds)
+    return new_rule("slow_body", which, {"seconds": seconds}, transport="slow_body", amount=seconds)
 
 
 # --- other documents --------------------------------------------------------------------------------------------------
@@ -270,7 +154,7 @@ def slow_body(seconds: float = 5, **which: Any) -> Fault:
 
 def edit(change: Edit, *, kind: str = "edit", settings: Mapping[str, Any] | None = None, **which: Any) -> Fault:
     """Send what `change(document)` gives back, the document being the parsed response."""
-    return _rule(kind, which, settings or {}, edit=change)
+    return new_rule(kind, which, settings or {}, edit=change)
 
 
 def _edit_values(change: Edit, kind: str, settings: Mapping[str, Any], which: Mapping[str, Any]) -> Fault:
@@ -279,7 +163,7 @@ def _edit_values(change: Edit, kind: str, settings: Mapping[str, Any], which: Ma
     meant: dict[str, Any] = {"path": r"^/indicators/\d+"}
     if isinstance(settings.get("at"), str):
         meant["covering"] = settings["at"]
-    return _rule(kind, {**meant, **which}, settings, edit=change)
+    return new_rule(kind, {**meant, **which}, settings, edit=change)
 
 
 def _values(change: Callable[[list[Entry]], Any]) -> Edit:
@@ -296,8 +180,8 @@ def _at(entries: Sequence[Entry], at: str | float | None) -> list[Entry]:
     """The entries of that instant; without one, the first entry."""
     if at is None:
         return list(entries[:1])
-    wanted = _instant(at)
-    return [entry for entry in entries if _instant(entry["tz_time"]) == wanted]
+    wanted = instant(at)
+    return [entry for entry in entries if instant(entry["tz_time"]) == wanted]
 
 
 def _each(at: str | float | None, change: Callable[[Entry], None]) -> Edit:
@@ -383,11 +267,11 @@ def negative(at: str | None = None, value: float = -1.0, **which: Any) -> Fault:
 
 def times_four(since: str, factor: float = 4, **which: Any) -> Fault:
     """From this instant on every value is four times too high."""
-    limit = _instant(since)
+    limit = instant(since)
 
     def apply(entries: list[Entry]) -> list[Entry]:
         for entry in entries:
-            if _instant(entry["tz_time"]) >= limit:
+            if instant(entry["tz_time"]) >= limit:
                 entry["value"] *= factor
         return entries
 
@@ -434,12 +318,12 @@ def several_areas(areas: Sequence[Sequence[Any]] = ((8742, "Canarias"), (8743, "
 def dropped_hours(at: str | Sequence[str] | None = None, hours: int = 1, **which: Any) -> Fault:
     """These hours (or `hours` of them from one instant on) are left out; without an instant, the last ones."""
     starts = [] if at is None else [at] if isinstance(at, str) else list(at)
-    gone = [(_instant(start), _instant(start) + hours * 3600) for start in starts]
+    gone = [(instant(start), instant(start) + hours * 3600) for start in starts]
 
     def apply(entries: list[Entry]) -> list[Entry]:
         if not gone:
             return entries[: max(0, len(entries) - hours)]
-        return [entry for entry in entries if not any(low <= _instant(entry["tz_time"]) < high for low, high in gone)]
+        return [entry for entry in entries if not any(low <= instant(entry["tz_time"]) < high for low, high in gone)]
 
     return _edit_values(_values(apply), "dropped_hours", {"at": at, "hours": hours}, which)
 
@@ -448,11 +332,11 @@ def revised_hours(
     at: str | Sequence[str] | None = None, difference: float = 100.0, updated_at: str | None = None, **which: Any
 ) -> Fault:
     """These hours' values (all without `at`) differ by `difference`, as after a revision; `updated_at`: its stamp."""
-    wanted = None if at is None else {_instant(one) for one in ([at] if isinstance(at, str) else at)}
+    wanted = None if at is None else {instant(one) for one in ([at] if isinstance(at, str) else at)}
 
     def apply(document: Document) -> Document:
         for entry in document["indicator"]["values"]:
-            if wanted is None or _instant(entry["tz_time"]) in wanted:
+            if wanted is None or instant(entry["tz_time"]) in wanted:
                 entry["value"] += difference
         if updated_at is not None:
             document["indicator"]["values_updated_at"] = updated_at
@@ -465,7 +349,7 @@ def wrong_datetime_utc(hours: float = -1, offset: str = "", **which: Any) -> Fau
     """Every `datetime_utc` is off by `hours`; with `offset` ("+00:00") it carries that in place of Z."""
 
     def change(entry: Entry) -> None:
-        moment = datetime.fromtimestamp(_instant(entry["tz_time"]) + hours * 3600, UTC)
+        moment = datetime.fromtimestamp(instant(entry["tz_time"]) + hours * 3600, UTC)
         entry["datetime_utc"] = moment.strftime("%Y-%m-%dT%H:%M:%S") + (offset or "Z")
 
     def apply(entries: list[Entry]) -> list[Entry]:
@@ -495,7 +379,7 @@ def catalogue_without(name: str, **which: Any) -> Fault:
         document["indicators"] = [entry for entry in document["indicators"] if entry["name"] != name]
         return document
 
-    return _rule("catalogue_without", {"path": "^/indicators/?$", **which}, {"name": name}, edit=apply)
+    return new_rule("catalogue_without", {"path": "^/indicators/?$", **which}, {"name": name}, edit=apply)
 
 
 def written(document: Document) -> bytes:

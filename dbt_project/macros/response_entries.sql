@@ -40,8 +40,7 @@ payloads as (
         {{ stays_small('new_responses') }}
         new_responses.response_id,
         new_responses.indicator_id,
-        {#- A response that is not JSON counts as one entry that cannot be read. #}
-        coalesce({{ readable_json('landed.payload') }}, '{"indicator":{"values":[{}]}}') as payload
+        landed.payload
     from {{ source('raw_esios', 'indicator_responses') }} as landed
     inner join new_responses
         on {{ same_answer('new_responses', 'landed') }}

@@ -1,3 +1,5 @@
+{#- Landed responses, staged: numbered, and described by what their payloads and addresses say of them. -#}
+
 {% macro landed_batches(unstaged) %}
     {#- [literals of the first and last extraction] of the landed responses that a condition is true of, a batch a row. Between
         the literals an engine finds a batch's payloads without opening the others. -#}

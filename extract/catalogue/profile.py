@@ -156,7 +156,6 @@ class Profile:
     first_day_is_exact: bool = False
     last: datetime | None = None
     updated_at: datetime | None = None
-    asked_on: date | None = None
     requests: int = 0
     notes: tuple[str, ...] = field(default=())
 
@@ -227,7 +226,6 @@ class _Inquiry:
         magnitudes = [item.get("name") for item in self._listed("magnitud")]
         return Profile(
             magnitude=next((name for name in magnitudes if isinstance(name, str)), ""),
-            asked_on=self.today,
             requests=self.granted - self.left,
             notes=tuple(self.notes),
             **learnt,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from extract.windows import DAY, MADRID, Window, hours_in
+from extract.windows import MADRID
 
 
 def madrid_days(times: np.ndarray[Any, Any]) -> pd.Series[Any]:
@@ -17,11 +17,6 @@ def madrid_days(times: np.ndarray[Any, Any]) -> pd.Series[Any]:
     # Cheap for ten years of hours: a date object is made once a day, not once an hour.
     midnights, codes = np.unique(index.tz_localize(None).to_numpy().astype("datetime64[D]"), return_inverse=True)
     return pd.Series(midnights.astype(object)[codes] if len(midnights) else [], dtype="object")
-
-
-def hour_count(day: date) -> int:
-    """Hours of a Madrid day: 23, 24 or 25."""
-    return hours_in(Window(day, day + DAY))
 
 
 def instant_text(instant: Any) -> str:

@@ -123,20 +123,6 @@ class Warehouse(ABC):
                 if not self.exists(table):  # another process may have been first, before the lock was ours
                     self.run_script(read_ddl(self.ddl, f"{schema}.{table.name}"))
 
-    def ensure_table(self, table: TableName | str) -> None:
-        """Make one packaged table if it is not there yet (see `ensure_schema`). `UsageError` if none is packaged."""
-        name = self.resolve(table)
-        if self.exists(name):
-            return
-        packaged = packaged_ddl(self.ddl)
-        if str(name) not in packaged:
-            raise missing_table(name, [TableName.parse(file) for file in packaged if "." in file])
-        with self.transaction(), self.lock(f"ddl {name.schema}"):
-            if name.schema in packaged:
-                self.run_script(read_ddl(self.ddl, name.schema))
-            if not self.exists(name):
-                self.run_script(read_ddl(self.ddl, str(name)))
-
     @abstractmethod
     def run_script(self, script: str) -> None:
         """Run the text of a packaged DDL file: several statements, in the engine's own way of separating them."""

@@ -36,6 +36,7 @@ from extract.warehouse.tables import Column, Key, Kind, TableName, missing_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.dataset as pd
     from deltalake import CommitProperties, DeltaTable
 
 T = TypeVar("T")
@@ -56,8 +57,10 @@ _AS_DUCKDB = {
     "timestamp": "TIMESTAMP",
     "timestamp_ntz": "TIMESTAMP",
 }
-# Every so many versions of a table the process that commits joins its small files: a query opens each of them.
-_JOIN_EVERY = 100
+# At every so many versions of a table the commit joins its small files, because a query looks at each of them. Only
+# small ones: what is joined already is not written again and again.
+_JOIN_EVERY = 50
+_JOINED_BYTES = 8 << 20
 _LONGEST_PAUSE_S = 2.0
 # A row that depends on nothing else is in for good at some time, however many others write.
 _PATIENCE = 1_000
@@ -97,6 +100,7 @@ class Lake(DuckDB):
         self._format = settings.spark_format
         self._wait_s = settings.warehouse_wait_s
         self._snapshots: dict[TableName, DeltaTable] = {}
+        self._datasets: dict[TableName, tuple[int, pd.Dataset]] = {}  # with the version that it shows
         self._pinned: dict[TableName, DeltaTable | None] = {}
         self._written: dict[TableName, _Written] = {}
         self._guarded: dict[TableName, str] = {}
@@ -117,7 +121,16 @@ class Lake(DuckDB):
 
     # ---------------------------------------------------------------- catalogue
     def tables(self) -> list[TableName]:
+        if self._format == "iceberg":
+            raise self._not_read("what dbt built")
         return self.storage.tables()
+
+    @staticmethod
+    def _not_read(what: object) -> UsageError:
+        return UsageError(
+            f"{what} is not read from an Iceberg lake (ESIOS_SPARK_FORMAT=iceberg)",
+            "read it with Spark, or build with ESIOS_SPARK_FORMAT=delta",
+        )
 
     def find_columns(self, table: TableName) -> list[Column]:
         snapshot = self._snapshot(table)
@@ -164,10 +177,7 @@ class Lake(DuckDB):
         if known is not None:
             self._snapshots[table] = known
         elif self._format == "iceberg" and table.schema != RAW_SCHEMA:
-            raise UsageError(
-                f"{table} is not read from an Iceberg lake (ESIOS_SPARK_FORMAT=iceberg)",
-                "read it with Spark, or build with ESIOS_SPARK_FORMAT=delta",
-            )
+            raise self._not_read(table)
         if self.in_transaction:
             self._pinned[table] = known
         return known
@@ -181,9 +191,16 @@ class Lake(DuckDB):
         if snapshot is None:
             return
         with translating():
-            connection.register(f"files of {table}", self.storage.dataset(table, snapshot))
+            connection.register(f"files of {table}", self._dataset(table, snapshot))
             connection.execute(f"create schema if not exists {self.quote(table.schema or '')}")
             connection.execute(f"create or replace view {self.sql_name(table)} as {self._content(table)}")
+
+    def _dataset(self, table: TableName, snapshot: DeltaTable) -> pd.Dataset:
+        """The files of a snapshot, kept: making it takes time with each file, and a landing needs it nine times."""
+        version = snapshot.version()
+        if self._datasets.get(table, (-1, None))[0] != version:
+            self._datasets[table] = (version, self.storage.dataset(table, snapshot))
+        return self._datasets[table][1]
 
     def _content(self, table: TableName) -> str:
         """The query for what the table holds: its files, and what the open transaction has collected."""
@@ -316,7 +333,7 @@ class Lake(DuckDB):
         self._snapshots[table] = written.snapshot
         if written.snapshot.version() % _JOIN_EVERY == 0:
             with suppress(WarehouseError):  # the commit stands; the next one joins them
-                self._upkeep.join_small_files(table)
+                self._upkeep.join_small_files(table, _JOINED_BYTES)
 
     def _rows_of(self, source: str, snapshot: DeltaTable) -> pa.RecordBatchReader:
         """The collected rows in the columns and types of the Delta table."""

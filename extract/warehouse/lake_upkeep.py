@@ -30,15 +30,18 @@ class Upkeep:
         snapshot = self.storage.find(table)
         return 0 if snapshot is None else len(snapshot.file_uris())
 
-    def join_small_files(self, table: TableName) -> bool:
-        """Compact a table; False where other processes rewrote the same files at each try."""
+    def join_small_files(self, table: TableName, up_to_bytes: int | None = None) -> bool:
+        """Compact a table into files of about `up_to_bytes` (100 MB).
+
+        False where other processes rewrote the same files at each try.
+        """
         for _ in range(_TRIES):
             snapshot = self.storage.find(table)
             if snapshot is None:
                 return True
             try:
                 with self.storage.translating(table):
-                    snapshot.optimize.compact(writer_properties=_row_groups(snapshot))
+                    snapshot.optimize.compact(target_size=up_to_bytes, writer_properties=_row_groups(snapshot))
             except WrittenMeanwhile:
                 continue
             return True

@@ -13,10 +13,10 @@ import simulator
 from extract.catalogue.lookup import Lookup
 from extract.catalogue.profile import MAX_REQUESTS, QUARTER_HOURLY_FROM, Cadence, Profile, read_values
 from extract.catalogue.profile import profile as profile_of
-from extract.windows import DAY, madrid_day, midnight_utc
+from extract.windows import DAY, midnight_utc
 from simulator import catalogue, demand, faults
 from simulator.catalogue import FIVE, PENINSULA, POWER, QUARTER, Indicator, Series
-from tests.catalogue.conftest import NOON_UTC, utc
+from tests.catalogue.conftest import NOON_UTC
 
 SPOT = {3: "España", 1: "Portugal", 2: "Francia", 8826: "Alemania", 8827: "Bélgica", 8828: "Países Bajos"}
 ODD = 99_001  # an indicator of the test's own
@@ -237,4 +237,3 @@ def test_months_of_every_length_are_months() -> None:
 def test_a_profile_is_a_value_that_can_be_compared(lookup: Lookup, server: simulator.Server) -> None:
     found = learnt(lookup, 541)
     assert replace(found) == found
-    assert found.asked_on == madrid_day(utc(server))

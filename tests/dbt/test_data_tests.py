@@ -44,7 +44,7 @@ def test_uniqueness_nulls_and_completeness_of_the_published_table_stop_a_build(w
 
 def test_a_null_in_any_of_the_five_columns_is_found(warehouse: Warehouse) -> None:
     good_day(warehouse)
-    warehouse.run()
+    warehouse.run_for("demand_forecast_esios_has_each_hour_once")
     for column in ("name", "id", "datetime", "demand_forecast", "update_timestamp"):
         warehouse.execute(
             "delete from demand_forecast_esios where demand_forecast is null or name is null or id is null "
@@ -57,7 +57,7 @@ def test_a_null_in_any_of_the_five_columns_is_found(warehouse: Warehouse) -> Non
 
 def test_numbers_given_twice_to_responses_are_found(warehouse: Warehouse) -> None:
     good_day(warehouse)
-    warehouse.run()
+    warehouse.run_for("stg_esios__indicator_responses_are_numbered_once")
     table = "staging_esios.stg_esios__indicator_responses"
     warehouse.execute(f"insert into {table} from {table}")
     assert warehouse.test("stg_esios__indicator_responses_are_numbered_once") == "fail"
@@ -125,7 +125,7 @@ def test_good_versions_pass_and_each_way_in_which_they_can_be_wrong_is_found(war
 def test_a_missing_first_middle_and_last_hour_are_each_named_as_a_gap(warehouse: Warehouse) -> None:
     day = hours(DAY[0], 24)
     warehouse.land(body([entry(hour, 20000.0) for hour in day[1:10] + day[12:22]]), window=DAY)
-    warehouse.run()
+    warehouse.run_for("demand_forecast_gaps", "no_missing_hours")
     assert warehouse.rows(GAPS) == [
         ("2018-01-31 23:00", "2018-01-31 23:00", 1),
         ("2018-02-01 09:00", "2018-02-01 10:00", 2),
@@ -144,17 +144,17 @@ def test_hours_are_due_up_to_the_end_of_the_madrid_day_on_which_a_window_was_las
         quarter,
         "2018-04-01 21:30",
     )
-    warehouse.run()
+    warehouse.run_for("demand_forecast_gaps")
     assert warehouse.rows(GAPS) == [("2018-04-01 21:00", "2018-04-01 21:00", 1)]
     # Asked again after midnight and the response is the same: another day is due.
     warehouse.check(quarter, "2018-04-01 22:30", run="run-2")
-    warehouse.run()
+    warehouse.run_for("demand_forecast_gaps")
     assert warehouse.rows(GAPS) == [("2018-04-01 21:00", "2018-04-02 21:00", 25)]
 
 
 def test_a_window_without_any_response_yet_in_the_future_asks_for_nothing(warehouse: Warehouse) -> None:
     warehouse.land(body([]), window=("2018-06-30 22:00", "2018-09-30 22:00"), extracted="2018-06-30 10:00")
-    warehouse.run()
+    warehouse.run_for("demand_forecast_gaps")
     assert warehouse.rows(GAPS) == []
 
 
@@ -164,7 +164,7 @@ def test_days_of_23_and_25_hours_are_complete_with_as_many(warehouse: Warehouse)
         ("2018-10-27 22:00", "2018-10-28 23:00", 25),
     ):
         warehouse.land(body([entry(hour, 1.0) for hour in hours(start, count)]), window=(start, end))
-    warehouse.run()
+    warehouse.run_for("demand_forecast_gaps", "demand_forecast_esios")
     assert warehouse.rows(GAPS) == []
     assert warehouse.one("select count(*) from demand_forecast_esios") == 48
 
@@ -186,7 +186,7 @@ def test_the_known_faults_of_the_series_are_suspect_and_each_is_named_once(wareh
     )
     # Two days apart: a gap is not a step.
     warehouse.land(body([entry(utc("2020-12-25 00:00"), 44000.0), entry(utc("2020-12-26 00:00"), 46000.0)]), run="5")
-    warehouse.run()
+    warehouse.run_for("demand_forecast_suspect_values")
     assert warehouse.rows(
         """select strftime(datetime, '%m-%d %H'), value, reason from quality_esios.demand_forecast_suspect_values
         order by 1"""
@@ -204,7 +204,7 @@ def test_the_known_faults_of_the_series_are_suspect_and_each_is_named_once(wareh
 def test_a_quarantined_value_warns(warehouse: Warehouse) -> None:
     good_day(warehouse)
     warehouse.land(body([entry(utc("2018-02-02 00:00"), None)]), extracted="2019-01-02 10:00", run="run-2")
-    warehouse.run()
+    warehouse.run_for("no_quarantined_values")
     assert warehouse.test("no_quarantined_values") == "warn"
 
 
@@ -230,7 +230,7 @@ def test_a_followed_series_must_reach_the_present(
     warehouse.note_run("new", "2019-01-02 10:00", end, indicator)
     # A later run for a span of the past does not silence the alarm.
     warehouse.note_run("newest", "2019-01-03 10:00", "2018-02-01", indicator)
-    warehouse.run()
+    warehouse.run_for("demand_forecast_esios_is_recent")
     assert warehouse.test("demand_forecast_esios_is_recent") == status
 
 

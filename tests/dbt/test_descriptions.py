@@ -19,8 +19,12 @@ def test_every_macro_and_analysis_is_described_with_its_arguments(manifest: Mani
     macros = [macro for macro in manifest.macros.values() if macro.package_name == "esios_elt"]
     analyses = [node for node in manifest.nodes.values() if node.resource_type == "analysis"]
     assert len(macros) > 80
-    for each in [*macros, *analyses]:
-        assert each.description, each.unique_id
+    # An engine's body of a macro is described where the macro is, or dbt's own by one of ours: once, for all engines.
+    described = {name for macro in macros if macro.description for name in (macro.name, macro.name.partition("__")[2])}
+    for macro in macros:
+        assert macro.description or macro.name.partition("__")[2] in described, macro.unique_id
+    for analysis in analyses:
+        assert analysis.description, analysis.unique_id
     for macro in macros:
         assert all(argument.description for argument in macro.arguments), macro.unique_id
 

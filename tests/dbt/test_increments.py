@@ -14,9 +14,9 @@ def compiled(warehouse: Warehouse, model: str) -> str:
 
 def test_an_increment_starts_where_the_last_one_ended(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(hour, 1.0) for hour in DAY]))
-    warehouse.run()
+    warehouse.run_for("period_checks", "due_days", "demand_forecast_esios")
     warehouse.land(body([entry(DAY[1], 2.0)]), extracted="2019-01-02 10:00", run="run-2")
-    warehouse.run()
+    warehouse.run_for("period_checks", "due_days", "demand_forecast_esios")
     answers = compiled(warehouse, "stg_esios__indicator_responses")
     assert "landed.extracted_at_utc > timestamp '2019-01-01 10:00:00.000000'" in answers
     assert "staged.response_id > 1" in compiled(warehouse, "stg_esios__response_entries")
@@ -30,19 +30,19 @@ def test_an_increment_starts_where_the_last_one_ended(warehouse: Warehouse) -> N
 
 def test_where_nothing_is_new_nothing_is_read(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(hour, 1.0) for hour in DAY]))
-    warehouse.run()
-    warehouse.run()
+    warehouse.run_for("week_checks", "due_days", "demand_forecast_esios")
+    warehouse.run_for("week_checks", "due_days", "demand_forecast_esios")
     for model in ("esios_value_versions", "demand_forecast_esios", "due_days", "period_checks", "week_checks"):
         assert "1 = 0" in compiled(warehouse, model)
 
 
 def test_all_keys_are_compared_only_after_a_response_that_was_committed_late(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(DAY[0], 1.0)]), extracted="2019-01-03 10:00")
-    warehouse.run()
+    warehouse.run_for("demand_forecast_esios")
     warehouse.land(body([entry(DAY[1], 2.0)]), extracted="2015-01-01 10:00", run="late")
     warehouse.land(body([entry(DAY[2], 3.0)]), extracted="2019-01-04 10:00", run="in time")
-    warehouse.run()
+    warehouse.run_for("demand_forecast_esios")
     assert "not exists" in compiled(warehouse, "stg_esios__indicator_responses")
     assert [value for _, value in warehouse.mart()] == [1.0, 2.0, 3.0]
-    warehouse.run()
+    warehouse.run_for("demand_forecast_esios")
     assert "not exists" not in compiled(warehouse, "stg_esios__indicator_responses")

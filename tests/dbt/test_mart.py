@@ -44,7 +44,7 @@ def test_dbt_run_alone_publishes_the_landed_hours_with_the_five_columns(warehous
     assert len(warehouse.mart()) == 24
 
 
-def test_the_update_time_is_the_extraction_where_the_answer_gives_none(warehouse: Warehouse) -> None:
+def test_the_update_time_is_the_extraction_where_the_response_gives_none(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(DAY[0], 1.0)]), extracted="2019-01-01 10:00:01.999")
     publish(warehouse)
     assert warehouse.one("select update_timestamp::varchar from demand_forecast_esios") == "2019-01-01 10:00:01"
@@ -113,7 +113,7 @@ def test_a_response_without_a_name_renames_nothing(warehouse: Warehouse) -> None
     assert warehouse.rows(NAMES) == [("first", 24)]
 
 
-def test_an_answer_committed_late_is_staged_but_does_not_beat_a_newer_one(warehouse: Warehouse) -> None:
+def test_a_response_committed_late_is_staged_but_does_not_beat_a_newer_one(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(DAY[0], 1.0)]), extracted="2019-01-02 10:00")
     publish(warehouse)
     warehouse.land(body([entry(DAY[0], 2.0), entry(DAY[1], 3.0)]), extracted="2019-01-01 10:00", run="slow")
@@ -180,12 +180,12 @@ def test_rows_and_watermark_are_one_transaction(warehouse: Warehouse) -> None:
 
 def test_a_run_of_staging_alone_is_published_by_the_next_run(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(DAY[0], 1.0)]))
-    warehouse.run()
+    warehouse.run_for("demand_forecast_esios")
     warehouse.land(body([entry(DAY[1], 2.0)]), extracted="2019-01-02 10:00", run="run-2")
     warehouse.run("--select", "stg_esios__indicator_responses")
     warehouse.run("--select", "demand_forecast_esios")
     assert len(warehouse.mart()) == 1
-    warehouse.run()
+    warehouse.run_for("demand_forecast_esios")
     assert len(warehouse.mart()) == 2
 
 
@@ -210,7 +210,7 @@ def test_republish_brings_back_rows_deleted_by_hand(warehouse: Warehouse) -> Non
     assert len(warehouse.mart()) == 24
 
 
-def test_a_full_refresh_neither_drops_the_table_nor_renumbers_the_answers(warehouse: Warehouse) -> None:
+def test_a_full_refresh_neither_drops_the_table_nor_renumbers_the_responses(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(DAY[0], 1.0)]), extracted="2019-01-02 10:00")
     warehouse.run()
     warehouse.execute("insert into demand_forecast_esios values ('by hand', 460, '2015-01-01', 5.5, '2015-01-01')")
@@ -222,16 +222,16 @@ def test_a_full_refresh_neither_drops_the_table_nor_renumbers_the_answers(wareho
     ) == [(1, "run-1"), (2, "slow")]
 
 
-def test_an_hour_that_a_later_answer_withdraws_keeps_its_value_and_is_named(warehouse: Warehouse) -> None:
+def test_an_hour_that_a_later_response_withdraws_keeps_its_value_and_is_named(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(hour, 20000.0) for hour in DAY[:4]]))
-    warehouse.run()
+    warehouse.run_for("no_withdrawn_hours", "demand_forecast_esios")
     assert warehouse.test("no_withdrawn_hours") == "pass"
     warehouse.land(
         body([entry(DAY[0], 21000.0), entry(DAY[1], None), entry(DAY[2], "n/d")]),
         extracted="2019-01-02 10:00",
         run="run-2",
     )
-    warehouse.run()
+    warehouse.run_for("no_withdrawn_hours", "demand_forecast_esios")
     assert [value for _, value in warehouse.mart()] == [21000.0, 20000.0, 20000.0, 20000.0]
     assert warehouse.rows(
         """select datetime::varchar, withdrawn_at_utc::varchar from quality_esios.demand_forecast_withdrawn_hours
@@ -240,7 +240,7 @@ def test_an_hour_that_a_later_answer_withdraws_keeps_its_value_and_is_named(ware
     assert warehouse.test("no_withdrawn_hours") == "warn"
 
 
-def test_a_withdrawal_is_seen_across_windows_of_different_size_and_undone_by_a_newer_answer(
+def test_a_withdrawal_is_seen_across_windows_of_different_size_and_undone_by_a_newer_response(
     warehouse: Warehouse,
 ) -> None:
     short = ("2018-01-31 23:00", "2018-02-01 23:00")
@@ -248,23 +248,23 @@ def test_a_withdrawal_is_seen_across_windows_of_different_size_and_undone_by_a_n
     warehouse.land(
         body([entry(hour, 20000.0) for hour in DAY[1:]]), window=short, extracted="2019-01-02 10:00", run="run-2"
     )
-    warehouse.run()
+    warehouse.run_for("no_withdrawn_hours", "demand_forecast_esios")
     withdrawn = "select datetime from quality_esios.demand_forecast_withdrawn_hours"
     assert warehouse.rows(withdrawn) == [(utc("2018-01-31 23:00").replace(tzinfo=None),)]
     warehouse.land(body([entry(hour, 20001.0) for hour in DAY]), extracted="2019-01-03 10:00", run="run-3")
-    warehouse.run()
+    warehouse.run_for("no_withdrawn_hours", "demand_forecast_esios")
     assert warehouse.rows(withdrawn) == []
 
 
 def test_only_indicators_with_the_role_of_a_demand_forecast_are_published(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(DAY[0], 50.0, geo_id=3)], indicator=600), indicator=600)
     warehouse.land(body([entry(DAY[0], 30000.0)], indicator=1293), indicator=1293)
-    warehouse.run()
+    warehouse.run_for("demand_forecast_esios", "stg_esios__indicator_values")
     assert warehouse.mart() == []
     assert warehouse.one("select count(*) from staging_esios.stg_esios__indicator_values") == 2
 
 
-def test_the_local_view_tells_the_two_autumn_hours_apart(warehouse: Warehouse) -> None:
+def test_the_local_view_distinguishes_the_two_autumn_hours(warehouse: Warehouse) -> None:
     warehouse.land(
         body([entry(hour, 1.0) for hour in hours("2018-10-27 22:00", 25)]),
         window=("2018-09-30 22:00", "2018-12-31 23:00"),

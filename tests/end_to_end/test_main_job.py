@@ -85,7 +85,7 @@ def test_the_frame_and_the_parquet_hold_the_same_as_the_csv(done: tuple[Shell, F
     assert finished.out.strip() == f"17520 {HEADER} {total}", finished.err
 
 
-def test_status_tells_the_same_to_people_and_to_programs(done: tuple[Shell, Finished]) -> None:
+def test_status_says_the_same_to_people_and_to_programs(done: tuple[Shell, Finished]) -> None:
     shell, _ = done
     assert "no hour that is due is missing" in shell.esios("status").out
     document = json.loads(shell.esios("status", "--json").out)

@@ -338,10 +338,6 @@ INPUT = {
         "A lake over plain http on another machine", 2,
         ("AWS_ENDPOINT_URL is plain http to minio.example.com", "AWS_ALLOW_HTTP=true"), UNTOUCHED,
     ),
-    "spark format": Fault(
-        "An unknown format of Spark's tables", 2,
-        ("ESIOS_SPARK_FORMAT is 'hudi'", "set it to one of delta, iceberg"), UNTOUCHED,
-    ),
     "no lake to optimize": Fault(
         "`esios lake optimize` on another warehouse", 2,
         ("ESIOS_TARGET is duckdb, which has no lake", "set ESIOS_TARGET=spark"), UNTOUCHED,
@@ -545,6 +541,25 @@ SPARK = {
     "Spark service": Fault(
         "`ESIOS_SPARK_SERVICE` is not known", 2, ("ESIOS_SPARK_SERVICE is 'emr'", "databricks, fabric"), UNBUILT
     ),
+    "storage out of reach": Fault(
+        "The storage of a lake cannot be reached", 5,
+        ("the lake s3://lake/a cannot be reached", "check ESIOS_LAKE, AWS_ENDPOINT_URL and the network"), UNTOUCHED,
+    ),
+    "file for a lake": Fault(
+        "A file lies where the lake is to be", 5, ("in the lake", "is not a folder", "set ESIOS_LAKE to a folder"),
+        UNTOUCHED,
+    ),
+    "no lake yet": Fault(
+        "A lake that nothing was landed in", 2, ("there is no lake at", "make one with `make run`"), UNTOUCHED
+    ),
+    "newer Delta": Fault(
+        "A table with deletion vectors or column mapping", 2,
+        ("esios.esios_values in the lake", "needs a newer reader", "delta.enableDeletionVectors=false"), UNTOUCHED,
+    ),
+    "Iceberg lake": Fault(
+        "`esios status`, `check`, `report`, `export` on a lake of Iceberg tables", 2,
+        ("is not read from an Iceberg lake", "build with ESIOS_SPARK_FORMAT=delta"), UNTOUCHED,
+    ),
 }  # fmt: skip
 
 PARTS: dict[str, tuple[str, dict[str, Fault]]] = {
@@ -643,6 +658,10 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
      "what was built before", "no Spark address, Spark in another zone, format of a lake, Spark service"),
     ("two dbt runs at once in a lake", "5 and the process that is at work, after ESIOS_WAREHOUSE_WAIT_S seconds",
      "what the other run builds", "another dbt run"),
+    ("the storage of a lake cannot be reached, or is a file", "5 and what to check", "everything",
+     "storage out of reach, file for a lake"),
+    ("a lake that is not there yet, or whose tables need another reader", "2 and how to write them", "everything",
+     "no lake yet, newer Delta, Iceberg lake"),
     ("a dbt run is killed in a lake", "nothing", "the next run completes it", "killed dbt run"),
     ("a text to find that no name has", "1", "everything", "find"),
     ("a file for the optimizations that is not CSV, or can be read in two ways", "2, the file, the line and the remedy",

@@ -56,7 +56,6 @@ WRONG: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
             "AWS_ENDPOINT_URL": "http://minio.example.com:9000",
         },
     ),
-    "spark format": (("status",), {"ESIOS_TARGET": "spark", "ESIOS_SPARK_FORMAT": "hudi"}),
     "no lake to optimize": (("lake", "optimize"), {}),
     "copy to itself": (("copy-landing", "--to", "duckdb"), {}),
     "indicator": (("extract", *SPAN, "--indicator", "99999999"), {}),

@@ -17,6 +17,7 @@ from extract.settings import load_settings
 from tests.end_to_end.conftest import Finished
 from tests.faults.table import SPARK
 from tests.integration.conftest import HAS_SPARK, NO_SPARK, ROOT, Home
+from tests.spark.lakes import newer_table
 
 pytestmark = pytest.mark.timeout(300)
 HOLD = """
@@ -38,6 +39,11 @@ def lake(tmp_path: Path) -> Home:
 
 def dbt(lake: Home, *arguments: str, **more: str) -> Finished:
     done = lake("dbt", "--no-use-colors", *arguments, timeout=120, **more)
+    return Finished(done.code, done.out, done.err)
+
+
+def esios(lake: Home, *arguments: str, **more: str) -> Finished:
+    done = lake("esios", *arguments, timeout=120, ESIOS_API_KEY="key", **more)
     return Finished(done.code, done.out, done.err)
 
 
@@ -84,6 +90,38 @@ def test_a_killed_run_frees_the_lake_at_once(lake: Home) -> None:
     assert holder.returncode == SPARK["killed dbt run"].code
     with only_dbt_run(load_settings(lake.environment, dotenv=lake.folder / "no.env")):
         assert (lake.folder / "lake" / "_dbt_run.lock").read_text("utf-8") == f"process {os.getpid()}"
+
+
+@pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
+def test_a_storage_that_fails_is_named_with_the_remedy(lake: Home) -> None:
+    nowhere = {
+        "ESIOS_LAKE": "s3://lake/a",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_ACCESS_KEY_ID": "sesame",
+        "AWS_SECRET_ACCESS_KEY": "sesame-secret",
+        "AWS_REGION": "eu-south-2",
+    }
+    finished = esios(lake, "status", **nowhere)
+    SPARK["storage out of reach"].check(finished)
+    assert "sesame" not in finished.out + finished.err
+    SPARK["no lake yet"].check(esios(lake, "export"))
+    (lake.folder / "lake").write_text("a file")
+    SPARK["file for a lake"].check(esios(lake, "extract", "--start", "2018-01-01", "--end", "2018-01-01"))
+    assert (lake.folder / "lake").read_text() == "a file"
+
+
+@pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
+@pytest.mark.parametrize("feature", ["deletionVectors", "columnMapping"])
+def test_a_table_that_needs_another_reader_is_refused(lake: Home, feature: str) -> None:
+    table = lake.folder / "lake" / "esios" / "esios_values"
+    newer_table(table, feature)
+    SPARK["newer Delta"].check(esios(lake, "export", "--table", "esios_values"))
+    for verb in (
+        ("export", "--table", "esios_catalogue"),
+        ("status",),
+        ("report", "--out", str(lake.folder / "r.html")),
+    ):
+        SPARK["Iceberg lake"].check(esios(lake, *verb, ESIOS_SPARK_FORMAT="iceberg"))
 
 
 @pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)

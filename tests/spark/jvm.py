@@ -76,13 +76,15 @@ def variables(folder: Path) -> dict[str, str]:
 class TwinsOnJvm(Twins):
     """The landing as Parquet files, dbt's tables as Iceberg's."""
 
+    def copy_landing(self) -> None:
+        super().copy_landing()
+        places = {place.name: str(place) for place in (self.lake / "raw_esios").iterdir()}
+        self._spark(NAME_TABLES, json.dumps(places))
+
     def append(self, table: str, rows: pa.Table) -> None:
         place = self.lake / "raw_esios" / table
-        is_new = not place.exists()
         place.mkdir(parents=True, exist_ok=True)
         pq.write_table(with_zones(rows), place / f"part-{len([*place.iterdir()])}.parquet")
-        if is_new:
-            self._spark(NAME_TABLES, json.dumps({table: str(place)}))
 
     def tables(self) -> list[tuple[str, str]]:
         """As they are now: each is written to a place from which DuckDB reads it."""

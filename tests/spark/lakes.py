@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 import os
 import socket
 import subprocess
@@ -69,6 +70,30 @@ def assert_whole(settings: Settings) -> None:
         newest[window] = digest
     instants = [row[4] for row in rows]
     assert instants == sorted(set(instants))
+
+
+def newer_table(folder: Path, feature: str) -> None:
+    """A Delta table whose log says that its reader must know `feature`, as Databricks writes it: protocol 3, 7."""
+    import deltalake
+    import pyarrow as pa
+
+    deltalake.write_deltalake(str(folder), pa.table({"value": [1.0]}))
+    log = folder / "_delta_log" / f"{0:020}.json"
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    properties = {
+        "deletionVectors": {"delta.enableDeletionVectors": "true"},
+        "columnMapping": {"delta.columnMapping.mode": "name"},
+    }
+    for line in lines:
+        if "protocol" in line:
+            features = {"readerFeatures": [feature], "writerFeatures": [feature]}
+            line["protocol"] = {"minReaderVersion": 3, "minWriterVersion": 7, **features}
+        if "metaData" in line:
+            line["metaData"]["configuration"] = properties[feature]
+            named = {"delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "value"}
+            field = {"name": "value", "type": "double", "nullable": True, "metadata": named}
+            line["metaData"]["schemaString"] = json.dumps({"type": "struct", "fields": [field]})
+    log.write_text("\n".join(map(json.dumps, lines)) + "\n", "utf-8")
 
 
 def python(code: str, settings: dict[str, str], *arguments: str) -> subprocess.Popen[str]:

@@ -15,7 +15,7 @@ from . import jvm
 from .jvm import HAS_JVM_SPARK, NO_JVM_SPARK, TwinsOnJvm
 from .twins import Twins, revised
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(3000)
 DONE = re.compile(r"Done\. .*")
 
 

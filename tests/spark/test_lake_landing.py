@@ -252,7 +252,7 @@ def test_small_files_are_joined_as_they_come(lake: Settings) -> None:
             land(warehouse, month(1), b"the same")
             files.append(len(found.file_uris()) if (found := checks.find(name)) else 0)
         assert len(landing.checked_windows(warehouse, 460)) == 1
-    assert (max(files), files[-1]) == (99, 3)
+    assert (max(files), files[-1]) == (49, 4)
     assert count(lake, landing.CHECKS) == 102
 
 

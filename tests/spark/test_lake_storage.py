@@ -23,7 +23,18 @@ from extract.landing import Run
 from extract.settings import ROOT
 from extract.warehouse import TableName, connect
 from extract.warehouse.lake_storage import LakeStorage
-from tests.spark.lakes import NOON, SECRET, assert_whole, count, lake_settings, land, month, responses, s3_server
+from tests.spark.lakes import (
+    NOON,
+    SECRET,
+    assert_whole,
+    count,
+    lake_settings,
+    land,
+    month,
+    newer_table,
+    responses,
+    s3_server,
+)
 
 deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed: `make test-spark` installs it")
 INSTANT = pa.timestamp("us", tz="UTC")
@@ -129,36 +140,10 @@ def test_a_result_that_is_not_read_to_its_end_ends_no_process(tmp_path: Path) ->
         assert (ended.returncode, ended.stdout, ended.stderr) == (0, "800000\n", "")
 
 
-@pytest.mark.parametrize(
-    "properties",
-    [{"delta.enableDeletionVectors": "true"}, {"delta.columnMapping.mode": "name"}],
-    ids=["deletion vectors", "column mapping"],
-)
-def test_a_table_that_needs_a_newer_reader_is_refused_with_the_remedy(
-    tmp_path: Path, properties: dict[str, str]
-) -> None:
-    """The log as Databricks writes it: protocol 3, 7."""
+@pytest.mark.parametrize("feature", ["deletionVectors", "columnMapping"])
+def test_a_table_that_needs_a_newer_reader_is_refused_with_the_remedy(tmp_path: Path, feature: str) -> None:
     made = lake_settings(tmp_path)
-    table = TableName("esios", "esios_values")
-    folder = Path(LakeStorage(made).uri(table))
-    deltalake.write_deltalake(str(folder), pa.table({"value": [1.0]}))
-    log = folder / "_delta_log" / f"{0:020}.json"
-    feature = "deletionVectors" if "delta.enableDeletionVectors" in properties else "columnMapping"
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    for line in lines:
-        if "protocol" in line:
-            line["protocol"] = {
-                "minReaderVersion": 3,
-                "minWriterVersion": 7,
-                "readerFeatures": [feature],
-                "writerFeatures": [feature],
-            }
-        if "metaData" in line:
-            line["metaData"]["configuration"] = properties
-            named = {"delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "value"}
-            field = {"name": "value", "type": "double", "nullable": True, "metadata": named}
-            line["metaData"]["schemaString"] = json.dumps({"type": "struct", "fields": [field]})
-    log.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    newer_table(Path(LakeStorage(made).uri(TableName("esios", "esios_values"))), feature)
     with (
         connect(made, read_only=True) as warehouse,
         pytest.raises(UsageError, match=r"needs a newer reader.*delta.enableDeletionVectors=false"),

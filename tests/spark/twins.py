@@ -67,7 +67,8 @@ class Twins:
 
     def build(self) -> list[Finished]:
         """`dbt build` on both, without the unit tests."""
-        return [home.build("--exclude-resource-type", "unit_test") for home in (self.duckdb, self.spark)]
+        command = ("dbt", "--no-use-colors", "build", "--exclude-resource-type", "unit_test")
+        return [home(*command, timeout=1000) for home in (self.duckdb, self.spark)]
 
     def relations(self) -> list[tuple[str, str]]:
         """(schema, table) of all that dbt keeps on Spark's side, but for its own results."""

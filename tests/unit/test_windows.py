@@ -19,7 +19,6 @@ from extract.windows import (
     asked_for,
     cut,
     cut_by_cadence,
-    hours_in,
     is_covered,
     joined,
     madrid_day,
@@ -38,6 +37,11 @@ def cadences(draw: st.DrawFn, one: st.SearchStrategy[str] = by_periods) -> tuple
     """A series whose cadence changes up to four times, on any day."""
     changes = sorted(draw(st.sets(days, max_size=4)))
     return tuple(CadenceSpan(start, draw(one)) for start in [date.min, *changes])
+
+
+def hours_in(window: Window) -> int:
+    """How many hours a window has: 23, 24 or 25 a day."""
+    return int((window.end_utc - window.start_utc) / timedelta(hours=1))
 
 
 def hours_on(day: str) -> int:

@@ -48,7 +48,7 @@ def test_every_alert_has_words_and_every_word_a_column_with_its_number() -> None
     assert {*ALERTS, *LIMITS.values()} <= {column["name"] for column in columns}
 
 
-def test_an_alert_is_told_in_both_languages() -> None:
+def test_an_alert_is_reported_in_both_languages() -> None:
     assert alert_sentence("inaccurate", 9.1, 8.0) == "MAPE 9.1 %, limit 8 %"
     assert alert_sentence("inaccurate", 9.1, 8.0, "es") == "MAPE 9,1 %, límite 8 %"
     assert alert_sentence("drifting", 0.312, None, "es") == "la entrada ha derivado: PSI 0,312"

@@ -26,7 +26,7 @@ from extract.warehouse.columns import Source, checked_rows, match
 from extract.warehouse.sqlserver_bulk import FEW_ROWS
 from extract.warehouse.tables import row_number_name
 
-from .conftest import Place, needs_server
+from .conftest import Place, needs_deltalake, needs_server
 from .type_bounds import TYPE_BOUNDS, Bounds, grouped
 
 HOSTILE = [
@@ -76,17 +76,12 @@ def test_making_the_raw_tables_again_keeps_their_rows(place: Place) -> None:
     }
     assert place.warehouse.append("raw_esios.window_checks", [check]) == 1
     place.warehouse.ensure_schema()
-    place.warehouse.ensure_table("raw_esios.window_checks")
     count = "select count(*) from raw_esios.window_checks where run_id = ?"
     assert place.warehouse.value(count, (run,)) == 1
     with place.warehouse.transaction():
         checks = place.warehouse.for_update("raw_esios.window_checks")
         assert place.warehouse.execute(f"delete from {checks} where run_id = ?", (run,)) == 1
     assert place.warehouse.value(count, (run,)) == 0
-
-
-def test_a_table_that_no_ddl_is_packaged_for_is_refused_by_name(place: Place) -> None:
-    assert "raw_esios.nothing" in refused(lambda: place.warehouse.ensure_table("raw_esios.nothing"))
 
 
 def test_columns_and_keys_are_reported_as_the_table_has_them(place: Place) -> None:
@@ -190,7 +185,7 @@ def groups() -> list[Any]:
     """(engine, some of its types): one table a group, because a server's catalogue costs more than the rows."""
     cases = []
     for engine, types in TYPE_BOUNDS.items():
-        marks = [needs_server] if engine == "sqlserver" else []
+        marks = {"sqlserver": [needs_server], "spark": [needs_deltalake]}.get(engine, [])
         for name, spelled in grouped(types).items():
             cases.append(pytest.param(engine, spelled, id=f"{engine}-{name}", marks=marks))
     return cases

@@ -320,7 +320,12 @@ DUCKDB = {
     "uuid": _UUIDS,
 }
 
-TYPE_BOUNDS = {"sqlserver": SQL_SERVER, "duckdb": DUCKDB}
+# In DuckDB's words, in which the lake's connector takes its DDL: all the types that Delta has too.
+_IN_DELTA = (
+    *("boolean", "tinyint", "smallint", "integer", "bigint", "decimal(5,2)", "decimal(18,4)", "decimal(38,0)"),
+    *("decimal(38,38)", "double", "real", "date", "timestamp", "varchar", "blob"),
+)
+TYPE_BOUNDS = {"sqlserver": SQL_SERVER, "duckdb": DUCKDB, "spark": {name: DUCKDB[name] for name in _IN_DELTA}}
 
 
 def grouped(types: dict[str, Bounds]) -> dict[str, dict[str, Bounds]]:

@@ -134,6 +134,10 @@ class Warehouse:
         assert set(statuses.values()) == {"success"}, statuses
         return statuses
 
+    def run_for(self, *names: str) -> dict[str, str]:
+        """`dbt run` of these models, or of what these tests look at, and of all that they are made of."""
+        return self.run("--select", *(f"+{name}" for name in names))
+
     def test(self, name: str) -> str:
         """The status of one data test: pass, warn or fail."""
         return self.dbt("test", "--select", name)[name]

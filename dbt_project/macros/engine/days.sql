@@ -1,9 +1,6 @@
 {#- Madrid days, fractions of hours, joined texts: what daily quality and monitoring need besides instants. -#}
 
-{% macro day_of(local) %}{{ return(adapter.dispatch('day_of')(local)) }}{% endmacro %}
-{% macro duckdb__day_of(local) %}cast({{ local }} as date){% endmacro %}
-{% macro sqlserver__day_of(local) %}cast({{ local }} as date){% endmacro %}
-{% macro spark__day_of(local) %}cast({{ local }} as date){% endmacro %}
+{% macro day_of(local) %}cast({{ local }} as date){% endmacro %}
 
 {% macro add_days(day, days) %}{{ return(adapter.dispatch('add_days')(day, days)) }}{% endmacro %}
 {% macro duckdb__add_days(day, days) %}({{ day }} + cast({{ days }} as integer)){% endmacro %}

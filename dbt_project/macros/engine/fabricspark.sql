@@ -1,5 +1,4 @@
 {#- Spark's macros for dbt-fabricspark, which has no parent: made by dbt_project/build_fabricspark.py. -#}
-{% macro fabricspark__day_of(local) %}{{ return(spark__day_of(local)) }}{% endmacro %}
 {% macro fabricspark__add_days(day, days) %}{{ return(spark__add_days(day, days)) }}{% endmacro %}
 {% macro fabricspark__days_from_to(first, last) %}{{ return(spark__days_from_to(first, last)) }}{% endmacro %}
 {% macro fabricspark__first_of_month(day) %}{{ return(spark__first_of_month(day)) }}{% endmacro %}
@@ -7,18 +6,15 @@
 {% macro fabricspark__day_start_utc(day) %}{{ return(spark__day_start_utc(day)) }}{% endmacro %}
 {% macro fabricspark__add_seconds(instant, seconds) %}{{ return(spark__add_seconds(instant, seconds)) }}{% endmacro %}
 {% macro fabricspark__hours_between(first, last) %}{{ return(spark__hours_between(first, last)) }}{% endmacro %}
-{% macro fabricspark__joined_texts(texts) %}{{ return(spark__joined_texts(texts)) }}{% endmacro %}
-{% macro fabricspark__whole_text(number) %}{{ return(spark__whole_text(number)) }}{% endmacro %}
 {% macro fabricspark__each_day(spans, first, end) %}{{ return(spark__each_day(spans, first, end)) }}{% endmacro %}
 {% macro fabricspark__each_number(rows, count) %}{{ return(spark__each_number(rows, count)) }}{% endmacro %}
 {% macro fabricspark__create_schema_if_missing(schema) %}{{ return(spark__create_schema_if_missing(schema)) }}{% endmacro %}
 {% macro fabricspark__forgiving(statements) %}{{ return(spark__forgiving(statements)) }}{% endmacro %}
 {% macro fabricspark__natural_log(number) %}{{ return(spark__natural_log(number)) }}{% endmacro %}
-{% macro fabricspark__percent_text(share) %}{{ return(spark__percent_text(share)) }}{% endmacro %}
 {% macro fabricspark__medians(rows, keys, value, name) %}{{ return(spark__medians(rows, keys, value, name)) }}{% endmacro %}
 {% macro fabricspark__readable_json(payload) %}{{ return(spark__readable_json(payload)) }}{% endmacro %}
-{% macro fabricspark__responses_at_once() %}{{ return(spark__responses_at_once()) }}{% endmacro %}
 {% macro fabricspark__json_texts(payload, paths) %}{{ return(spark__json_texts(payload, paths)) }}{% endmacro %}
+{% macro fabricspark__responses_at_once() %}{{ return(spark__responses_at_once()) }}{% endmacro %}
 {% macro fabricspark__explode_values(payloads) %}{{ return(spark__explode_values(payloads)) }}{% endmacro %}
 {% macro fabricspark__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}{{ return(spark__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates)) }}{% endmacro %}
 {% macro fabricspark__get_empty_schema_sql(columns) %}{{ return(spark__get_empty_schema_sql(columns)) }}{% endmacro %}
@@ -56,10 +52,8 @@
 {% macro fabricspark__type_text(length) %}{{ return(spark__type_text(length)) }}{% endmacro %}
 {% macro fabricspark__type_code(length) %}{{ return(spark__type_code(length)) }}{% endmacro %}
 {% macro fabricspark__type_whole() %}{{ return(spark__type_whole()) }}{% endmacro %}
-{% macro fabricspark__type_counter() %}{{ return(spark__type_counter()) }}{% endmacro %}
 {% macro fabricspark__type_number() %}{{ return(spark__type_number()) }}{% endmacro %}
 {% macro fabricspark__type_instant() %}{{ return(spark__type_instant()) }}{% endmacro %}
-{% macro fabricspark__type_seconds() %}{{ return(spark__type_seconds()) }}{% endmacro %}
 
 {% materialization view, adapter='fabricspark', supported_languages=['sql'] %}
     {{ return(materialization_table_fabricspark()) }}

@@ -32,6 +32,8 @@
     {{ return(texts) }}
 {% endmacro %}
 
+{% macro unreadable_payload() %}{{ return('{"indicator":{"values":[{}]}}') }}{% endmacro %}
+
 {% macro responses_at_once() %}{{ return(adapter.dispatch('responses_at_once')()) }}{% endmacro %}
 {#- An engine holds what it opens in memory, and a payload is some thousand times an entry: so many responses at once. -#}
 {% macro duckdb__responses_at_once() %}{{ return(500) }}{% endmacro %}
@@ -40,9 +42,11 @@
 {% macro spark__responses_at_once() %}{{ return(2000) }}{% endmacro %}
 
 {% macro explode_values(payloads) %}{{ return(adapter.dispatch('explode_values')(payloads)) }}{% endmacro %}
-{#- One row an entry of $.indicator.values. In: response_id, indicator_id, payload.
+{#- One row an entry of $.indicator.values. In: response_id, indicator_id, payload. One that is not JSON has one empty entry.
     A value of more than 64 characters keeps one more, by which parse_number knows that it was cut. -#}
 {% macro duckdb__explode_values(payloads) %}
+    {%- set entry = '{"datetime": "VARCHAR", "value": "VARCHAR", "geo_id": "VARCHAR", "geo_name": "VARCHAR"}' -%}
+    {%- set shape = "'{\"indicator\": {\"values\": [" ~ entry ~ "]}}'" %}
     select
         response_id,
         indicator_id,
@@ -54,10 +58,9 @@
         select
             response_id,
             indicator_id,
-            unnest(from_json(
-                payload,
-                '{"indicator": {"values": [{"datetime": "VARCHAR", "value": "VARCHAR", "geo_id": "VARCHAR", "geo_name": "VARCHAR"}]}}'
-            ).indicator.values) as entry
+            unnest(
+                coalesce(try(from_json(payload, {{ shape }})), from_json('{{ unreadable_payload() }}', {{ shape }})).indicator.values
+            ) as entry
         from {{ payloads }}
     ) as opened
 {% endmacro %}
@@ -70,7 +73,9 @@
         entry.geo_text collate database_default as geo_text,
         entry.geo_name collate database_default as geo_name
     from {{ payloads }}
-    cross apply openjson({{ payloads }}.payload, '$.indicator.values') with (
+    cross apply openjson(
+        coalesce({{ readable_json(payloads ~ '.payload') }}, '{{ unreadable_payload() }}'), '$.indicator.values'
+    ) with (
         datetime_text nvarchar(64) '$.datetime',
         value_text nvarchar(65) '$.value',
         geo_text nvarchar(32) '$.geo_id',
@@ -102,6 +107,12 @@
                     from_json(case when get_json_object(payload, '$.indicator.values') like '[%' then '[{}]' end, '{{ entries }}')
                 )
             ) as entry
-        from {{ payloads }}
+        from (
+            select
+                response_id,
+                indicator_id,
+                coalesce({{ readable_json('payload') }}, '{{ unreadable_payload() }}') as payload
+            from {{ payloads }}
+        ) as readable
     ) as opened
 {% endmacro %}

@@ -16,10 +16,7 @@
 {% macro sqlserver__type_whole() %}{{ return('int') }}{% endmacro %}
 {% macro spark__type_whole() %}{{ return('int') }}{% endmacro %}
 
-{% macro type_counter() %}{{ return(adapter.dispatch('type_counter')()) }}{% endmacro %}
-{% macro duckdb__type_counter() %}{{ return('bigint') }}{% endmacro %}
-{% macro sqlserver__type_counter() %}{{ return('bigint') }}{% endmacro %}
-{% macro spark__type_counter() %}{{ return('bigint') }}{% endmacro %}
+{% macro type_counter() %}{{ return('bigint') }}{% endmacro %}
 
 {% macro type_number() %}{{ return(adapter.dispatch('type_number')()) }}{% endmacro %}
 {% macro duckdb__type_number() %}{{ return('double') }}{% endmacro %}
@@ -31,7 +28,4 @@
 {% macro sqlserver__type_instant() %}{{ return('datetime2(3)') }}{% endmacro %}
 {% macro spark__type_instant() %}{{ return('timestamp') }}{% endmacro %}
 
-{% macro type_seconds() %}{{ return(adapter.dispatch('type_seconds')()) }}{% endmacro %}
-{% macro duckdb__type_seconds() %}{{ return('decimal(7, 3)') }}{% endmacro %}
-{% macro sqlserver__type_seconds() %}{{ return('decimal(7, 3)') }}{% endmacro %}
-{% macro spark__type_seconds() %}{{ return('decimal(7, 3)') }}{% endmacro %}
+{% macro type_seconds() %}{{ return('decimal(7, 3)') }}{% endmacro %}

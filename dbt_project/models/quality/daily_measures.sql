@@ -73,11 +73,11 @@ days_to_judge as (
 
 values_of_days as (
     select
-        days.indicator_id,
-        days.geo_id,
-        days.madrid_day,
+        checks.indicator_id,
+        checks.geo_id,
+        checks.madrid_day,
         sum(
-            case when checks.period_start_utc >= days.due_from_utc and checks.period_start_utc < days.due_until_utc then 1 else 0 end
+            case when checks.period_start_utc >= asked.due_from_utc and checks.period_start_utc < asked.due_until_utc then 1 else 0 end
         ) as due_periods_there,
         count(*) as periods_there,
         min(checks.period_start_utc) as first_period_utc,
@@ -96,12 +96,12 @@ values_of_days as (
         count(coalesce(checks.spike, checks.step)) as large_steps,
         max(checks.run_hours) as longest_flat_hours,
         count(checks.withdrawn_at_utc) as withdrawn_values
-    from days_to_judge as days
-    inner join periods_near as checks
-        on {{ same_day('days', 'checks') }}
+    from periods_near as checks
+    left join {{ ref('due_days') }} as asked
+        on {{ same_day('checks', 'asked') }}
     left join {{ ref('stg_esios__indicator_responses') }} as firsts
         on checks.first_response_id = firsts.response_id
-    group by days.indicator_id, days.geo_id, days.madrid_day
+    group by checks.indicator_id, checks.geo_id, checks.madrid_day
 ),
 
 weeks_of_days as (

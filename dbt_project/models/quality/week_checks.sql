@@ -14,8 +14,10 @@
 {#- A bad value makes the same hours of the next week look unlike it. So an odd period is not a yardstick: the week before
     the judged days is itself compared with the one before that. A day affects the next two weeks. -#}
 {%- set changes = judged_days(ref('period_checks'), highest(this, 'judgement')) if is_incremental() else '' -%}
-{%- set days = days_near(changes, 16) if is_incremental() else [] -%}
-{%- set of_day = ['indicator_id', 'geo_id', 'madrid_day'] -%}
+{%- set days = days_near(changes, 16) if is_incremental() else none -%}
+{%- set of_day, of_clock = ['indicator_id', 'geo_id', 'madrid_day'], ['indicator_id', 'geo_id', 'datetime_local'] -%}
+{%- set z = '(abs(here.difference - weeks.usual_difference) / nullif(weeks.scale, 0))' -%}
+{%- set is_shifted = 'abs(weeks.week_change) > weeks.weekly_change_max' -%}
 with periods_near as (
     select checks.*
     from {{ ref('period_checks') }} as checks
@@ -80,9 +82,7 @@ differences as (
         case when yardsticks.value > 0 and here.value / nullif(yardsticks.value, 0) between 3.6 and 4.4 then 1 else 0 end as is_four_times
     from periods_near as here
     left join yardsticks
-        on here.indicator_id = yardsticks.indicator_id
-            and here.geo_id = yardsticks.geo_id
-            and here.datetime_local = yardsticks.datetime_local
+        on {{ same('here', 'yardsticks', of_clock) }}
     {% if is_incremental() %}
     inner join days_to_compare as days
         on here.indicator_id = days.indicator_id
@@ -94,8 +94,23 @@ usual_differences as (
     {{ medians('differences', of_day, 'difference', 'usual_difference') }}
 ),
 
+deviations as (
+    select
+        differences.indicator_id,
+        differences.geo_id,
+        differences.madrid_day,
+        abs(differences.difference - usual.usual_difference) as deviation
+    from differences
+    inner join usual_differences as usual
+        on {{ same_day('differences', 'usual') }}
+),
+
+usual_deviations as (
+    {{ medians('deviations', of_day, 'deviation', 'usual_deviation') }}
+),
+
 compared_days as (
-    {#- Half a day is too short for a day's usual spread. #}
+    {#- Half a day is too little for a usual spread. #}
     select
         indicator_id,
         geo_id,
@@ -109,63 +124,45 @@ compared_days as (
     having sum(case when value_a_week_ago is not null then {{ hours_between('period_start_utc', 'period_end_utc') }} end) >= 12
 ),
 
-deviations as (
+weeks as (
+    {#- 1.4826: the standard deviation of a normal distribution in terms of its MAD. #}
     select
-        differences.*,
-        days.compared,
-        days.four_times,
+        days.indicator_id,
+        days.geo_id,
+        days.madrid_day,
+        usual.usual_difference,
+        registered.weekly_z_max,
+        registered.weekly_change_max,
+        case
+            when 1.4826 * spreads.usual_deviation > registered.weekly_scale_min then 1.4826 * spreads.usual_deviation
+            else registered.weekly_scale_min
+        end as scale,
         case
             when abs(days.total_a_week_ago) >= 1 then (days.total - days.total_a_week_ago) / abs(days.total_a_week_ago)
         end as week_change,
-        abs(differences.difference - usual.usual_difference) as deviation
-    from differences
-    left join compared_days as days
-        on {{ same_day('differences', 'days') }}
-            and differences.difference is not null
-    left join usual_differences as usual
-        on {{ same_day('days', 'usual') }}
-),
-
-usual_deviations as (
-    {{ medians('deviations', of_day, 'deviation', 'usual_deviation') }}
-),
-
-compared_periods as (
-    {#- 1.4826: the standard deviation of a normal distribution in terms of its MAD. #}
-    select
-        deviations.*,
-        registered.weekly_z_max,
-        deviations.deviation / nullif(
-            case
-                when 1.4826 * usual.usual_deviation > registered.weekly_scale_min then 1.4826 * usual.usual_deviation
-                else registered.weekly_scale_min
-            end, 0
-        ) as z,
-        case when abs(deviations.week_change) > registered.weekly_change_max then deviations.week_change end as shifted,
-        {#- Only if weeks are comparable: a price may well be four times last week's. #}
-        case
-            when registered.weekly_change_max is not null
-                and deviations.is_four_times = 1
-                and 4 * deviations.four_times >= 3 * deviations.compared
-                then deviations.value
-        end as sum_of_four
-    from deviations
+        {#- Of a price no week is like another: it may well be four times last week's. #}
+        case when registered.weekly_change_max is not null and 4 * days.four_times >= 3 * days.compared then 1 else 0 end as is_four_times
+    from compared_days as days
     inner join {{ ref('esios_indicators') }} as registered
-        on deviations.indicator_id = registered.id
-    left join usual_deviations as usual
-        on {{ same_day('deviations', 'usual') }}
+        on days.indicator_id = registered.id
+    inner join usual_differences as usual
+        on {{ same_day('days', 'usual') }}
+    inner join usual_deviations as spreads
+        on {{ same_day('days', 'spreads') }}
 ),
 
 odd_yardsticks as (
     select
-        indicator_id,
-        geo_id,
-        {{ add_hours('datetime_local', 168) }} as datetime_local,
-        max(case when shifted is null then 0 else 1 end) as is_shifted
-    from compared_periods
-    where shifted is not null
-        or z > weekly_z_max
-    group by indicator_id, geo_id, datetime_local
+        here.indicator_id,
+        here.geo_id,
+        {{ add_hours('here.datetime_local', 168) }} as datetime_local,
+        max(case when {{ is_shifted }} then 1 else 0 end) as is_shifted
+    from differences as here
+    inner join weeks
+        on {{ same_day('here', 'weeks') }}
+    where here.difference is not null
+        and ({{ is_shifted }} or {{ z }} > weeks.weekly_z_max)
+    group by here.indicator_id, here.geo_id, here.datetime_local
 ),
 
 judged_periods as (
@@ -175,17 +172,20 @@ judged_periods as (
         here.period_start_utc,
         here.period_end_utc,
         here.madrid_day,
-        cast(case when here.compared is not null then here.value_a_week_ago end as {{ type_number() }}) as value_a_week_ago,
-        cast(case when odd.is_shifted is null then here.z end as {{ type_number() }}) as z,
-        cast(case when odd.is_shifted is null and here.z > here.weekly_z_max then here.z end as {{ type_number() }}) as unlike_last_week,
-        cast(case when coalesce(odd.is_shifted, 0) = 0 then here.sum_of_four end as {{ type_number() }}) as sum_of_four,
-        cast(case when coalesce(odd.is_shifted, 0) = 0 then here.shifted end as {{ type_number() }}) as shifted,
-        cast(case when coalesce(odd.is_shifted, 0) = 0 then here.week_change end as {{ type_number() }}) as week_change
-    from compared_periods as here
+        cast(case when weeks.madrid_day is not null then here.value_a_week_ago end as {{ type_number() }}) as value_a_week_ago,
+        cast(case when odd.is_shifted is null then {{ z }} end as {{ type_number() }}) as z,
+        cast(case when odd.is_shifted is null and {{ z }} > weeks.weekly_z_max then {{ z }} end as {{ type_number() }}) as unlike_last_week,
+        cast(
+            case when coalesce(odd.is_shifted, 0) = 0 and here.is_four_times = 1 and weeks.is_four_times = 1 then here.value end
+            as {{ type_number() }}
+        ) as sum_of_four,
+        cast(case when coalesce(odd.is_shifted, 0) = 0 and {{ is_shifted }} then weeks.week_change end as {{ type_number() }}) as shifted,
+        cast(case when coalesce(odd.is_shifted, 0) = 0 then weeks.week_change end as {{ type_number() }}) as week_change
+    from differences as here
+    left join weeks
+        on {{ same_day('here', 'weeks') }} and here.difference is not null
     left join odd_yardsticks as odd
-        on here.indicator_id = odd.indicator_id
-            and here.geo_id = odd.geo_id
-            and here.datetime_local = odd.datetime_local
+        on {{ same('here', 'odd', of_clock) }}
     {{ 'where here.is_to_judge = 1' if is_incremental() }}
 )
 
