@@ -1,7 +1,8 @@
 {{ config(materialized=step()) }}
 
 {#- The address of a response says which areas were asked for; the areas of an indicator registered with `all` are learned
-    from its values. A window without any value is missing in every area that was known by then. -#}
+    from its values. A window without any value is missing in every area that was known by then. What later responses
+    bring changes neither. -#}
 with responses_of_all_areas as (
     select
         staged.response_id,
