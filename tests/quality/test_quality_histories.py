@@ -98,13 +98,14 @@ def entries_of(draw: random.Random, one: History, areas: list[int], first: date,
 
 
 def history(draw: random.Random, indicator: int) -> History:
-    """As `land` guarantees, each response and check of an indicator is later than those before."""
+    """Each response and check of an indicator is later than those before, as `land` guarantees; a stage than the last."""
     areas: list[int] | str = draw.choice([[8741], [3, 1], "all", "all"])
     one = History(indicator, draw.choice(list(CADENCES)), areas, [Step() for _ in range(STAGES)])
     # Sometimes within the days that are asked for, so that the last of them are not due yet.
-    at = midnight(FIRST + timedelta(days=draw.choice([4, 10, 60]))) + timedelta(hours=draw.randrange(24))
+    at = midnight(FIRST + timedelta(days=draw.choice([4, 10, 40]))) + timedelta(hours=draw.randrange(24))
     for number, stage in enumerate(sorted(draw.randrange(STAGES) for _ in range(draw.randint(1, 6)))):
         step = one.stages[stage]
+        at = max(at, midnight(FIRST + timedelta(days=60 * stage)))
         first = FIRST + timedelta(days=draw.randrange(DAYS - 1))
         end = first + timedelta(days=draw.choice([1, 1, 3, 9]))
         window = (naive(midnight(first)), naive(midnight(end)))
