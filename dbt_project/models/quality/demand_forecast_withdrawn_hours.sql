@@ -1,4 +1,4 @@
-{#- An hour that vanishes from a later response. The rule is in macros/withdrawn.sql. -#}
+{#- An hour that vanishes from a later response. The rule is in period_checks.sql. -#}
 select
     checks.indicator_id as id,
     checks.period_start_utc as datetime,
