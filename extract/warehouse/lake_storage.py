@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 NOT_INSTALLED = "make setup-spark"
 _SECRET = re.compile(r"KEY|SECRET|TOKEN|SAS|PASSWORD", re.IGNORECASE)
 _SHORTEST_SECRET = 4
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _NEEDS_MORE = re.compile(r"reader (feature|version)|unsupported.*feature", re.IGNORECASE)
 _SECOND = re.compile(r"concurrent|failed to commit transaction: \d", re.IGNORECASE)
 _REMEDIES = [
@@ -239,7 +240,8 @@ class LakeStorage:
         raise WarehouseError(f"{what} failed ({text})", "nothing half-done was kept; run it again") from None
 
     def _cleaned(self, text: str) -> str:
-        """One line without the values of keys, secrets and tokens."""
+        """One line without colours and without the values of keys, secrets and tokens."""
+        text = _COLOUR.sub("", text)
         for name, value in self._given.items():
             if _SECRET.search(name) and len(value.strip()) >= _SHORTEST_SECRET:
                 text = text.replace(value.strip(), "…")

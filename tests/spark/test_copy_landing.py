@@ -28,7 +28,8 @@ from tests.warehouse.conftest import needs_server
 
 pytest.importorskip("deltalake", reason="deltalake is not installed: `make test-spark` installs it")
 
-BODIES = [b'{"a": 1}', '{"ñ": "电力 🎉"}'.encode(), b"x" * 70_000, b'{"quote": "\'\\\\"}']
+# Of no wider an alphabet than a stand-in for SQL Server knows; test_lake_landing has others.
+BODIES = [b'{"a": 1}', '{"ñ": "Península €"}'.encode(), b"x" * 70_000, b'{"quote": "\'\\\\"}']
 
 
 def places(folder: Path) -> dict[str, str]:

@@ -350,7 +350,7 @@ def test_an_error_of_the_storage_is_never_a_traceback(tmp_path: Path) -> None:
     said: list[tuple[Callable[[], BaseException], str]] = [
         (lambda: deltalake.exceptions.DeltaError(f"403 Forbidden for {SECRET}"), "may not be read or written"),
         (lambda: OSError("No space left on device"), "has no room left"),
-        (lambda: OSError("Generic S3 error: NoSuchBucket"), "is not there"),
+        (lambda: OSError("Generic S3 error \x1b[31m↳\x1b[0m NoSuchBucket"), "is not there"),
         (lambda: OSError("something else " + "x" * 5000), "failed"),
     ]
     for make, words in said:
@@ -361,3 +361,4 @@ def test_an_error_of_the_storage_is_never_a_traceback(tmp_path: Path) -> None:
         assert caught.value.exit_code == 5
         assert len(str(caught.value)) < 600
         assert "sesame" not in str(caught.value)
+        assert "\x1b" not in str(caught.value)
