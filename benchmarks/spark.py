@@ -36,7 +36,7 @@ def copy_landing(warehouse: Path, lake: Path, since: str = "1900-01-01") -> None
             columns = connection.execute(f"select * from raw_esios.{name} limit 0").description
             at = next((column[0] for column in columns if column[0] in ("extracted_at_utc", "checked_at_utc")), None)
             only = f" where {at} > '{since}'" if at else ""
-            reader = connection.sql(f"select * from raw_esios.{name}{only}").fetch_arrow_reader(ROWS_AT_ONCE)
+            reader = connection.sql(f"select * from raw_esios.{name}{only}").to_arrow_reader(ROWS_AT_ONCE)
             schema = pa.schema(
                 [pa.field(each.name, pa.timestamp("us", "UTC") if pa.types.is_timestamp(each.type) else each.type)
                  for each in reader.schema]

@@ -372,7 +372,8 @@ def copy_landing(as_json: bool, target: str) -> None:
 def lake(as_json: bool, action: str) -> None:  # noqa: ARG001 - the only one
     """Keep the lake of ESIOS_TARGET=spark fast: join small files, delete old ones.
 
-    What versions of the last ESIOS_LAKE_KEEP_HOURS (a week) need stays. Extracts and builds may go on meanwhile.
+    What versions of the last ESIOS_LAKE_KEEP_HOURS (a week) need stays. Extracts go on meanwhile; it waits for a dbt
+    run.
     """
     from extract.lake import optimize
 

@@ -27,7 +27,9 @@ PAYLOAD = "payload"
 
 @dataclass(frozen=True)
 class _Copied:
-    """A table to copy: its rows of one `group` at a time, in the order of `clock`; `key` identifies them."""
+    """A table to copy: its rows of one `group` at a time, in the order of `clock`, which few of them share; `key`
+    identifies them.
+    """
 
     table: str
     group: str | None
@@ -46,7 +48,7 @@ TABLES = (
     _Copied(
         PREDICTIONS,
         "indicator_id",
-        "predicted_at_utc",
+        "period_start_utc",  # many may share the instant at which they were made
         ("forecast", "indicator_id", "period_start_utc", "predicted_at_utc"),
     ),
 )

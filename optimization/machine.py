@@ -192,7 +192,9 @@ def _drop_pages_of(library: str) -> None:
 
     Code that is never written to is read from the file again if it runs after all.
     """
-    with contextlib.suppress(OSError, AttributeError):  # another system
+    if not sys.platform.startswith("linux"):
+        return
+    with contextlib.suppress(OSError, AttributeError):  # another C library, or no /proc
         libc = ctypes.CDLL(None)
         for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
             span, rights, *_ = line.split()

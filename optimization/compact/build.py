@@ -76,6 +76,7 @@ def assemble(
             row = first_difference(plan, chunks, rows_of(done[name] if level == "usable" else array))
             if row is not None:
                 wrong[name] = row
+        chunks, array = [], None  # let go before memory is given back
         if before >= 1 << 22:
             release()
         settled[name] = plan

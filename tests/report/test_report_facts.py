@@ -288,7 +288,7 @@ def test_a_forecast_is_shown_as_the_monitoring_models_judge_it(
     assert (newest["mape"], newest["skill_28_days"], newest["alerts"]) == (
         0.0125,
         0.55,
-        [["inaccurate", 9.1, 8.0]],
+        [("inaccurate", 9.1, 8.0)],
     )
     assert forecast["month"] == "2018-02"
     assert [row["mae"] for row in forecast["by_hour"]] == [200.0 + hour for hour in range(24)]

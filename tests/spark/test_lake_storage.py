@@ -19,6 +19,7 @@ from extract import landing
 from extract.errors import EsiosError, UsageError, WarehouseError
 from extract.export import export_table
 from extract.lake import optimize
+from extract.lake_lock import only_dbt_run
 from extract.landing import Run
 from extract.settings import ROOT
 from extract.warehouse import TableName, connect
@@ -38,6 +39,7 @@ from tests.spark.lakes import (
 
 deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed: `make test-spark` installs it")
 INSTANT = pa.timestamp("us", tz="UTC")
+RESPONSES = ("raw_esios", "indicator_responses")
 
 
 def esios(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -273,6 +275,19 @@ def test_an_extract_goes_on_while_the_lake_is_optimized(tmp_path: Path) -> None:
     assert (process.returncode, err) == (0, "")
     assert len(out.split()) == count(made, landing.RESPONSES) == count(made, landing.CHECKS) == 24
     assert_whole(made)
+
+
+def test_what_dbt_builds_is_left_alone_while_dbt_builds(tmp_path: Path) -> None:
+    many_files(tmp_path)
+    made = lake_settings(tmp_path, ESIOS_WAREHOUSE_WAIT_S="0")
+    mart = LakeStorage(made).uri(TableName("esios", "esios_values"))
+    for number in range(3):
+        deltalake.write_deltalake(mart, pa.table({"value": [float(number)]}), mode="append")
+    with only_dbt_run(made), pytest.raises(WarehouseError, match="another dbt run"):
+        optimize(made, print)
+    files = {name: len(deltalake.DeltaTable(name).file_uris()) for name in (mart, f"{made.lake}/{'/'.join(RESPONSES)}")}
+    assert list(files.values()) == [3, 1]
+    assert {one.table: one.files_after for one in optimize(made, print)}["esios.esios_values"] == 1
 
 
 def test_without_a_lake_there_is_nothing_to_optimize() -> None:

@@ -60,8 +60,8 @@ create schema if not exists monitoring_esios;
 create table monitoring_esios.forecast_accuracy_daily (forecast varchar, actual_indicator_id integer, madrid_day date,
     mae double, rmse double, mape double, smape double, bias double, persistence_mae double, coverage double,
     skill double, skill_28_days double, input_psi double, alert_level varchar,
-    hours_due integer, predictions_missing double, inaccurate double, inaccurate_limit double, biased double,
-    unskilled double, predictions_late double, drifting double);
+    hours_due integer, predictions_missing integer, inaccurate double, inaccurate_limit double, biased double,
+    unskilled double, predictions_late integer, drifting double);
 create table monitoring_esios.forecast_accuracy_by_hour (forecast varchar, actual_indicator_id integer,
     month_start date, clock_hour integer, mae double, bias double);
 create table monitoring_esios.forecast_actuals (forecast varchar, actual_indicator_id integer,

@@ -1,7 +1,8 @@
 {{ config(materialized=step()) }}
 
 {#- The address of a response says which areas were asked for; the areas of an indicator registered with `all` are learned
-    from its values. A window without any value is missing in every area that was known by then. -#}
+    from its values. A window without any value is missing in every area that was known by then. What later responses
+    bring changes neither. -#}
 with responses_of_all_areas as (
     select
         staged.response_id,
@@ -21,6 +22,7 @@ areas_with_values as (
     from responses_of_all_areas as asked
     inner join {{ ref('esios_value_versions') }} as known
         on asked.indicator_id = known.indicator_id
+            and asked.response_id >= known.response_id
             and asked.window_start_utc <= known.period_start_utc
             and asked.window_end_utc > known.period_start_utc
 ),
