@@ -20,7 +20,7 @@ from tests.warehouses.project import PROFILES, PROJECT, ROOT
 # How the incremental branch of each model says where it starts; without a database there is nothing before it.
 WHAT_IS_NEW = {
     "stg_esios__indicator_responses": "not exists",
-    "stg_esios__response_entries": "staged.response_id > 0",
+    "stg_esios__response_entries": "landed.extracted_at_utc between",
     "stg_esios__areas": "entries.response_id > 0",
     "esios_value_versions": "staged.response_id > 0 and staged.indicator_id in (460)",
     "demand_forecast_esios": "versions.last_response_id > 0 and versions.indicator_id in (460)",
