@@ -51,8 +51,8 @@ def copy_landing(warehouse: Path, lake: Path, since: str = "1900-01-01") -> None
 
 def rows_in(lake: Path, schema: str, table: str) -> int:
     """How many rows a table of the lake has, from its files' statistics."""
-    files = DeltaTable(lake / schema / table).get_add_actions(flatten=True)
-    return sum(pa.array(files.column("num_records")).to_pylist())
+    files = pa.table(DeltaTable(lake / schema / table).get_add_actions(flatten=True))
+    return sum(files["num_records"].to_pylist())
 
 
 def report(engine: str, what: str, run: Measured, beside: Measured | None = None) -> None:

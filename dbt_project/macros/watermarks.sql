@@ -19,19 +19,23 @@
     {{ return(asked_now('select case when exists (select 1 from ' ~ table ~ ') then 1 else 0 end as has_rows', [[0]])[0][0] | int > 0) }}
 {% endmacro %}
 
-{% macro indicators_behind(newest, watermark, role=none) %}
-    {#- (indicator, watermark) of each registered indicator that has something newer: `newest` and `watermark` are scalar
-        subqueries about `registered.id`, each one seek. -#}
+{% macro indicators_behind(newer, counter, watermark) %}
+    {#- (indicator, watermark) of each registered indicator of which `newer` has rows above the watermark, one seek each. Responses
+        are numbered over all indicators and a build reads all that there are: one watermark serves for all. -#}
     {% set query %}
-        select
-            registered.id,
-            coalesce({{ watermark }}, 0) as response_id
+        select registered.id
         from {{ ref('esios_indicators') }} as registered
-        where {{ newest }} > coalesce({{ watermark }}, 0)
-            {{ "and registered.role = '" ~ role ~ "'" if role }}
+        where exists (
+                select 1
+                from {{ newer }} as newer
+                where newer.indicator_id = registered.id
+                    and newer.{{ counter }} > {{ watermark }}
+            )
         order by registered.id
     {% endset %}
-    {{ return(asked_now(query, [[460, 0]])) }}
+    {%- set behind = [] -%}
+    {%- for row in asked_now(query, [[460]]) -%}{%- do behind.append([row[0] | int, watermark]) -%}{%- endfor -%}
+    {{ return(behind) }}
 {% endmacro %}
 
 {% macro highest_of_indicator(table, column) %}
@@ -41,10 +45,6 @@
         from {{ table }} as highest
         where highest.indicator_id = registered.id
     )
-{% endmacro %}
-
-{% macro newest_value() %}
-    {{ highest_of_indicator(ref('esios_value_versions'), 'last_response_id') }}
 {% endmacro %}
 
 {% macro newer_than(behind, rows, counter='response_id') %}

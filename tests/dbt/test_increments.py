@@ -14,9 +14,9 @@ def compiled(warehouse: Warehouse, model: str) -> str:
 
 def test_an_increment_starts_where_the_last_one_ended(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(hour, 1.0) for hour in DAY]))
-    warehouse.run()
+    warehouse.run_for("daily_measures", "demand_forecast_esios")
     warehouse.land(body([entry(DAY[1], 2.0)]), extracted="2019-01-02 10:00", run="run-2")
-    warehouse.run()
+    warehouse.run_for("daily_measures", "demand_forecast_esios")
     answers = compiled(warehouse, "stg_esios__indicator_responses")
     assert "landed.extracted_at_utc > timestamp '2019-01-01 10:00:00.000000'" in answers
     entries = compiled(warehouse, "stg_esios__response_entries")
@@ -33,8 +33,8 @@ def test_an_increment_starts_where_the_last_one_ended(warehouse: Warehouse) -> N
 
 def test_where_nothing_is_new_nothing_is_read(warehouse: Warehouse) -> None:
     warehouse.land(body([entry(hour, 1.0) for hour in DAY]))
-    warehouse.run()
-    warehouse.run()
+    warehouse.run_for("daily_measures", "demand_forecast_esios")
+    warehouse.run_for("daily_measures", "demand_forecast_esios")
     staging = ("stg_esios__indicator_responses", "stg_esios__response_entries")
     judging = ("due_days", "period_checks", "week_checks")
     for model in (*staging, "esios_value_versions", "demand_forecast_esios", *judging):

@@ -18,8 +18,8 @@
 {%- set judgement = 1 -%}
 {%- if is_incremental() -%}
     {%- set judgement = highest(this, 'judgement') + 1 -%}
-    {%- set newest_response = highest_of_indicator(ref('stg_esios__indicator_responses'), 'response_id') -%}
-    {%- set behind = with_rebuilt(indicators_behind(newest_response, highest_of_indicator(this, 'newest_response_id'))) -%}
+    {%- set responses = ref('stg_esios__indicator_responses') -%}
+    {%- set behind = with_rebuilt(indicators_behind(responses, 'response_id', highest(this, 'newest_response_id'))) -%}
     {%- if not rebuilt_indicators() -%}
         {%- set known_checks = checks_judged(source('raw_esios', 'window_checks'), this) -%}
     {%- endif -%}

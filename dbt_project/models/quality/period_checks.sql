@@ -18,8 +18,8 @@
 {%- set in_order = 'partition by indicator_id, geo_id order by period_start_utc' -%}
 {%- if is_incremental() -%}
     {%- set judgement = highest(this, 'judgement') + 1 -%}
-    {%- set newest_value = newest_value() -%}
-    {%- set behind = with_rebuilt(indicators_behind(newest_value, highest_of_indicator(this, 'last_response_id'))) -%}
+    {%- set versions, watermark = ref('esios_value_versions'), highest(this, 'last_response_id') -%}
+    {%- set behind = with_rebuilt(indicators_behind(versions, 'last_response_id', watermark)) -%}
     {%- set changes = changed_periods(behind, highest(this, 'due_judgement')) -%}
     {%- set days = days_near(changes, 4) -%}
 {%- endif -%}
