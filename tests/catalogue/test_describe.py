@@ -69,7 +69,7 @@ def test_what_is_landed_is_shown_first_and_last_instant_included(lookup: Lookup,
     extract(lookup.settings, Request(find_indicators(["1775"]), day, day), now=lambda: NOON_UTC, quiet=True)
     described = describe(lookup.settings, "1775", lookup)
     assert lines(described.text())["landed"] == (
-        "2026-11-26 23:00 … 2026-11-27 22:59 UTC, 1 responses, checked 2026-11-27 11:00 UTC"
+        "2026-11-26 23:00 … 2026-11-27 22:59 UTC, 1 response, checked 2026-11-27 11:00 UTC"
     )
     assert described.document()["landed"]["responses"] == 1
     assert landed_of(lookup.settings, 460, print) is None

@@ -160,7 +160,7 @@ def test_find_stores_the_catalogue_in_a_warehouse_that_exists(shell: Shell) -> N
         rows = connection.execute(f"select indicator_id, name, short_name from {ENTRIES} order by 1").fetchall()
         everything = connection.execute(f"select * from {ENTRIES}").fetchall()
         source = connection.execute("select source from raw_esios.source").fetchall()
-    assert len(rows) == len(simulator.server.catalogue.INDICATORS)
+    assert len(rows) == len(simulator.catalogue.INDICATORS)
     assert (460, NAME, "Previsión diaria") in rows
     assert "sesame" not in str(everything)
     assert source == [("simulated",)]

@@ -49,7 +49,7 @@ def kill_build(machine: Machine, chance: Random) -> Finished:
     """Kill a build shortly after one of its models began."""
     running = machine.start("dbt", "--no-use-colors", "build", "--exclude-resource-type", "test", "unit_test")
     running.wait_for("START sql")
-    found = re.search(r"1 of (\d+) START", running.told())
+    found = re.search(r"\d+ of (\d+) START sql", running.told())
     number = chance.randint(1, int(found[1]) - 1 if found else 1)
     running.wait_for(f"{number} of ")
     time.sleep(chance.uniform(0, 0.1))

@@ -173,7 +173,7 @@ PROCESS = {
         "Two extracts at once", 0, ("windows fetched",), "Each response once; the runs take turns at the file"
     ),
     "extract in build": Fault(
-        "An extract during `dbt build`", 0, ("windows fetched",),
+        "An extract during `dbt build`", 0, ("window fetched",),
         "The extract waits for the file; what it lands is in the next build",
     ),
     "held": Fault(
