@@ -12,7 +12,8 @@ START ?= 2017-01-01
 END ?= 2018-12-31
 # A server of our own, if nothing is configured; otherwise the command as it is.
 SIMULATE := $(BIN)/python -m simulator --unless-configured --
-WORKERS ?= 2
+# One more than two cores: a test often waits for a process of its own.
+WORKERS ?= 3
 
 .PHONY: help
 help: ## List the targets
