@@ -13,7 +13,7 @@
         group by {{ number }}
         order by 1
     {%- endset -%}
-    {{ return(asked_now(query, [[1, responses_at_once(), now_utc(), now_utc()]])) }}
+    {{ return(asked_now(query, [[1, responses_at_once()] + literals_of_all_time()])) }}
 {% endmacro %}
 
 {% macro entries_of_responses(batch, into='') %}
@@ -43,7 +43,7 @@ payloads as (
         landed.payload
     from {{ source('raw_esios', 'indicator_responses') }} as landed
     inner join new_responses
-        on {{ same_answer('new_responses', 'landed') }}
+        on {{ same_answer('landed', 'new_responses') }}
     {% if batch and batch[2] %}
     where landed.extracted_at_utc between {{ batch[2] }} and {{ batch[3] }}
     {% endif %}

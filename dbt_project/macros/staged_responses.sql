@@ -20,7 +20,7 @@
         group by instants.batch
         order by 1
     {%- endset -%}
-    {{ return(asked_now(query, [[now_utc(), now_utc()]])) }}
+    {{ return(asked_now(query, [literals_of_all_time()])) }}
 {% endmacro %}
 
 {% macro described_responses(unstaged, batch, last_response_id, into='') %}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
 from tests.warehouses.landed import MADRID, Warehouse, body, entry, hours, utc
+from tests.warehouses.project import with_entry
 
 HOUR = utc("2018-02-01 11:00")
 
@@ -188,14 +188,7 @@ def test_what_is_registered_later_needs_no_new_response(warehouse: Warehouse) ->
     versions = "select geo_id, period_start_utc::varchar, value from esios_value_versions order by 1, 2"
 
     def register(areas: list[int], cadence: str) -> list[tuple[Any, ...]]:
-        [model] = [node for node in warehouse.manifest.nodes.values() if node.name == "esios_indicators"]
-        registered = deepcopy(model.config.meta)
-        for one in registered["indicators"]:
-            if one["id"] == 600:
-                one |= {"areas": areas, "cadence": cadence}
-        manifest = warehouse.manifest.deepcopy()
-        manifest.nodes[model.unique_id].config.meta = registered
-        manifest.build_flat_graph()
+        manifest = with_entry(warehouse.manifest, 600, areas=areas, cadence=cadence)
         outcome = warehouse.invoke("run", "--select", "+esios_value_versions", manifest=manifest)
         assert outcome.success, outcome.exception
         return warehouse.rows(versions)
