@@ -9,6 +9,8 @@ import pytest
 from tests.warehouses.templates import Templates
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dbt.contracts.graph.manifest import Manifest
 
     from tests.warehouses.makers import Makers
@@ -23,11 +25,14 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
 
 
 @pytest.fixture(scope="session")
-def manifest(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
-    """The parsed project. Not to be changed: `deepcopy()` it."""
-    from tests.warehouses.project import parse
+def manifest(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manifest]:
+    """The parsed project. Not to be changed: see `with_registry` and `with_entry`."""
+    from tests.warehouses.project import parse, registry_of
 
-    return parse(templates, tmp_path_factory.mktemp("parsed"))
+    parsed = parse(templates, tmp_path_factory.mktemp("parsed"))
+    registry = registry_of(parsed)
+    yield parsed
+    assert registry_of(parsed) == registry, "a test has changed the registry of all that came after it"
 
 
 @pytest.fixture(scope="session")

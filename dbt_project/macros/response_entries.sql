@@ -13,11 +13,11 @@
         group by {{ number }}
         order by 1
     {%- endset -%}
-    {{ return(asked_now(query, [[1, responses_at_once(), now_utc(), now_utc()]])) }}
+    {{ return(asked_now(query, [[1, responses_at_once()] + literals_of_all_time()])) }}
 {% endmacro %}
 
-{% macro entries_of_responses(batch, into='') %}
-    {#- Query of the entries of a batch of responses, none for no batch; `into`: the head of an insert of them. -#}
+{% macro entries_of_responses(batch, table=none) %}
+    {#- Query of the entries of a batch of responses, none for no batch; `table`: where to insert them. -#}
 {#- One order for all entries: whatever comes again stands side by side. -#}
 {%- set in_order = 'partition by response_id, has_clear_time order by geo_id, period_start_utc' -%}
 {%- set rivals = 'partition by response_id, period_start_utc, case when instant_lacks_area = 0 then geo_id end' -%}
@@ -43,7 +43,7 @@ payloads as (
         landed.payload
     from {{ source('raw_esios', 'indicator_responses') }} as landed
     inner join new_responses
-        on {{ same_answer('new_responses', 'landed') }}
+        on {{ same_answer('landed', 'new_responses') }}
     {% if batch and batch[2] %}
     where landed.extracted_at_utc between {{ batch[2] }} and {{ batch[3] }}
     {% endif %}
@@ -168,22 +168,25 @@ all_entries as (
         case when code is null and least_value <> greatest_value then 'two_values' else code end as code,
         case when has_clear_time = 1 then next_start_utc end as next_start_utc
     from compared_entries
+),
+
+cut_entries as (
+    select
+        response_id,
+        indicator_id,
+        geo_id,
+        cast(geo_name as {{ type_text(100) }}) as geo_name,
+        cast(datetime_text as {{ type_text(64) }}) as datetime_text,
+        cast(left(value_text, 64) as {{ type_text(64) }}) as value_text,
+        period_start_utc,
+        next_start_utc,
+        cast({{ seconds_past_hour('period_start_utc') }} as {{ type_seconds() }}) as seconds_past_hour,
+        value,
+        cast(code as {{ type_code(30) }}) as code
+    from all_entries
 )
 
-{{ into }}
-select
-    response_id,
-    indicator_id,
-    geo_id,
-    cast(geo_name as {{ type_text(100) }}) as geo_name,
-    cast(datetime_text as {{ type_text(64) }}) as datetime_text,
-    cast(left(value_text, 64) as {{ type_text(64) }}) as value_text,
-    period_start_utc,
-    next_start_utc,
-    cast({{ seconds_past_hour('period_start_utc') }} as {{ type_seconds() }}) as seconds_past_hour,
-    value,
-    cast(code as {{ type_code(30) }}) as code
-from all_entries
+{{ rows_for(table, 'cut_entries') }}
 {% endmacro %}
 
 {% macro stage_further_entries(table) %}
@@ -191,7 +194,7 @@ from all_entries
     {%- if execute -%}
         {%- set statements = [] -%}
         {%- for batch in batches_of_responses(highest(table, 'response_id')) -%}
-            {%- do statements.append(entries_of_responses(batch, insert_into(table))) -%}
+            {%- do statements.append(entries_of_responses(batch, table)) -%}
         {%- endfor -%}
         {{ one_by_one(statements) }}
     {%- endif -%}

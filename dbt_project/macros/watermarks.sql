@@ -9,6 +9,11 @@
     {{ return(run_query(query).rows) }}
 {% endmacro %}
 
+{% macro literals_of_all_time() %}
+    {#- The first and the last instant that each engine holds: what is assumed leaves nothing out. -#}
+    {{ return(["'0001-01-01'", "'9999-12-31'"]) }}
+{% endmacro %}
+
 {% macro highest(table, column) %}
     {#- The largest value of a counter, 0 for an empty table: the far end of an index. -#}
     {% set found = asked_now('select coalesce(max(' ~ column ~ '), 0) as highest from ' ~ table, [[0]]) %}

@@ -14,9 +14,9 @@ from dbt.contracts.graph.manifest import Manifest
 from extract.errors import UsageError
 from extract.registry import CADENCES, REGISTRY, CadenceSpan, entries, registry
 from tests.warehouses.landed import Warehouse
+from tests.warehouses.project import REGISTRY_MODEL, with_registry
 
 Meta = dict[str, Any]
-MODEL = "model.esios_elt.esios_indicators"
 
 
 def written(path: Path = REGISTRY) -> Meta:
@@ -168,16 +168,11 @@ def test_what_is_wrong_is_named_by_esios_and_by_dbt(wrong: str, tmp_path: Path, 
         assert word in told
 
 
-def with_registry(manifest: Manifest, meta: Meta) -> Manifest:
-    """The parsed project, changed to have another registry."""
-    manifest.nodes[MODEL].config.meta = meta
-    manifest.flat_graph["nodes"][MODEL]["config"]["meta"] = meta
-    return manifest
-
-
 def dbt_error(warehouse: Warehouse, meta: Meta) -> str:
     """What dbt says of a registry when it compiles the views."""
-    manifest = with_registry(warehouse.manifest, meta)
+    manifest = warehouse.manifest
+    manifest.nodes[REGISTRY_MODEL].config.meta = meta
+    manifest.flat_graph["nodes"][REGISTRY_MODEL]["config"]["meta"] = meta
     outcome = warehouse.invoke("compile", "--select", "esios_indicator_cadences", manifest=manifest)
     assert not outcome.success
     return str(outcome.exception or outcome.result.results[0].message)
@@ -222,7 +217,7 @@ def test_a_cadence_that_changes_changes_at_madrid_midnight(warehouse: Warehouse,
         CadenceSpan(date(2020, 7, 1), "fifteen_minutes"),
         CadenceSpan(date(2025, 12, 1), "five_minutes"),
     )
-    manifest = with_registry(warehouse.manifest.deepcopy(), meta)
+    manifest = with_registry(warehouse.manifest, meta)
     assert warehouse.invoke("run", "--select", "registry", manifest=manifest).success
     assert warehouse.rows("select indicator_id, geo_id from staging_esios.esios_indicator_areas") == []
     assert warehouse.rows(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
 from tests.warehouses.landed import MADRID, Warehouse, body, entry, hours, utc
+from tests.warehouses.project import with_entry
 
 HOUR = utc("2018-02-01 11:00")
 
@@ -188,14 +188,7 @@ def test_what_is_registered_later_needs_no_new_response(warehouse: Warehouse) ->
     versions = "select geo_id, period_start_utc::varchar, value from esios_value_versions order by 1, 2"
 
     def register(areas: list[int], cadence: str) -> list[tuple[Any, ...]]:
-        [model] = [node for node in warehouse.manifest.nodes.values() if node.name == "esios_indicators"]
-        registered = deepcopy(model.config.meta)
-        for one in registered["indicators"]:
-            if one["id"] == 600:
-                one |= {"areas": areas, "cadence": cadence}
-        manifest = warehouse.manifest.deepcopy()
-        manifest.nodes[model.unique_id].config.meta = registered
-        manifest.build_flat_graph()
+        manifest = with_entry(warehouse.manifest, 600, areas=areas, cadence=cadence)
         outcome = warehouse.invoke("run", "--select", "+esios_value_versions", manifest=manifest)
         assert outcome.success, outcome.exception
         return warehouse.rows(versions)
@@ -208,3 +201,36 @@ def test_what_is_registered_later_needs_no_new_response(warehouse: Warehouse) ->
         (3, "2018-05-01 11:00:00", 52.0),
     ]
     assert register([1], "hour") == [(1, "2018-05-01 10:00:00", 51.0)], "what is no value any more is none"
+
+
+def test_more_responses_than_are_read_at_once_are_each_staged_once_whatever_instants_they_share(
+    warehouse: Warehouse,
+) -> None:
+    # 500 at once: an instant has more than that, or lies across the end of a batch.
+    land = """
+    insert into raw_esios.indicator_responses
+    select 460, '2018-01-01', '2019-01-01', 'url', '{{"indicator":{{"id":460,"values":[{{"value":' || number
+        || ',"datetime":"' || strftime(timestamp '2018-01-01' + to_hours(number), '%Y-%m-%dT%H:%M:%SZ')
+        || '","geo_id":8741}}]}}}}', md5(number::varchar), 'run-' || number, {instant}
+    from range({first}, {end}) as numbers (number)
+    """
+    staged = """select count(*), min(response_id), max(response_id), count(distinct response_id), count(distinct run_id)
+    from staging_esios.stg_esios__indicator_responses"""
+    values = "select count(*), count(distinct value), sum(value) from staging_esios.stg_esios__response_entries"
+
+    def assert_staged(count: int) -> None:
+        warehouse.run("--select", "+stg_esios__response_entries")
+        assert warehouse.rows(staged) == [(count, 1, count, count, count)]
+        assert warehouse.rows(values) == [(count, count, sum(range(count)))]
+
+    shared = "timestamp '2019-01-01' + to_seconds((number // 700)::integer)"
+    warehouse.execute(land.format(first=0, end=1801, instant=shared))
+    assert_staged(1801)
+    # Then later ones, after some of the last instant that is staged and some of before it.
+    warehouse.execute(
+        land.format(first=1801, end=2401, instant="timestamp '2019-01-01 00:00:02'"),
+        land.format(first=2401, end=2411, instant="timestamp '2018-06-01'"),
+        land.format(first=2411, end=3700, instant=shared),
+    )
+    assert_staged(3700)
+    assert_staged(3700)

@@ -89,6 +89,25 @@ def test_a_warehouse_of_version_1_0_goes_on_with_the_next_build(warehouse: Wareh
     assert staged(warehouse)[2] == (3, 460, "2", None, None)
 
 
+def test_more_responses_than_are_read_at_once_are_staged_into_the_columns_that_version_1_0_had(
+    warehouse: Warehouse,
+) -> None:
+    made_by_1_0(warehouse)
+    asked = URL.format(id=460, area=8741)
+    payload = body([entry(HOURS[0], 1.0)], name="name", updated="2019-01-02T09:00:00.000Z")
+    warehouse.execute(
+        f"""insert into raw_esios.indicator_responses
+        select 460, '{DAY[0]}', '{DAY[1]}', '{asked}', '{payload}', md5(number::varchar), 'later-' || number,
+            timestamp '2019-01-01 10:00' + to_seconds((number // 700)::integer)
+        from range(1300) as numbers (number)"""
+    )
+    warehouse.run("--select", "+stg_esios__response_entries")
+    described = """select indicator_name, values_updated_at_utc::varchar, asked_areas, asked_cadence, count(*)
+    from staging_esios.stg_esios__indicator_responses where run_id like 'later-%' group by all"""
+    assert warehouse.rows(described) == [("name", "2019-01-02 09:00:00", ",8741,", "hour", 1300)]
+    assert warehouse.one("select count(*) from staging_esios.stg_esios__response_entries") == 1300 + 48
+
+
 def test_a_bare_dbt_build_goes_on_before_any_command_has_made_the_new_landing_table(warehouse: Warehouse) -> None:
     made_by_1_0(warehouse)
     before = warehouse.mart()

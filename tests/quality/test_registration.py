@@ -12,6 +12,7 @@ from tests.quality import test_daily_quality as daily
 from tests.warehouses import judged
 from tests.warehouses.landed import Warehouse, body, entry
 from tests.warehouses.makers import Makers
+from tests.warehouses.project import with_entry
 
 URL = "https://api.esios.ree.es/indicators/{}?{}"
 
@@ -38,17 +39,6 @@ def prices(first: str, count: int, minutes: int, areas: tuple[int, ...]) -> list
         for n in range(count)
         for area in areas
     ]
-
-
-def registered_as(warehouse: Warehouse, **keys: Any) -> Any:
-    """The parsed project with the entry of 600 changed."""
-    manifest = warehouse.manifest.deepcopy()
-    model = manifest.nodes["model.esios_elt.esios_indicators"]
-    for config in (model.config.meta, model.meta):
-        for one in config.get("indicators", []):
-            if one["id"] == 600:
-                one.update(keys)
-    return manifest
 
 
 def days(warehouse: Warehouse) -> list[tuple[Any, ...]]:
@@ -103,7 +93,7 @@ def test_an_area_is_due_only_where_it_was_asked_for_and_one_that_goes_leaves_not
         (3, "2025-09-01", 24),
         (3, "2025-09-02", 24),
     ]
-    warehouse.manifest = registered_as(warehouse, areas=[3])
+    warehouse.manifest = with_entry(warehouse.manifest, 600, areas=[3])
     warehouse.run(*daily.MODELS)
     assert [row[:3] for row in days(warehouse)] == [(3, "2025-09-01", 24), (3, "2025-09-02", 24)]
     daily.assert_as_rebuilt(warehouse)
@@ -118,7 +108,7 @@ def test_a_build_that_dies_before_it_is_noted_that_days_were_judged_again_judges
     land(warehouse, 600, "2025-09-02", "2025-09-02", prices("2025-09-01 22", 24, 60, (3, 1, 2)), "1,2,3")
     warehouse.run(*daily.MODELS)
     warehouse.execute("create table log_of_before as from quality_esios.indicators_judged")
-    warehouse.manifest = registered_as(warehouse, areas=[3, 1])
+    warehouse.manifest = with_entry(warehouse.manifest, 600, areas=[3, 1])
     if dies == "before the days":
         warehouse.run("--select", "+period_checks", "+week_checks")
         assert {area for area, *_ in days(warehouse)} == {1, 2, 3}, "the days are still those of before"
@@ -170,7 +160,7 @@ def test_days_and_months_are_due_once_they_are_over(warehouses: Makers, tmp_path
         ("month", "2025-01-01", "2025-04-30", ["2024-12-31 23", "2025-02-28 23"], 3),
     ):
         copy = warehouses.empty(tmp_path / cadence) if (tmp_path / cadence).mkdir() is None else warehouse
-        copy.manifest = registered_as(copy, cadence=cadence, areas=[3])
+        copy.manifest = with_entry(copy.manifest, 600, cadence=cadence, areas=[3])
         entries = [entry(judged.hour(start), 50.0, geo_id=3) for start in starts]
         url = URL.format(600, "geo_ids%5B%5D=3")
         # The month of April is not over when it is asked for; each of the days is.

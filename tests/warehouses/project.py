@@ -6,9 +6,11 @@ import os
 import pprint
 import shutil
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -29,6 +31,7 @@ PROFILES = ROOT / "profiles"
 # dbt writes the database's name, which is the file's, into what it parsed: all files of the tests are called alike.
 FILE = "esios.duckdb"
 PARSED = "partial_parse.msgpack"
+REGISTRY_MODEL = "model.esios_elt.esios_indicators"
 
 
 def dbt(
@@ -68,6 +71,27 @@ def _parse(folder: Path, place: Path) -> Manifest:
     assert outcome.success, outcome.exception
     assert isinstance(outcome.result, Manifest)
     return outcome.result
+
+
+def registry_of(manifest: Manifest) -> dict[str, Any]:
+    """A copy of the registry of a parsed project, to be changed: dbt's own `deepcopy` of the project shares it."""
+    return deepcopy(manifest.nodes[REGISTRY_MODEL].config.meta)
+
+
+def with_registry(manifest: Manifest, meta: Mapping[str, Any]) -> Manifest:
+    """A copy of a parsed project, with another registry."""
+    changed = manifest.deepcopy()
+    changed.nodes[REGISTRY_MODEL].config.meta = dict(meta)
+    changed.build_flat_graph()
+    return changed
+
+
+def with_entry(manifest: Manifest, indicator: int, **keys: Any) -> Manifest:
+    """A copy of a parsed project, with an indicator registered otherwise."""
+    meta = registry_of(manifest)
+    [entry] = [one for one in meta["indicators"] if one["id"] == indicator]
+    entry.update(keys)
+    return with_registry(manifest, meta)
 
 
 def leave_parsed(templates: Templates, target: Path, database: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,8 +12,7 @@ from typing import Any
 from dbt.contracts.graph.manifest import Manifest
 
 from tests.warehouses.landed import Warehouse
-
-REGISTRY = "model.esios_elt.esios_indicators"
+from tests.warehouses.project import registry_of, with_registry
 
 
 class Parsed:
@@ -31,13 +29,10 @@ def naive(instant: datetime | None) -> datetime | None:
 
 def registered(manifest: Manifest, entries: Iterable[Mapping[str, Any]]) -> Manifest:
     """The project with a registry of these entries, each like that of 460 but for what it says itself."""
-    changed = manifest.deepcopy()
-    meta = deepcopy(changed.nodes[REGISTRY].config.meta)
+    meta = registry_of(manifest)
     pattern = next(one for one in meta["indicators"] if one["id"] == 460)
     meta["indicators"] = [{**pattern, "name": f"history {entry['id']}", **entry} for entry in entries]
-    changed.nodes[REGISTRY].config.meta = meta
-    changed.build_flat_graph()
-    return changed
+    return with_registry(manifest, meta)
 
 
 @contextmanager

@@ -122,7 +122,7 @@
 {% macro sqlserver__medians(rows, keys, value, name) %}
     select
         {{ keys | join(', ') }},
-        avg(in_order.number) as {{ name }}
+        avg(number) as {{ name }}
     from (
         select
             {{ keys | join(', ') }},
@@ -132,7 +132,7 @@
         from {{ rows }}
         where {{ value }} is not null
     ) as in_order
-    where 2 * in_order.place between in_order.places and in_order.places + 2
+    where 2 * place between places and places + 2
     group by {{ keys | join(', ') }}
 {% endmacro %}
 {% macro spark__medians(rows, keys, value, name) %}{{ duckdb__medians(rows, keys, value, name) }}{% endmacro %}
