@@ -110,13 +110,16 @@ def _warehouse_open(settings: Settings) -> Iterator[None]:
         yield
         return
     from extract.lake_lock import only_dbt_run
-    from extract.spark_session import spark_session
+    from extract.spark_session import knock_at_thrift_server, spark_session
 
     with ExitStack() as around:
         if WRITES_WAREHOUSE.intersection(sys.argv):
             around.enter_context(only_dbt_run(settings))
-        if not settings.spark_service and os.environ.get("ESIOS_SPARK_METHOD", "session") == "session":
+        method = "" if settings.spark_service else os.environ.get("ESIOS_SPARK_METHOD", "session")
+        if method == "session":
             around.enter_context(spark_session(settings))
+        elif method == "thrift":
+            knock_at_thrift_server()
         yield
 
 

@@ -168,11 +168,23 @@ def is_url(lake: str) -> bool:
     return "://" in lake
 
 
+def _holds_credentials(address: str) -> bool:
+    """Whether it reads `USER:PASSWORD@…` behind its scheme, or `USER@…` in s3://. A password may hold any sign, / too,
+    so that it is looked for before anything is parsed.
+    """
+    scheme, _, rest = address.partition("://")
+    first, slash, others = rest.lstrip("/").partition("/")
+    _, colon, behind = first.partition(":")
+    return (bool(colon) and "@" in behind + slash + others) or (scheme.lower() == "s3" and "@" in first)
+
+
 def _lake(text: str) -> str:
     """Where the lake lies: a folder's absolute path, `s3://BUCKET/…` or `abfss://CONTAINER@ACCOUNT…/…`.
 
     The text may hold credentials where they do not belong: a message never repeats it then.
     """
+    if _holds_credentials(text):
+        raise UsageError("ESIOS_LAKE must not contain credentials", "put them into AWS_* or AZURE_* (.env.example)")
     # dbt writes the place into its SQL, Delta and Spark read it as a URL.
     if set("?#%;\\'\"`{}[]<>|^") & set(text) or not text.isprintable():
         raise UsageError(
@@ -192,8 +204,6 @@ def _lake(text: str) -> str:
         raise UsageError(f"ESIOS_LAKE is not a valid address ({error})", remedy) from None
     if parts.scheme not in ("s3", "abfss"):
         raise UsageError(f"ESIOS_LAKE begins with {parts.scheme}://, which is not known", remedy)
-    if parts.password is not None or (parts.scheme == "s3" and "@" in parts.netloc):
-        raise UsageError("ESIOS_LAKE must not contain credentials", "put them into AWS_* or AZURE_* (.env.example)")
     named = parts.username and "." in (host or "") if parts.scheme == "abfss" else host and ":" not in parts.netloc
     if not named or {".", ".."} & set(parts.path.split("/")):
         raise UsageError(f"ESIOS_LAKE is {text!r}, which names no place to write to", remedy)

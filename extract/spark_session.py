@@ -25,6 +25,7 @@ HOW_TO_INSTALL = "run `make setup-spark`"
 # Sail forgets a session, with all of its catalogue, after five minutes of silence.
 A_DAY_S = "86400"
 DEFAULT_PORT = 15002  # Spark Connect's
+THRIFT_PORT = 10000
 KNOCK_S = 15.0
 
 
@@ -57,7 +58,7 @@ def spark_session(settings: Settings) -> Iterator[None]:
 def _sail() -> Iterator[None]:
     """Sail for as long as needed, where no other Spark is named."""
     if remote := os.environ.get("SPARK_REMOTE"):
-        _knock(remote)
+        _knock_at_connect_server(remote)
         yield
         return
     if os.environ.get("SPARK_CONF_DIR"):
@@ -81,8 +82,18 @@ def _sail() -> Iterator[None]:
         server.stop()
 
 
-def _knock(remote: str) -> None:
-    """Check that a server listens at `sc://host:port/…`: Spark's own client would ask for minutes."""
+def knock_at_thrift_server() -> None:
+    """`WarehouseError` unless a server listens where the profile looks for the Thrift server."""
+    host, port = (os.environ.get(f"ESIOS_SPARK_{name}", "") for name in ("HOST", "PORT"))
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise UsageError(f"ESIOS_SPARK_PORT is {port!r}", "set it to a port of 1 to 65535")
+    _knock(
+        host or "localhost", int(port or THRIFT_PORT), "ESIOS_SPARK_HOST", "start that server, or correct its address"
+    )
+
+
+def _knock_at_connect_server(remote: str) -> None:
+    """The same at `sc://host:port/…`."""
     address = urlsplit(remote)
     try:
         host, port = address.hostname, address.port or DEFAULT_PORT
@@ -90,13 +101,15 @@ def _knock(remote: str) -> None:
         host = None
     if address.scheme != "sc" or not host:
         raise UsageError("SPARK_REMOTE is not the address of a Spark Connect server", "set it to sc://HOST:PORT")
+    _knock(host, port, "SPARK_REMOTE", "start that server, or unset SPARK_REMOTE to build with Sail")
+
+
+def _knock(host: str, port: int, setting: str, remedy: str) -> None:
+    """Check that a server listens there: Spark's and dbt's own clients would ask for minutes."""
     try:
         socket.create_connection((host, port), timeout=KNOCK_S).close()
     except OSError as error:
-        raise WarehouseError(
-            f"no server at SPARK_REMOTE, {host}:{port} ({error.strerror or error})",
-            "start that server, or unset SPARK_REMOTE to build with Sail",
-        ) from None
+        raise WarehouseError(f"no server at {setting}, {host}:{port} ({error.strerror or error})", remedy) from None
 
 
 def register_tables(session: SparkSession, settings: Settings) -> None:

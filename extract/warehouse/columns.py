@@ -348,6 +348,8 @@ class _Cast:
             return None
         if pt.is_integer(given) or pt.is_floating(given):
             if kind is Kind.DECIMAL:  # by way of text: exact, where a direct cast rounds or asks for more precision
+                if pt.is_float16(given):  # Arrow writes more digits than mean it
+                    return None
                 return pc.cast(pc.cast(cells, pa.string()), target)
             if pt.is_integer(given) and self.column.precision == 24:
                 cells = pc.cast(cells, pa.float32())  # refuses what would lose digits
@@ -464,6 +466,10 @@ def _nan_to_null(cells: pa.Array) -> pa.Array:
 
 def _python_values(cells: pa.Array) -> list[Any]:
     """Python values; one that Python cannot hold (a year after 9999) becomes its own `Misfit`."""
+    import pyarrow.types as pt
+
+    if pt.is_float16(cells.type) or pt.is_float32(cells.type):  # numpy's know their width; a null comes as NaN
+        return list(cells.to_numpy(zero_copy_only=False))
     values: list[Any] = []
     for cell in cells:
         try:

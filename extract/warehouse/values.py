@@ -72,6 +72,8 @@ def fit(column: Column, value: Any, as_text: bool = False) -> Any:
     `as_text`: `value` is text as a CSV file holds it. Raises `Misfit` with the reason, which quotes the value as given.
     """
     read = as_text and isinstance(value, str) and column.kind not in (Kind.TEXT, Kind.OTHER)
+    if type(value).__module__ == "numpy":
+        value = _from_numpy(column, value)
     if is_missing(value) or (read and not value.strip()):
         if not column.nullable:
             raise Misfit("is missing, and the column is NOT NULL")
@@ -81,15 +83,18 @@ def fit(column: Column, value: Any, as_text: bool = False) -> Any:
             return _FIT[column.kind](column, _READ[column.kind](value.strip()))
         except Misfit as misfit:
             raise Misfit(misfit.reason, value.strip()) from None
-    if type(value).__module__ == "numpy":
-        value = _from_numpy(value)
     return _FIT[column.kind](column, value)
 
 
-def _from_numpy(value: Any) -> Any:
-    if type(value).__name__ != "datetime64":
+def _from_numpy(column: Column, value: Any) -> Any:
+    name = type(value).__name__
+    if name in ("float16", "float32") and column.kind is Kind.DECIMAL:
+        return Decimal(str(value))  # the shortest text that means it, which is longer for the same number as a float
+    if name != "datetime64":
         return value.item() if getattr(value, "ndim", 1) == 0 else value
     rounded = value.astype("datetime64[us]")
+    if rounded.item() is None:  # NaT
+        return None
     if rounded != value:
         raise Misfit(_TOO_FINE, value)
     return rounded.item()

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from extract.errors import WarehouseError
 from extract.lake_lock import only_dbt_run
+from extract.main_job import build
 from extract.settings import load_settings
 from tests.end_to_end.conftest import Finished
 from tests.faults.table import SPARK
@@ -58,6 +60,29 @@ def test_a_server_that_does_not_run_is_named_at_once(lake: Home) -> None:
         nowhere = f"sc://127.0.0.1:{taken.getsockname()[1]}"
         SPARK["no Spark server"].check(dbt(lake, "run", SPARK_REMOTE=nowhere))
     assert built(lake) == []
+
+
+def test_so_is_a_thrift_server_by_dbt_and_by_the_whole_run(lake: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        place = {"ESIOS_SPARK_HOST": "127.0.0.1", "ESIOS_SPARK_PORT": str(taken.getsockname()[1])}
+        finished = dbt(lake, "run", ESIOS_SPARK_METHOD="thrift", **place)
+        SPARK["no Thrift server"].check(finished)
+        for name, value in {**lake.environment, "ESIOS_SPARK_METHOD": "thrift", **place}.items():
+            monkeypatch.setenv(name, value)
+        settings = load_settings(os.environ, dotenv=lake.folder / "no.env")
+        with pytest.raises(WarehouseError, match="dbt could not begin"):
+            build(settings, quiet=True)
+    assert built(lake) == []
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "1e4", "ten"])
+def test_a_port_that_is_none_is_refused(lake: Home, port: str) -> None:
+    finished = dbt(lake, "run", ESIOS_SPARK_METHOD="thrift", ESIOS_SPARK_PORT=port)
+    assert (finished.code, finished.err) == (
+        2,
+        f"Error: ESIOS_SPARK_PORT is '{port}': set it to a port of 1 to 65535\n",
+    )
 
 
 @pytest.mark.parametrize("remote", ["localhost:15002", "http://localhost:15002", "sc://", "sc://localhost:port"])

@@ -110,6 +110,7 @@ def test_plain_http_is_for_this_machine_only(address: str) -> None:
         ("/data/lake", "/data/lake"),
         ("s3://bucket/", "s3://bucket"),
         ("s3://bucket/a/b/", "s3://bucket/a/b"),
+        ("s3://bucket/a@b/c:d", "s3://bucket/a@b/c:d"),
         ("abfss://c@account.dfs.core.windows.net/a", "abfss://c@account.dfs.core.windows.net/a"),
         (
             "abfss://ws@onelake.dfs.fabric.microsoft.com/lh.Lakehouse/Tables",
@@ -124,7 +125,19 @@ def test_a_lake_is_a_folder_or_an_address_of_a_storage(given: str, lake: str) ->
 
 @pytest.mark.parametrize(
     "lake",
-    ["s3://sesame-key:sesame-secret@bucket/a", "s3://sesame@bucket/a", "abfss://c:sesame@a.dfs.core.windows.net/"],
+    [
+        "s3://sesame-key:sesame-secret@bucket/a",
+        "s3://sesame@bucket/a",
+        "S3://sesame@bucket/a",
+        "abfss://c:sesame@a.dfs.core.windows.net/",
+        "gs://c:sesame@bucket",
+        "s3:///c:sesame@bucket",
+        *(
+            f"{scheme}://c:sesame{sign}sesame@bucket/a"
+            for scheme in ("s3", "abfss")
+            for sign in "/:@?#%;\\'\" `{}[]<>|^\t"
+        ),
+    ],
 )
 def test_credentials_in_the_address_of_a_lake_are_refused_and_not_repeated(lake: str) -> None:
     with pytest.raises(UsageError, match=r"ESIOS_LAKE must not contain credentials: put them into AWS_\*") as caught:
