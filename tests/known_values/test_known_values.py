@@ -437,7 +437,9 @@ def test_a_warehouse_without_the_table_says_what_to_do(tmp_path: Path) -> None:
     with DuckDB(tmp_path / "half.duckdb") as warehouse:
         for table in built:
             warehouse.execute(f"create table {table} (indicator_id integer)")
-        with pytest.raises(UsageError, match=r"table staging_esios.stg_esios__counted_values does not exist yet: .*dbt build"):
+        with pytest.raises(
+            UsageError, match=r"table staging_esios.stg_esios__counted_values does not exist yet: .*dbt build"
+        ):
             export_values(warehouse, Selection.of([460], as_of="2018-01-01"), tmp_path / "v.csv")
     assert not (tmp_path / "v.csv").exists()
     assert AsOf.parse("2018-01-01") == Selection.of([460], as_of="2018-01-01").cutoff
