@@ -9,7 +9,7 @@ setup-spark: $(VENV)/.spark ## Add what Spark needs to .venv (dbt-spark, Sail, d
 
 .PHONY: test-spark
 test-spark: $(VENV)/.spark ## The suite on Spark SQL (Sail, embedded): landing, dbt, results equal to DuckDB's
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile tests/spark tests/integration/test_whole_way.py tests/warehouse/test_contract.py -k spark
+	$(PYTEST) tests/spark tests/integration/test_whole_way.py tests/warehouse/test_contract.py -k spark
 
 # Spark itself (needs Java 17): before the client of the same name on the path, and in no environment.
 JVM_SPARK := .venv-spark-jvm

@@ -16,13 +16,13 @@ sqlserver-down: ## Stop it and throw its data away
 .PHONY: test-sqlserver
 test-sqlserver: $(READY) ## The SQL Server suite, on the server of MSSQL_SERVER or on a container; MSSQL_BACKEND= picks the driver
 	@if [ -n "$$MSSQL_SERVER" ]; then \
-		$(BIN)/pytest -n $(WORKERS) --dist loadfile $(SQLSERVER_TESTS); \
+		$(PYTEST) $(SQLSERVER_TESTS); \
 	elif command -v docker >/dev/null; then \
 		trap '$(COMPOSE) down --volumes' EXIT; \
 		MSSQL_FOR_TESTS=1 $(COMPOSE) up --wait --wait-timeout 300 && \
 		MSSQL_SERVER=127.0.0.1 MSSQL_PORT="$${MSSQL_PORT:-1433}" MSSQL_DATABASE="$${MSSQL_DATABASE:-mock_db}" \
 		MSSQL_USER="$${MSSQL_USER:-user1}" MSSQL_PASSWORD="$${MSSQL_PASSWORD:-123abc}" MSSQL_TRUST_SERVER_CERTIFICATE=yes \
-		$(BIN)/pytest -n $(WORKERS) --dist loadfile $(SQLSERVER_TESTS); \
+		$(PYTEST) $(SQLSERVER_TESTS); \
 	else \
 		echo "test-sqlserver needs Docker, or a server: set MSSQL_SERVER, MSSQL_DATABASE, MSSQL_USER, MSSQL_PASSWORD" >&2; exit 2; \
 	fi

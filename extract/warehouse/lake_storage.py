@@ -30,7 +30,7 @@ _SECRET = re.compile(r"KEY|SECRET|TOKEN|SAS|PASSWORD", re.IGNORECASE)
 _SHORTEST_SECRET = 4
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _NEEDS_MORE = re.compile(r"reader (feature|version)|unsupported.*feature", re.IGNORECASE)
-_SECOND = re.compile(r"concurrent|failed to commit transaction: \d", re.IGNORECASE)
+_SECOND = re.compile(r"concurrent|failed to commit transaction: \d|changed since last commit", re.IGNORECASE)
 _REMEDIES = [
     (
         r"access ?denied|forbidden|\b40[13]\b|signature|invalidaccesskey|authenti|authoriz|permission denied|read-only",
@@ -178,11 +178,16 @@ class LakeStorage:
     def create(self, table: TableName, schema: pa.Schema) -> None:
         """Make an empty table; two at once make one. Reader 1, writer 2: the protocol that everything reads."""
         from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
 
         with self.translating(table):
             if not is_url(self.root):
                 Path(self.uri(table)).mkdir(parents=True, exist_ok=True)
-            DeltaTable.create(self.uri(table), schema, mode="ignore", storage_options=self.options)
+            try:
+                DeltaTable.create(self.uri(table), schema, mode="ignore", storage_options=self.options)
+            except DeltaError:  # `ignore` looks before it writes: another process may have made the table in between
+                if not DeltaTable.is_deltatable(self.uri(table), storage_options=self.options):
+                    raise
 
     def dataset(self, table: TableName, snapshot: DeltaTable) -> pd.Dataset:
         """The files of a snapshot, to be read with filters and columns pushed down.
