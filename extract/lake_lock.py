@@ -105,13 +105,17 @@ class Lease:
     def take(self) -> str | None:
         """None where it is ours now, else who holds it. `WarehouseError` where the store fails."""
         import pyarrow as pa
-        from deltalake import DeltaTable, QueryBuilder
+        from deltalake import CommitProperties, DeltaTable, QueryBuilder
         from deltalake.exceptions import CommitFailedError
 
         with self.storage.translating():
             try:
                 if not DeltaTable.is_deltatable(self.uri, storage_options=self.storage.options):
-                    DeltaTable.create(self.uri, _schema(), mode="ignore", storage_options=self.storage.options)
+                    # Without trying again: the loser of a race would write a version of its own.
+                    once, options = CommitProperties(max_commit_retries=0), self.storage.options
+                    DeltaTable.create(
+                        self.uri, _schema(), mode="ignore", storage_options=options, commit_properties=once
+                    )
                 table = DeltaTable(self.uri, storage_options=self.storage.options)
                 query = QueryBuilder().register("lease", table).execute("select holder, until_utc from lease")
                 for row in pa.table(query.read_all()).to_pylist():

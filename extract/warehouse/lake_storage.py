@@ -177,15 +177,20 @@ class LakeStorage:
 
     def create(self, table: TableName, schema: pa.Schema) -> None:
         """Make an empty table; two at once make one. Reader 1, writer 2: the protocol that everything reads."""
-        from deltalake import DeltaTable
+        from deltalake import CommitProperties, DeltaTable
         from deltalake.exceptions import DeltaError
 
         with self.translating(table):
             if not is_url(self.root):
                 Path(self.uri(table)).mkdir(parents=True, exist_ok=True)
+            # `ignore` looks before it writes: another process may make the table in between. Tried again, this would be
+            # the second version of that one.
+            once = CommitProperties(max_commit_retries=0)
             try:
-                DeltaTable.create(self.uri(table), schema, mode="ignore", storage_options=self.options)
-            except DeltaError:  # `ignore` looks before it writes: another process may have made the table in between
+                DeltaTable.create(
+                    self.uri(table), schema, mode="ignore", storage_options=self.options, commit_properties=once
+                )
+            except DeltaError:
                 if not DeltaTable.is_deltatable(self.uri(table), storage_options=self.options):
                     raise
 

@@ -6,10 +6,12 @@ import datetime as dt
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ from extract.catalogue.landing import land_catalogue
 from extract.errors import UsageError
 from extract.landing import Run
 from extract.settings import Settings
-from extract.warehouse import connect
+from extract.warehouse import TableName, connect
 from extract.warehouse.lake_storage import LakeStorage
 from tests.spark.lakes import NOON, assert_whole, count, lake_settings, land, month, python, responses, s3_server
 
@@ -133,6 +135,18 @@ def test_the_same_responses_from_several_extracts_at_once_are_landed_once(variab
     made = lake_settings(variables["ESIOS_LAKE"], **variables)
     assert (count(made, landing.RESPONSES), count(made, landing.CHECKS)) == (4, 12)
     assert_whole(made)
+
+
+def test_a_table_that_several_make_at_once_is_made_once(variables: dict[str, str]) -> None:
+    storage = LakeStorage(lake_settings(variables["ESIOS_LAKE"], **variables))
+    schema = pa.schema([("a", pa.int64())])
+    with ThreadPoolExecutor(6) as pool:
+        for number in range(15):
+            table = TableName("raw_esios", f"made_{number}")
+            list(pool.map(lambda _, table=table: storage.create(table, schema), range(6)))
+            made = storage.find(table)
+            assert made is not None
+            assert made.version() == 0
 
 
 @pytest.mark.parametrize("variables", ["folder"], indirect=True)
