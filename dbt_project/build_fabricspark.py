@@ -10,11 +10,12 @@ import re
 from pathlib import Path
 
 ENGINE = Path(__file__).resolve().parent / "macros" / "engine"
+MADE = ENGINE / "fabricspark.sql"
 MACRO = re.compile(r"\{%-?\s*macro\s+spark__(\w+)\(([^)]*)\)\s*-?%\}")
 
 
-def forwards() -> dict[str, str]:
-    """{file name: text}."""
+def forwards() -> str:
+    """The file's text."""
     found = [match for file in sorted(ENGINE.glob("*.sql")) for match in MACRO.findall(file.read_text("utf-8"))]
     sql = [
         "{#- Spark's macros for dbt-fabricspark, which has no parent: made by dbt_project/build_fabricspark.py. -#}\n"
@@ -27,9 +28,8 @@ def forwards() -> dict[str, str]:
         "\n{% materialization view, adapter='fabricspark', supported_languages=['sql'] %}\n"
         "    {{ return(materialization_table_fabricspark()) }}\n{% endmaterialization %}\n"
     )
-    return {"fabricspark.sql": "".join(sql)}
+    return "".join(sql)
 
 
 if __name__ == "__main__":
-    for name, text in forwards().items():
-        (ENGINE / name).write_text(text, "utf-8")
+    MADE.write_text(forwards(), "utf-8")

@@ -55,20 +55,6 @@ TYPES = {
         "time": "time(6)",
         "uuid": "uniqueidentifier",
     },
-    # In DuckDB's words, in which the lake's connector takes its DDL; Delta has no other types.
-    "spark": {
-        "small": "smallint",
-        "integer": "integer",
-        "bigint": "bigint",
-        "decimal": "decimal(18,4)",
-        "float": "double",
-        "text": "varchar",
-        "short": "varchar",
-        "binary": "blob",
-        "boolean": "boolean",
-        "date": "date",
-        "timestamp": "timestamp",
-    },
 }
 # What Delta tables, and so the lake's connector, do not have.
 NOT_IN_DELTA = {
@@ -78,6 +64,8 @@ NOT_IN_DELTA = {
     "uuid": "Delta has no type for a UUID",
     "default": "a Delta table of the oldest protocol has no defaults",
 }
+# In DuckDB's words, in which the lake's connector takes its DDL.
+TYPES["spark"] = {word: type_ for word, type_ in TYPES["duckdb"].items() if word not in NOT_IN_DELTA}
 
 
 @dataclass

@@ -1,4 +1,4 @@
-{#- Madrid days, fractions of hours, joined texts: what daily quality and monitoring need besides instants. -#}
+{#- Madrid days, fractions of hours, medians: what daily quality and monitoring need besides instants. -#}
 
 {% macro day_of(local) %}cast({{ local }} as date){% endmacro %}
 
