@@ -45,6 +45,17 @@ class Outcome:
         graver = [error for error in self.errors if not isinstance(error, DataIncomplete)]
         return (graver or self.errors)[0].exit_code if self.errors else 0
 
+    def document(self) -> dict[str, Any]:
+        """What the job did, for programs."""
+        return {
+            "exit_code": self.exit_code,
+            "file": str(self.exported or (self.values and self.values.written.path)),
+            "values": self.values and self.values.document(),
+            **self.status.document(),
+            "tests": self.dbt_failures,
+            "errors": [str(error) for error in self.errors],
+        }
+
 
 def run_main_job(settings: Settings, request: Request, out: Path | None, say: Callable[[str], None]) -> Outcome:
     """Do everything that can be done; raises what stops the job at once (usage, refused key, warehouse).
