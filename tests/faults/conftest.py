@@ -13,6 +13,7 @@ import simulator
 from tests.end_to_end.conftest import ROOT
 from tests.faults.machine import Machine, ProcessList, Row, files_with_secrets
 from tests.warehouses.templates import Templates
+from tests.warm_commands import WarmCommands
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,14 @@ def worker_server() -> Iterator[simulator.Server]:
     """One simulated ESIOS for a worker."""
     with simulator.serve() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[WarmCommands]:
+    """What a worker's commands are forked from."""
+    commands = WarmCommands()
+    yield commands
+    commands.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,17 +57,19 @@ def server(worker_server: simulator.Server) -> Iterator[simulator.Server]:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, server: simulator.Server) -> Iterator[Machine]:
+def machine(tmp_path: Path, server: simulator.Server, warm: WarmCommands) -> Iterator[Machine]:
     """An empty machine. Afterwards nothing on it may hold the key or the password."""
-    here = Machine(tmp_path, server.url)
+    here = Machine(tmp_path, server.url, warm=warm)
     yield here
     assert here.found_secrets() == []
 
 
 @pytest.fixture(scope="session")
-def landed_warehouse(tmp_path_factory: pytest.TempPathFactory, worker_server: simulator.Server) -> Machine:
+def landed_warehouse(
+    tmp_path_factory: pytest.TempPathFactory, worker_server: simulator.Server, warm: WarmCommands
+) -> Machine:
     """A machine on which the tests' span was extracted undisturbed."""
-    machine = Machine(tmp_path_factory.mktemp("undisturbed"), worker_server.url)
+    machine = Machine(tmp_path_factory.mktemp("undisturbed"), worker_server.url, warm=warm)
     worker_server.reset()
     finished = machine.extract()
     assert finished.code == 0, finished.err
@@ -74,9 +85,11 @@ def undisturbed(landed_warehouse: Machine) -> list[Row]:
 
 
 @pytest.fixture(scope="session")
-def undisturbed_days(tmp_path_factory: pytest.TempPathFactory, worker_server: simulator.Server) -> list[Row]:
+def undisturbed_days(
+    tmp_path_factory: pytest.TempPathFactory, worker_server: simulator.Server, warm: WarmCommands
+) -> list[Row]:
     """The landing table of the same span with a window a day."""
-    machine = Machine(tmp_path_factory.mktemp("undisturbed-days"), worker_server.url)
+    machine = Machine(tmp_path_factory.mktemp("undisturbed-days"), worker_server.url, warm=warm)
     worker_server.reset()
     assert machine.extract(ESIOS_WINDOW="day").code == 0
     landed = machine.landing()
@@ -86,12 +99,15 @@ def undisturbed_days(tmp_path_factory: pytest.TempPathFactory, worker_server: si
 
 @pytest.fixture(scope="session")
 def workplace(
-    templates: Templates, tmp_path_factory: pytest.TempPathFactory, worker_server: simulator.Server
+    templates: Templates,
+    tmp_path_factory: pytest.TempPathFactory,
+    worker_server: simulator.Server,
+    warm: WarmCommands,
 ) -> Machine:
     """The machine of a worker's dbt tests: always the same folder, in which dbt finds the project parsed."""
     from tests.warehouses.project import leave_parsed
 
-    machine = Machine(tmp_path_factory.mktemp("workplace"), worker_server.url)
+    machine = Machine(tmp_path_factory.mktemp("workplace"), worker_server.url, warm=warm)
     leave_parsed(templates, machine.folder / "target", machine.warehouse)
     return machine
 

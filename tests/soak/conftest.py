@@ -14,6 +14,7 @@ from tests.faults.conftest import (
     shared_places_stay_clean,
     undisturbed,
     undisturbed_days,
+    warm,
     worker_server,
     workplace,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "shared_places_stay_clean",
     "undisturbed",
     "undisturbed_days",
+    "warm",
     "worker_server",
     "workplace",
 ]
