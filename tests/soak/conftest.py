@@ -7,6 +7,7 @@ import pytest
 from tests.faults.conftest import (
     bench,
     built,
+    landed,
     landed_warehouse,
     machine,
     process_list,
@@ -22,6 +23,7 @@ from tests.faults.conftest import (
 __all__ = [
     "bench",
     "built",
+    "landed",
     "landed_warehouse",
     "machine",
     "process_list",
