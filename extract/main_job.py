@@ -30,7 +30,7 @@ from extract.warehouse import Warehouse, connect
 
 @dataclass
 class Outcome:
-    """What the job did. Of `errors`, the first that is no `DataIncomplete` decides the exit code."""
+    """What the job did. The first of `errors` that is not a `DataIncomplete` decides the exit code."""
 
     extracted: Summary | None = None
     dbt_failures: list[str] = field(default_factory=list)
