@@ -50,10 +50,10 @@
     select
         response_id,
         indicator_id,
-        left(entry.datetime, 64) as datetime_text,
-        left(entry.value, 65) as value_text,
-        left(entry.geo_id, 32) as geo_text,
-        left(entry.geo_name, 100) as geo_name
+        {{ cut_text('entry.datetime', 64) }} as datetime_text,
+        {{ cut_text('entry.value', 65) }} as value_text,
+        {{ cut_text('entry.geo_id', 32) }} as geo_text,
+        {{ cut_text('entry.geo_name', 100) }} as geo_name
     from (
         select
             response_id,
