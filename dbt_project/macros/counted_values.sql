@@ -1,8 +1,9 @@
-{% macro counted_values(touched=none, lone=none) %}
+{% macro counted_values(touched=none, apart=none) %}
     {#- The values that count, one row a response: in order of extraction they are the history of a period. A response from
         outside its window counts only until one came whose window holds the period. `touched`: a relation with the
-        (indicator_id, period_start_utc) to read; none for all. `lone`: a relation with the response_id to leave out. One
-        order for all windows, so that an engine sorts once. -#}
+        (indicator_id, period_start_utc) to read; none for all. `apart`: a relation
+        with (response_id, is_lone), whose lone responses are left out. One order for all windows, so that an engine sorts
+        once. -#}
     {%- set period -%}
         partition by entries.indicator_id, entries.geo_id, entries.period_start_utc
         order by entries.extracted_at_utc, entries.is_in_window, entries.response_id
@@ -40,10 +41,10 @@
             on entries.indicator_id = touched.indicator_id
                 and entries.period_start_utc = touched.period_start_utc
         {% endif %}
-        {% if lone is not none %}
-        left join {{ lone }} as lone
-            on entries.response_id = lone.response_id
-        where lone.response_id is null
+        {% if apart is not none %}
+        inner join {{ apart }} as apart
+            on entries.response_id = apart.response_id
+        where apart.is_lone = 0
         {% endif %}
     ) as said
     {#- A value that another response corrects at the same instant was never valid. #}
@@ -55,11 +56,18 @@
         )
 {% endmacro %}
 
-{% macro lone_responses() %}
-    {#- Query of the responses that share no period with another and say each of theirs once, as in a backfill: their values
-        need no order. Told by the spans of their instants. An area that is not named may be any; and where an instant comes
-        twice in a response, in two spellings, the steps from each to the next add up to more than the span. -#}
-    select spans.response_id
+{% macro lone_responses_apart() %}
+    {#- Query of (response_id, is_lone). Lone responses share no period with another and say each of theirs once, as in a
+        backfill: their values need no order. Told by the spans of their instants. An area that is not named may be any; and
+        where an instant comes twice in a response, in two spellings, the steps from each to the next add up to more than the
+        span. -#}
+    select
+        spans.response_id,
+        case
+            when spans.is_unclear = 1 then 0
+            when spans.last_before_utc >= spans.first_start_utc or spans.first_after_utc <= spans.last_start_utc then 0
+            else 1
+        end as is_lone
     from (
         select
             areas.response_id,
@@ -96,7 +104,4 @@
         ) as areas
         group by areas.response_id, areas.indicator_id
     ) as spans
-    where spans.is_unclear = 0
-        and (spans.last_before_utc is null or spans.last_before_utc < spans.first_start_utc)
-        and (spans.first_after_utc is null or spans.first_after_utc > spans.last_start_utc)
 {% endmacro %}

@@ -22,13 +22,13 @@ touched_periods as (
 ),
 
 {% else %}
-lone_responses as (
-    {{ lone_responses() }}
+lone_responses_apart as (
+    {{ lone_responses_apart() }}
 ),
 
 {% endif %}
 values_that_count as (
-    {{ counted_values('touched_periods') if behind is not none else counted_values(lone='lone_responses') }}
+    {{ counted_values('touched_periods') if behind is not none else counted_values(apart='lone_responses_apart') }}
 ),
 
 only_versions as (
@@ -64,8 +64,9 @@ only_versions as (
         entries.extracted_at_utc as known_from_utc,
         cast(null as {{ type_instant() }}) as known_until_utc
     from {{ ref('stg_esios__indicator_values') }} as entries
-    inner join lone_responses as lone
-        on entries.response_id = lone.response_id
+    inner join lone_responses_apart as apart
+        on entries.response_id = apart.response_id
+    where apart.is_lone = 1
     {% endif %}
 ),
 
