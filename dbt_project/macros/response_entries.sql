@@ -54,7 +54,7 @@ read_entries as (
         case
             when period_start_utc is null then 'time_unreadable'
             {#- Z says UTC and nothing of Madrid; any other offset must be the one that Madrid has at that instant. #}
-            when datetime_text not like '%Z' and {{ wall_clock('datetime_text') }} <> {{ to_madrid(to_second('period_start_utc')) }}
+            when datetime_text not like '%Z' and {{ wall_clock('datetime_text', 'period_start_utc') }} <> {{ to_madrid(to_second('period_start_utc')) }}
                 then 'offset_contradicts'
             when value_text is null then 'value_null'
             when value is null then 'value_not_number'

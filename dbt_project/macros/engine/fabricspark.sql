@@ -37,7 +37,7 @@
 {% macro fabricspark__asked_areas(url) %}{{ return(spark__asked_areas(url)) }}{% endmacro %}
 {% macro fabricspark__url_parameter(url, name) %}{{ return(spark__url_parameter(url, name)) }}{% endmacro %}
 {% macro fabricspark__parse_instant(text) %}{{ return(spark__parse_instant(text)) }}{% endmacro %}
-{% macro fabricspark__wall_clock(text) %}{{ return(spark__wall_clock(text)) }}{% endmacro %}
+{% macro fabricspark__wall_clock(text, instant) %}{{ return(spark__wall_clock(text, instant)) }}{% endmacro %}
 {% macro fabricspark__to_madrid(instant) %}{{ return(spark__to_madrid(instant)) }}{% endmacro %}
 {% macro fabricspark__from_madrid(local) %}{{ return(spark__from_madrid(local)) }}{% endmacro %}
 {% macro fabricspark__midnight_of(local) %}{{ return(spark__midnight_of(local)) }}{% endmacro %}

@@ -59,9 +59,18 @@
             response_id,
             indicator_id,
             unnest(
-                coalesce(try(from_json(payload, {{ shape }})), from_json('{{ unreadable_payload() }}', {{ shape }})).indicator.values
+                case
+                    when document is null then from_json('{{ unreadable_payload() }}', {{ shape }}).indicator.values
+                    else document.indicator.values
+                end
             ) as entry
-        from {{ payloads }}
+        from (
+            select
+                response_id,
+                indicator_id,
+                try(from_json(payload, {{ shape }})) as document
+            from {{ payloads }}
+        ) as read_payloads
     ) as opened
 {% endmacro %}
 {% macro sqlserver__explode_values(payloads) %}
