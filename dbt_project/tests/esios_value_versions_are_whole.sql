@@ -1,7 +1,7 @@
 {#- Error: of each period the versions are 1, 2, 3 … to as many as there are, one of them is the newest (without it the period
     has no value, with two it has two), and nothing is null. A number that comes twice leaves out another, and of the one
     before that esios_value_versions_do_not_overlap finds no next: together they prove the key. Most periods have one
-    version: of these, counting is enough. -#}
+    version: there counting is enough, of the days that the last build wrote. -#}
 {%- set filled = [
     'indicator_id', 'geo_id', 'period_start_utc', 'period_end_utc', 'version', 'value', 'known_from_utc', 'response_id'
 ] -%}
@@ -14,9 +14,10 @@ select
     count(*) as versions,
     count(*) as newest_versions,
     0 as versions_with_null
-from {{ ref('esios_value_versions') }}
+from {{ ref('esios_value_versions') }} as versions
 where version = 1
     and known_until_utc is null
+    and {{ within_days('versions', 'period_start_utc', days_built_last(), type_instant()) }}
 group by indicator_id, geo_id, period_start_utc
 having count(*) > 1
 union all

@@ -18,8 +18,8 @@
 {%- set in_order = 'partition by indicator_id, geo_id order by period_start_utc' -%}
 {%- if is_incremental() -%}
     {%- set judgement = highest(this, 'judgement') + 1 -%}
-    {%- set versions, watermark = ref('esios_value_versions'), highest(this, 'last_response_id') -%}
-    {%- set behind = with_rebuilt(indicators_behind(versions, 'last_response_id', watermark)) -%}
+    {%- set watermark = highest(this, 'last_response_id') -%}
+    {%- set behind = with_rebuilt(indicators_behind(ref('esios_value_versions'), 'last_response_id', watermark)) -%}
     {%- set changes = changed_periods(behind, highest(this, 'due_judgement')) -%}
     {%- set days = days_near(changes, 4) -%}
 {%- endif -%}
@@ -45,10 +45,10 @@ neighbouring_periods as (
     select
         histories.*,
         {{ to_madrid('histories.period_start_utc') }} as datetime_local,
-        lag(value) over ({{ in_order }}) as value_before,
-        lag(period_end_utc) over ({{ in_order }}) as end_before_utc,
-        lead(value) over ({{ in_order }}) as value_after,
-        lead(period_start_utc) over ({{ in_order }}) as start_after_utc
+        lag(histories.value) over ({{ in_order }}) as value_before,
+        lag(histories.period_end_utc) over ({{ in_order }}) as end_before_utc,
+        lead(histories.value) over ({{ in_order }}) as value_after,
+        lead(histories.period_start_utc) over ({{ in_order }}) as start_after_utc
     from {{ ref('period_histories') }} as histories
     {% if is_incremental() %}
     where {{ within_days('histories', 'period_start_utc', days, type_instant()) }}
@@ -134,8 +134,7 @@ periods_there as (
             when periods.spike is null and (periods.odd_until_utc is null or periods.odd_until_utc < periods.period_start_utc)
                 then periods.large_step
         end as step,
-        {#- Counted a day to either side at most, so that a day's verdict depends on no older day. Most periods are runs of
-            their own and need no midnight. #}
+        {#- A day to either side at most, so that a verdict depends on no older day. Most runs are short and need no midnight. #}
         case
             when {{ hours_between('periods.run_start_utc', 'periods.run_end_utc') }} <= 1
                 then {{ hours_between('periods.run_start_utc', 'periods.run_end_utc') }}

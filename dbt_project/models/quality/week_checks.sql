@@ -34,7 +34,7 @@ days_to_compare as (
     select
         changed.indicator_id,
         {{ add_days('changed.madrid_day', 'weeks.days_later') }} as madrid_day,
-        max(case when weeks.days_later >= 0 then 1 else 0 end) as is_to_judge
+        sum(case when weeks.days_later >= 0 then 1 else 0 end) as times_to_judge
     from ({{ changes }}) as changed
     cross join (values (-7), (0), (7), (14)) as weeks (days_later)
     group by changed.indicator_id, {{ add_days('changed.madrid_day', 'weeks.days_later') }}
@@ -80,7 +80,7 @@ compared_periods as (
         here.period_end_utc,
         here.datetime_local,
         here.value,
-        {{ 'days.is_to_judge,' if is_incremental() }}
+        {{ 'days.times_to_judge,' if is_incremental() }}
         yardsticks.value as value_a_week_ago
     from periods_near as here
     left join yardsticks
@@ -189,7 +189,7 @@ judged_periods as (
             and here.value_a_week_ago is not null
     left join odd_yardsticks as odd
         on {{ same('here', 'odd', of_clock) }}
-    {{ 'where here.is_to_judge = 1' if is_incremental() }}
+    {{ 'where here.times_to_judge > 0' if is_incremental() }}
 )
 
 select
