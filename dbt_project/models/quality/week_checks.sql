@@ -15,20 +15,14 @@
     the judged days is itself compared with the one before that. A day affects the next two weeks. -#}
 {%- set changes = judged_days(ref('period_checks'), highest(this, 'judgement')) if is_incremental() else '' -%}
 {%- set days = days_near(changes, 16) if is_incremental() else none -%}
+{%- set is_near = within_days('periods', 'madrid_day', days, 'date') if is_incremental() else '1 = 1' -%}
 {#- The day first: no engine has to find a period among all of an area's by an instant alone. -#}
 {%- set of_day = ['indicator_id', 'geo_id', 'madrid_day'] -%}
 {%- set of_clock = of_day + ['datetime_local'] -%}
-{%- set z = '(abs(here.value - here.value_a_week_ago - weeks.usual_difference) / nullif(weeks.scale, 0))' -%}
+{%- set z = '(abs(here.difference - weeks.usual_difference) / nullif(weeks.scale, 0))' -%}
 {%- set four_times = 'value_a_week_ago > 0 and value / nullif(value_a_week_ago, 0) between 3.6 and 4.4' -%}
 {%- set is_shifted = 'abs(weeks.week_change) > weeks.weekly_change_max' -%}
-with periods_near as (
-    select checks.*
-    from {{ ref('period_checks') }} as checks
-    {% if is_incremental() %}
-    where {{ within_days('checks', 'madrid_day', days, 'date') }}
-    {% endif %}
-),
-
+with
 {% if is_incremental() %}
 days_to_compare as (
     select
@@ -44,68 +38,74 @@ days_to_compare as (
 faulty_days as (
     {#- A day with three hours out of range has others that only look plausible. #}
     select
-        indicator_id,
-        geo_id,
-        madrid_day
-    from periods_near
-    where out_of_range is not null
-    group by indicator_id, geo_id, madrid_day
-    having sum({{ hours_between('period_start_utc', 'period_end_utc') }}) >= 3
+        periods.indicator_id,
+        periods.geo_id,
+        periods.madrid_day
+    from {{ ref('period_checks') }} as periods
+    where periods.out_of_range is not null
+        and {{ is_near }}
+    group by periods.indicator_id, periods.geo_id, periods.madrid_day
+    having sum({{ hours_between('periods.period_start_utc', 'periods.period_end_utc') }}) >= 3
 ),
 
-yardsticks as (
-    {#- By the clocks of Madrid, so that a change of the clocks shifts nothing; the hour that comes twice in autumn is one. #}
+plausible_periods as (
+    {#- By the clocks of Madrid, so that a change of the clocks shifts nothing. #}
     select
         periods.indicator_id,
         periods.geo_id,
+        periods.value,
         {{ add_days('periods.madrid_day', 7) }} as madrid_day,
         {{ add_hours('periods.datetime_local', 168) }} as datetime_local,
-        avg(periods.value) as value
-    from periods_near as periods
+        {{ comes_twice('periods.period_start_utc', 'periods.datetime_local') }} as comes_twice
+    from {{ ref('period_checks') }} as periods
     left join faulty_days
         on {{ same_day('periods', 'faulty_days') }}
     where periods.out_of_range is null
         and periods.spike is null
         and faulty_days.madrid_day is null
-    group by periods.indicator_id, periods.geo_id, periods.madrid_day, periods.datetime_local
+        and {{ is_near }}
+),
+
+yardsticks as (
+    {#- Only the hour that comes twice in autumn needs a mean. #}
+    select
+        {{ of_clock | join(', ') }},
+        value
+    from plausible_periods
+    where comes_twice = 0
+    union all
+    select
+        {{ of_clock | join(', ') }},
+        avg(value) as value
+    from plausible_periods
+    where comes_twice = 1
+    group by {{ of_clock | join(', ') }}
 ),
 
 compared_periods as (
     {#- A period that cannot be compared keeps a row, which replaces its earlier one. #}
     select
-        here.indicator_id,
-        here.geo_id,
-        here.madrid_day,
-        here.period_start_utc,
-        here.period_end_utc,
-        here.datetime_local,
-        here.value,
+        periods.*,
         {{ 'days.times_to_judge,' if is_incremental() }}
-        yardsticks.value as value_a_week_ago
-    from periods_near as here
+        yardsticks.value as value_a_week_ago,
+        periods.value - yardsticks.value as difference
+    from {{ ref('period_checks') }} as periods
     left join yardsticks
-        on {{ same('here', 'yardsticks', of_clock) }}
+        on {{ same('periods', 'yardsticks', of_clock) }}
     {% if is_incremental() %}
     inner join days_to_compare as days
-        on here.indicator_id = days.indicator_id
-            and here.madrid_day = days.madrid_day
+        on periods.indicator_id = days.indicator_id
+            and periods.madrid_day = days.madrid_day
+    where {{ is_near }}
     {% endif %}
 ),
 
-differences as (
-    select
-        here.*,
-        here.value - here.value_a_week_ago as difference
-    from compared_periods as here
-    where here.value_a_week_ago is not null
-),
-
 compared_days as (
-    {{ medians('differences', of_day, 'difference', 'usual_difference', {
-        'compared': 'count(*)',
-        'hours': 'sum(' ~ hours_between('period_start_utc', 'period_end_utc') ~ ')',
+    {{ medians('compared_periods', of_day, 'difference', 'usual_difference', {
+        'compared': 'count(difference)',
+        'hours': 'sum(case when difference is not null then ' ~ hours_between('period_start_utc', 'period_end_utc') ~ ' end)',
         'four_times': 'sum(case when ' ~ four_times ~ ' then 1 else 0 end)',
-        'total': 'sum(value)',
+        'total': 'sum(case when difference is not null then value end)',
         'total_a_week_ago': 'sum(value_a_week_ago)'
     }) }}
 ),
@@ -113,13 +113,13 @@ compared_days as (
 deviations as (
     {#- Half a day is too little for a usual spread. #}
     select
-        differences.indicator_id,
-        differences.geo_id,
-        differences.madrid_day,
-        abs(differences.difference - days.usual_difference) as deviation
-    from differences
+        here.indicator_id,
+        here.geo_id,
+        here.madrid_day,
+        abs(here.difference - days.usual_difference) as deviation
+    from compared_periods as here
     inner join compared_days as days
-        on {{ same_day('differences', 'days') }}
+        on {{ same_day('here', 'days') }}
     where days.hours >= 12
 ),
 
@@ -162,7 +162,7 @@ odd_yardsticks as (
     from compared_periods as here
     inner join weeks
         on {{ same_day('here', 'weeks') }}
-    where here.value_a_week_ago is not null
+    where here.difference is not null
         and ({{ is_shifted }} or {{ z }} > weeks.weekly_z_max)
     group by here.indicator_id, here.geo_id, here.madrid_day, here.datetime_local
 ),
@@ -186,7 +186,7 @@ judged_periods as (
     from compared_periods as here
     left join weeks
         on {{ same_day('here', 'weeks') }}
-            and here.value_a_week_ago is not null
+            and here.difference is not null
     left join odd_yardsticks as odd
         on {{ same('here', 'odd', of_clock) }}
     {{ 'where here.times_to_judge > 0' if is_incremental() }}
