@@ -39,5 +39,5 @@ from due_periods as due
 where not exists (
         select 1
         from {{ ref('period_checks') }} as checks
-        where {{ same('due', 'checks', ['indicator_id', 'geo_id', 'madrid_day', 'period_start_utc']) }}
+        where {{ same_period('due', 'checks') }}
     )

@@ -48,7 +48,7 @@ with findings as (
         weeks.sum_of_four as number
     from {{ ref('week_checks') }} as weeks
     inner join {{ ref('period_checks') }} as checks
-        on {{ same('weeks', 'checks', ['indicator_id', 'geo_id', 'madrid_day', 'period_start_utc']) }}
+        on {{ same_period('weeks', 'checks') }}
     where weeks.has_finding = 1
         and weeks.sum_of_four is not null
         and checks.sum_of_four is null

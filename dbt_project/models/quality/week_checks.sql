@@ -16,7 +16,7 @@
 {%- set changes = judged_days(ref('period_checks'), highest(this, 'judgement')) if is_incremental() else '' -%}
 {%- set days = days_near(changes, 16) if is_incremental() else none -%}
 {%- set is_near = within_days('periods', 'madrid_day', days, 'date') if is_incremental() else '1 = 1' -%}
-{#- The day first: no engine has to find a period among all of an area's by an instant alone. -#}
+{#- With the day, as in same_period. -#}
 {%- set of_day = ['indicator_id', 'geo_id', 'madrid_day'] -%}
 {%- set of_clock = of_day + ['datetime_local'] -%}
 {%- set z = '(abs(here.difference - weeks.usual_difference) / nullif(weeks.scale, 0))' -%}
