@@ -8,7 +8,7 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from extract.errors import EsiosError
+from extract.errors import EsiosError, WarehouseError
 from extract.settings import ROOT, Settings, configuration, load_settings
 from extract.streams import exit_code_after_output, make_tolerant
 
@@ -100,7 +100,19 @@ def main() -> None:
         print(f"Error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except SystemExit as end:
+        if _came_from_warehouse(end):
+            end.code = WarehouseError.exit_code
         raise SystemExit(exit_code_after_output(end)) from None
+
+
+def _came_from_warehouse(end: SystemExit) -> bool:
+    """Whether the warehouse could not be used at all: what dbt says of it, and of a faulty project, is 2 for both.
+
+    What a model or a test meets there is part of dbt's results, and 1.
+    """
+    from dbt_common.exceptions import DbtDatabaseError
+
+    return isinstance(getattr(end.__context__, "exception", None), DbtDatabaseError)
 
 
 @contextmanager

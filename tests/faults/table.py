@@ -150,6 +150,10 @@ PROCESS = {
         "dbt that cannot begin (a faulty project, no way into the warehouse)", 5,
         ("dbt could not begin", "nothing was built"), "What was landed",
     ),
+    "dbt unreachable": Fault(
+        "`dbt` on a server or a Spark service that cannot be reached", 5, ("Database Error",),
+        "Nothing is built; the password appears nowhere",
+    ),
     "kill export": Fault(
         "`SIGKILL` during `esios export`", -9, (),
         "The file that was there before, whole; the next export replaces it",
@@ -638,8 +642,9 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
      "the same twice, unsorted, datetime_utc, number as text, areas, beyond its window, revision"),
     ("killed at any moment (`SIGKILL`)", "nothing", "what was committed, whole; the next run resumes",
      "kill extract, kill build, kill export"),
-    ("dbt killed, or unable to begin, within `esios run`", "5 and whether anything was built",
-     "what was landed and built before", "dbt killed, dbt cannot begin"),
+    ("dbt killed, or unable to begin, within `esios run`; a server or service that dbt cannot reach",
+     "5 and whether anything was built", "what was landed and built before",
+     "dbt killed, dbt cannot begin, dbt unreachable"),
     ("interrupted (Ctrl-C, `SIGTERM`)", "130: run the same command again", "what was landed and built before",
      "SIGINT, SIGTERM, SIGINT in build"),
     ("two extracts at once, an extract during `dbt build`, the clock set back", "nothing: they wait for each other",

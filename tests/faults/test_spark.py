@@ -160,3 +160,20 @@ def test_a_session_in_another_zone_is_refused(lake: Home) -> None:
     arguments = ("--select", "esios_indicators", "--profiles-dir", str(profile.parent))
     SPARK["Spark in another zone"].check(dbt(lake, "run", *arguments))
     assert built(lake) == []
+
+
+@pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
+def test_so_it_is_by_the_whole_run(lake: Home) -> None:
+    project = lake.folder / "project"
+    shutil.copytree(ROOT / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs"))
+    text = (project / "dbt_project.yml").read_text("utf-8")
+    begin = "on-run-start:\n"
+    # Of a session that somebody else set up: the profile's own zone has been said by then.
+    other = f"{begin}  - set spark.sql.session.timeZone = Europe/London\n"
+    assert text.count(begin) == 1
+    (project / "dbt_project.yml").write_text(text.replace(begin, other), "utf-8")
+    job = (sys.executable, "-m", "simulator", "--", "esios", "run", "--start", "2018-01-01", "--end", "2018-01-02")
+    finished = lake(*job, timeout=200, ESIOS_DBT_PROJECT_DIR=str(project))
+    SPARK["Spark in another zone"].check(Finished(finished.code, finished.out, finished.err))
+    assert "Error: dbt refused to begin: read its message above; nothing was built" in finished.err
+    assert built(lake) == ["raw_esios"], "what was landed stays"

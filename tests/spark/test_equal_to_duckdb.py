@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks import spark_jvm
 from tests.integration.conftest import home
 
-from . import jvm
 from .jvm import HAS_JVM_SPARK, NO_JVM_SPARK, TwinsOnJvm
 from .twins import Twins, revised
 
@@ -42,7 +42,7 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     (folder / "spark").mkdir()
     with home("duckdb", folder / "duckdb") as one, home("spark", folder / "spark") as other:
         if request.param is TwinsOnJvm:
-            other = replace(other, variables=other.variables | jvm.variables(folder / "jvm"))
+            other = replace(other, variables=other.variables | spark_jvm.variables(folder / "jvm"))
         seen = Seen(twins := request.param(one, other))
         one.extract("--start", "2018-03-01", "--end", "2018-04-30").ok()
         one.extract("--start", "2018-03-01", "--end", "2018-04-15", "--indicator", "600", "--indicator", "1293").ok()
