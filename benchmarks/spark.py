@@ -29,18 +29,13 @@ from deltalake import DeltaTable, write_deltalake
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import spark_jvm
+from benchmarks import sparks
 from benchmarks.grain import FIRST_DAY, dbt_build, land, last_day_of, project
 from benchmarks.main_job import ROOT, fresh_warehouse, say
 
 # A file of the lake holds about what a quarter of all indicators comes to.
 ROWS_AT_ONCE = 500
 JVM = ROOT / ".venv-spark-jvm"
-TWO_WORKERS = {
-    "SAIL_MODE": "local-cluster",
-    "SAIL_CLUSTER__WORKER_INITIAL_COUNT": "2",
-    "SAIL_CLUSTER__WORKER_MAX_COUNT": "2",
-}
 # DuckDB first: the others are compared with it.
 ENGINES = ("DuckDB", "Sail", "Sail, two workers", "Spark local[2]")
 POLL_S = 0.2
@@ -182,12 +177,12 @@ class Bed:
             return self.environment | writes | {"ESIOS_DUCKDB_PATH": str(self.warehouse)}
         known = self.environment | writes | {"ESIOS_TARGET": "spark", "ESIOS_LAKE": str(self.lake)}
         if self.engine == "Sail, two workers":
-            return known | TWO_WORKERS
+            return known | sparks.TWO_WORKERS
         if self.engine == "Spark local[2]":
             sys.path.insert(0, str(JVM))
             spark = self.folder / "spark"
             conf = {"SPARK_CONF_DIR": str(spark / "conf"), "ESIOS_SPARK_FORMAT": "iceberg"}
-            return known | {"PYTHONPATH": str(JVM)} | (conf if spark.exists() else spark_jvm.variables(spark))
+            return known | {"PYTHONPATH": str(JVM)} | (conf if spark.exists() else sparks.variables(spark))
         return known
 
     def put(self, landing: Landing, name: str) -> None:
@@ -201,7 +196,7 @@ class Bed:
         shutil.rmtree(self.lake / "raw_esios", ignore_errors=True)
         link(landing.folder / name, self.lake / "raw_esios")
         if self.engine == "Spark local[2]" and name == "raw":
-            spark_jvm.name_landed_tables(self.lake / "raw_esios", self.variables())
+            sparks.name_landed_tables(self.lake / "raw_esios", self.variables())
 
     def run(self, versions: int) -> Cost:
         """One build, which leaves so many versions."""
@@ -222,7 +217,7 @@ class Bed:
 
     def _counted_by_spark(self) -> int:
         place = self.folder / "count.txt"
-        spark_jvm.run_code(COUNT, str(place), self.variables())
+        sparks.run_code(COUNT, str(place), self.variables())
         return int(place.read_text("utf-8"))
 
     def slowest(self, how_many: int) -> dict[str, float]:

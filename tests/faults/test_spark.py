@@ -149,31 +149,39 @@ def test_a_table_that_needs_another_reader_is_refused(lake: Home, feature: str) 
         SPARK["Iceberg lake"].check(esios(lake, *verb, ESIOS_SPARK_FORMAT="iceberg"))
 
 
-@pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
-def test_a_session_in_another_zone_is_refused(lake: Home) -> None:
-    shutil.copytree(ROOT / "profiles", lake.folder / "profiles")
-    profile = lake.folder / "profiles" / "profiles.yml"
+def in_another_zone(profiles: Path) -> None:
+    """The project's profiles with sessions in London, which is on UTC in winter alone."""
+    shutil.copytree(ROOT / "profiles", profiles)
+    profile = profiles / "profiles.yml"
     text = profile.read_text("utf-8")
     assert text.count("spark.sql.session.timeZone: UTC") == 2
-    # London is on UTC in winter alone.
     profile.write_text(text.replace("timeZone: UTC", "timeZone: Europe/London"), "utf-8")
-    arguments = ("--select", "esios_indicators", "--profiles-dir", str(profile.parent))
+
+
+@pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
+def test_a_session_in_another_zone_is_refused(lake: Home) -> None:
+    in_another_zone(lake.folder / "profiles")
+    arguments = ("--select", "esios_indicators", "--profiles-dir", str(lake.folder / "profiles"))
     SPARK["Spark in another zone"].check(dbt(lake, "run", *arguments))
     assert built(lake) == []
 
 
 @pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
 def test_so_it_is_by_the_whole_run(lake: Home) -> None:
-    project = lake.folder / "project"
-    shutil.copytree(ROOT / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs"))
-    text = (project / "dbt_project.yml").read_text("utf-8")
-    begin = "on-run-start:\n"
-    # Of a session that somebody else set up: the profile's own zone has been said by then.
-    other = f"{begin}  - set spark.sql.session.timeZone = Europe/London\n"
-    assert text.count(begin) == 1
-    (project / "dbt_project.yml").write_text(text.replace(begin, other), "utf-8")
-    job = (sys.executable, "-m", "simulator", "--", "esios", "run", "--start", "2018-01-01", "--end", "2018-01-02")
-    finished = lake(*job, timeout=200, ESIOS_DBT_PROJECT_DIR=str(project))
-    SPARK["Spark in another zone"].check(Finished(finished.code, finished.out, finished.err))
-    assert "Error: dbt refused to begin: read its message above; nothing was built" in finished.err
+    copy = lake.folder / "copy"  # of the project itself: `esios` takes no other profiles
+    for part in ("extract", "simulator", "dbt_project"):
+        shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("target", "logs", "__pycache__"))
+    in_another_zone(copy / "profiles")
+    run = ("-m", "extract", "run", "--start", "2018-01-01", "--end", "2018-01-02")
+    done = subprocess.run(
+        [sys.executable, "-m", "simulator", "--", sys.executable, *run],
+        env=lake.environment | {"ESIOS_DBT_PROJECT_DIR": str(copy / "dbt_project")},
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    SPARK["Spark in another zone"].check(Finished(done.returncode, done.stdout, done.stderr))
+    assert "Error: dbt refused to begin: read its message above; nothing was built" in done.stderr
     assert built(lake) == ["raw_esios"], "what was landed stays"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.spark_jvm import name_landed_tables, run_code
+from benchmarks.sparks import name_landed_tables, run_code
 
 from .twins import Twins, with_zones
 

@@ -1,4 +1,7 @@
-"""Spark itself on this machine, for tests and benchmarks: one process, Iceberg tables, a Hive metastore in a folder."""
+"""What stands for a cluster on this machine, for tests and benchmarks.
+
+Sail with two workers; Spark itself in one process, with Iceberg tables and a Hive metastore in a folder.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,13 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+# They exchange what one process would hand on.
+TWO_WORKERS = {
+    "SAIL_MODE": "local-cluster",
+    "SAIL_CLUSTER__WORKER_INITIAL_COUNT": "2",
+    "SAIL_CLUSTER__WORKER_MAX_COUNT": "2",
+    "SAIL_CLUSTER__WORKER_TASK_SLOTS": "64",  # a union of many tables is that many tasks at once
+}
 # Derby's metastore serves one process at a time, and has no table of locks for Iceberg.
 DEFAULTS = """
 spark.master local[2]
