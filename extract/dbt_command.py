@@ -122,7 +122,7 @@ def _warehouse_open(settings: Settings) -> Iterator[None]:
         yield
         return
     from extract.lake_lock import only_dbt_run
-    from extract.spark_session import knock_at_thrift_server, spark_session
+    from extract.spark_session import knock_at_service, knock_at_thrift_server, spark_session
 
     with ExitStack() as around:
         if WRITES_WAREHOUSE.intersection(sys.argv):
@@ -132,6 +132,8 @@ def _warehouse_open(settings: Settings) -> Iterator[None]:
             around.enter_context(spark_session(settings))
         elif method == "thrift":
             knock_at_thrift_server()
+        elif settings.spark_service:
+            knock_at_service(settings.spark_service)
         yield
 
 

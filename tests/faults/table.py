@@ -529,6 +529,10 @@ SPARK = {
         "`ESIOS_SPARK_METHOD=thrift` and a server that does not run", 5,
         ("no server at ESIOS_SPARK_HOST, 127.0.0.1:", "start that server, or correct its address"), UNBUILT,
     ),
+    "no Spark service": Fault(
+        "`ESIOS_SPARK_SERVICE=databricks` and a host that cannot be reached", 5,
+        ("no server at ESIOS_SPARK_HOST, ", "correct that address, or check the network"), UNBUILT,
+    ),
     "no Spark address": Fault(
         "`SPARK_REMOTE` is not an address of Spark Connect", 2,
         ("SPARK_REMOTE is not the address of a Spark Connect server", "set it to sc://HOST:PORT"), UNBUILT,
@@ -662,8 +666,9 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
     ("output goes to a full disk", "2: make room, or send it elsewhere", "the work, done to its end",
      "output full"),
     ("`DBT_*` variables of another project", "a note", "the same table as without them", "dbt variables"),
-    ("a Spark server that does not run", "5: start it, or build with Sail", "what was built before",
-     "no Spark server, no Thrift server"),
+    ("a Spark server that does not run, a service that cannot be reached", "5: start it, or correct its address",
+     "what was built before",
+     "no Spark server, no Thrift server, no Spark service"),
     ("a Spark session in another zone than UTC; an address, format or service that is not known", "2 and what to set",
      "what was built before", "no Spark address, Spark in another zone, format of a lake, Spark service"),
     ("two dbt runs at once in a lake", "5 and the process that is at work, after ESIOS_WAREHOUSE_WAIT_S seconds",

@@ -76,6 +76,17 @@ def test_so_is_a_thrift_server_by_dbt_and_by_the_whole_run(lake: Home, monkeypat
     assert built(lake) == []
 
 
+def test_a_service_that_cannot_be_reached_is_named_before_its_client_tries(lake: Home) -> None:
+    services = {"ESIOS_SPARK_SERVICE": "databricks", "ESIOS_SPARK_HOST": "databricks.invalid", "HTTPS_PROXY": ""}
+    SPARK["no Spark service"].check(dbt(lake, "run", **services, https_proxy=""))
+    missing = dbt(lake, "run", **services | {"ESIOS_SPARK_HOST": ""})
+    assert (missing.code, missing.err) == (
+        2,
+        "Error: ESIOS_SPARK_SERVICE is databricks, and ESIOS_SPARK_HOST is missing: set ESIOS_SPARK_HOST\n",
+    )
+    assert built(lake) == []
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "1e4", "ten"])
 def test_a_port_that_is_none_is_refused(lake: Home, port: str) -> None:
     finished = dbt(lake, "run", ESIOS_SPARK_METHOD="thrift", ESIOS_SPARK_PORT=port)
