@@ -57,5 +57,5 @@
 {% macro fabricspark__type_instant() %}{{ return(spark__type_instant()) }}{% endmacro %}
 
 {% materialization view, adapter='fabricspark', supported_languages=['sql'] %}
-    {{ return(materialization_table_fabricspark()) }}
+    {{ return(table_in_place_of_view(materialization_table_fabricspark)) }}
 {% endmaterialization %}

@@ -1,3 +1,5 @@
+{{ config(meta={'kept': {'rows_of': 'esios_value_versions', 'counter': 'last_response_id'}}) }}
+
 select
     histories.indicator_id,
     histories.geo_id,
