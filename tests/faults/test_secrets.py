@@ -13,7 +13,7 @@ import pytest
 import simulator
 from simulator import faults
 from tests.faults.machine import KEY, PASSWORD, Machine, ProcessList, holds_secret
-from tests.faults.table import SECRET
+from tests.faults.table import PROCESS, SECRET
 
 SPAN = ("--start", "2017-01-01", "--end", "2017-02-28")
 SQL_SERVER = {
@@ -83,6 +83,7 @@ def test_a_sql_server_that_cannot_be_reached_is_reported_without_the_password(ma
     SECRET["unreachable"].check(machine.esios("status", **variables))
     assert machine.esios("extract", *SPAN, "--debug", **variables).code in (1, 5), "with its traceback"
     assert holds_secret(machine.said[-1].encode()) is False
+    PROCESS["dbt unreachable"].check(machine("dbt", "--no-use-colors", "run", **variables))
 
 
 def test_dbt_blots_out_the_password_in_what_it_writes(machine: Machine) -> None:
