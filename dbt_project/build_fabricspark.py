@@ -26,7 +26,7 @@ def forwards() -> str:
         sql.append(f"{{% macro fabricspark__{name}({arguments}) %}}{call}{{% endmacro %}}\n")
     sql.append(
         "\n{% materialization view, adapter='fabricspark', supported_languages=['sql'] %}\n"
-        "    {{ return(materialization_table_fabricspark()) }}\n{% endmaterialization %}\n"
+        "    {{ return(table_in_place_of_view(materialization_table_fabricspark)) }}\n{% endmaterialization %}\n"
     )
     return "".join(sql)
 

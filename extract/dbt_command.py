@@ -9,7 +9,7 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from extract.errors import EsiosError
+from extract.errors import EsiosError, WarehouseError
 from extract.settings import ROOT, Settings, configuration, load_settings
 from extract.streams import exit_code_after_output, make_tolerant
 
@@ -102,12 +102,24 @@ def main() -> None:
         print(f"Error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except SystemExit as end:
+        if _came_from_warehouse(end):
+            end.code = WarehouseError.exit_code
         raise SystemExit(exit_code_after_output(end)) from None
 
 
 def _collect_seldom() -> None:
     """dbt's objects live as long as it does: to look through them for cycles took a tenth of its time, for 60 MB."""
     gc.set_threshold(1_000_000, 20, 20)
+
+
+def _came_from_warehouse(end: SystemExit) -> bool:
+    """Whether the warehouse could not be used at all: what dbt says of it, and of a faulty project, is 2 for both.
+
+    What a model or a test meets there is part of dbt's results, and 1.
+    """
+    from dbt_common.exceptions import DbtDatabaseError
+
+    return isinstance(getattr(end.__context__, "exception", None), DbtDatabaseError)
 
 
 @contextmanager
@@ -117,7 +129,7 @@ def _warehouse_open(settings: Settings) -> Iterator[None]:
         yield
         return
     from extract.lake_lock import only_dbt_run
-    from extract.spark_session import knock_at_thrift_server, spark_session
+    from extract.spark_session import knock_at_service, knock_at_thrift_server, spark_session
 
     with ExitStack() as around:
         if WRITES_WAREHOUSE.intersection(sys.argv):
@@ -127,6 +139,8 @@ def _warehouse_open(settings: Settings) -> Iterator[None]:
             around.enter_context(spark_session(settings))
         elif method == "thrift":
             knock_at_thrift_server()
+        elif settings.spark_service:
+            knock_at_service(settings.spark_service)
         yield
 
 
@@ -142,7 +156,7 @@ def _wait_for_file(settings: Settings) -> None:
         connect(settings).close()
 
 
-def main_when_told() -> None:
+def main_when_asked() -> None:
     """Import dbt, which takes seconds, and go on when something comes by standard input (extract/dbt_build.py)."""
     _collect_seldom()
     import dbt.cli.main  # noqa: F401
@@ -152,4 +166,4 @@ def main_when_told() -> None:
 
 
 if __name__ == "__main__":
-    main_when_told()
+    main_when_asked()

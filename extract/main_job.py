@@ -24,7 +24,7 @@ from extract.warehouse import Warehouse, connect
 
 @dataclass
 class Outcome:
-    """What the job did. Of `errors`, the first that is no `DataIncomplete` decides the exit code."""
+    """What the job did. The first of `errors` that is not a `DataIncomplete` decides the exit code."""
 
     extracted: Summary | None = None
     dbt_failures: list[str] = field(default_factory=list)
@@ -38,6 +38,17 @@ class Outcome:
         """0 if everything is present and good, else as the contract says."""
         graver = [error for error in self.errors if not isinstance(error, DataIncomplete)]
         return (graver or self.errors)[0].exit_code if self.errors else 0
+
+    def document(self) -> dict[str, Any]:
+        """What the job did, for programs."""
+        return {
+            "exit_code": self.exit_code,
+            "file": str(self.exported or (self.values and self.values.written.path)),
+            "values": self.values and self.values.document(),
+            **self.status.document(),
+            "tests": self.dbt_failures,
+            "errors": [str(error) for error in self.errors],
+        }
 
 
 def run_main_job(settings: Settings, request: Request, out: Path | None, say: Callable[[str], None]) -> Outcome:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from extract.errors import UsageError, WarehouseError
 from extract.settings import Settings
@@ -26,6 +27,8 @@ HOW_TO_INSTALL = "run `make setup-spark`"
 A_DAY_S = "86400"
 DEFAULT_PORT = 15002  # Spark Connect's
 THRIFT_PORT = 10000
+HTTPS_PORT = 443
+FABRIC = "api.fabric.microsoft.com"  # as in profiles.yml
 KNOCK_S = 15.0
 
 
@@ -90,6 +93,19 @@ def knock_at_thrift_server() -> None:
     _knock(
         host or "localhost", int(port or THRIFT_PORT), "ESIOS_SPARK_HOST", "start that server, or correct its address"
     )
+
+
+def knock_at_service(service: str) -> None:
+    """`WarehouseError` unless somebody listens at a service's address: its client would try for a quarter of an hour.
+
+    A proxy is asked by that client, and not here.
+    """
+    host = os.environ.get("ESIOS_SPARK_HOST", "") if service == "databricks" else FABRIC
+    if not host:
+        raise UsageError(f"ESIOS_SPARK_SERVICE is {service}, and ESIOS_SPARK_HOST is missing", "set ESIOS_SPARK_HOST")
+    if "https" not in getproxies() or proxy_bypass(host):
+        setting = "ESIOS_SPARK_HOST" if service == "databricks" else "ESIOS_SPARK_SERVICE"
+        _knock(host, HTTPS_PORT, setting, "correct that address, or check the network")
 
 
 def _knock_at_connect_server(remote: str) -> None:

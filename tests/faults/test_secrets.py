@@ -13,7 +13,7 @@ import pytest
 import simulator
 from simulator import faults
 from tests.faults.machine import KEY, PASSWORD, Machine, ProcessList, holds_secret
-from tests.faults.table import SECRET
+from tests.faults.table import PROCESS, SECRET
 
 SPAN = ("--start", "2017-01-01", "--end", "2017-02-28")
 SQL_SERVER = {
@@ -36,11 +36,18 @@ def test_the_search_finds_a_secret_in_words_bytes_names_and_compressed_tables(tm
     (tmp_path / f"{KEY}.txt").touch()
     with duckdb.connect(str(here.warehouse)) as connection:
         connection.execute("create table noted as select repeat(?, 3) || range as words from range(100000)", [KEY])
+        connection.execute(f"create view seen as select '{KEY}' as words")
     assert holds_secret(b"https://user:f4ul7%3Bp%27a%22s%25s%7Dw%7Bord--8e1b@host")
     found = here.found_secrets()
     assert found[0] == "what a command said"
     names = {Path(place).name for place in found}
-    assert {"dbt.log", "utf-16.log", f"{KEY}.txt", "esios.duckdb: main.noted"} <= names
+    assert {
+        "dbt.log",
+        "utf-16.log",
+        f"{KEY}.txt",
+        "esios.duckdb: main.noted",
+        "esios.duckdb: pg_catalog.pg_views",
+    } <= names
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc on this system")
@@ -76,6 +83,7 @@ def test_a_sql_server_that_cannot_be_reached_is_reported_without_the_password(ma
     SECRET["unreachable"].check(machine.esios("status", **variables))
     assert machine.esios("extract", *SPAN, "--debug", **variables).code in (1, 5), "with its traceback"
     assert holds_secret(machine.said[-1].encode()) is False
+    PROCESS["dbt unreachable"].check(machine("dbt", "--no-use-colors", "run", **variables))
 
 
 def test_dbt_blots_out_the_password_in_what_it_writes(machine: Machine) -> None:

@@ -76,6 +76,17 @@ def test_so_is_a_thrift_server_by_dbt_and_by_the_whole_run(lake: Home, monkeypat
     assert built(lake) == []
 
 
+def test_a_service_that_cannot_be_reached_is_named_before_its_client_tries(lake: Home) -> None:
+    services = {"ESIOS_SPARK_SERVICE": "databricks", "ESIOS_SPARK_HOST": "databricks.invalid", "HTTPS_PROXY": ""}
+    SPARK["no Spark service"].check(dbt(lake, "run", **services, https_proxy=""))
+    missing = dbt(lake, "run", **services | {"ESIOS_SPARK_HOST": ""})
+    assert (missing.code, missing.err) == (
+        2,
+        "Error: ESIOS_SPARK_SERVICE is databricks, and ESIOS_SPARK_HOST is missing: set ESIOS_SPARK_HOST\n",
+    )
+    assert built(lake) == []
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "1e4", "ten"])
 def test_a_port_that_is_none_is_refused(lake: Home, port: str) -> None:
     finished = dbt(lake, "run", ESIOS_SPARK_METHOD="thrift", ESIOS_SPARK_PORT=port)
@@ -149,14 +160,39 @@ def test_a_table_that_needs_another_reader_is_refused(lake: Home, feature: str) 
         SPARK["Iceberg lake"].check(esios(lake, *verb, ESIOS_SPARK_FORMAT="iceberg"))
 
 
-@pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
-def test_a_session_in_another_zone_is_refused(lake: Home) -> None:
-    shutil.copytree(ROOT / "profiles", lake.folder / "profiles")
-    profile = lake.folder / "profiles" / "profiles.yml"
+def in_another_zone(profiles: Path) -> None:
+    """The project's profiles with sessions in London, which is on UTC in winter alone."""
+    shutil.copytree(ROOT / "profiles", profiles)
+    profile = profiles / "profiles.yml"
     text = profile.read_text("utf-8")
     assert text.count("spark.sql.session.timeZone: UTC") == 2
-    # London is on UTC in winter alone.
     profile.write_text(text.replace("timeZone: UTC", "timeZone: Europe/London"), "utf-8")
-    arguments = ("--select", "esios_indicators", "--profiles-dir", str(profile.parent))
+
+
+@pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
+def test_a_session_in_another_zone_is_refused(lake: Home) -> None:
+    in_another_zone(lake.folder / "profiles")
+    arguments = ("--select", "esios_indicators", "--profiles-dir", str(lake.folder / "profiles"))
     SPARK["Spark in another zone"].check(dbt(lake, "run", *arguments))
     assert built(lake) == []
+
+
+@pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
+def test_so_it_is_by_the_whole_run(lake: Home) -> None:
+    copy = lake.folder / "copy"  # of the project itself: `esios` takes no other profiles
+    for part in ("extract", "simulator", "dbt_project"):
+        shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("target", "logs", "__pycache__"))
+    in_another_zone(copy / "profiles")
+    run = ("-m", "extract", "run", "--start", "2018-01-01", "--end", "2018-01-02")
+    done = subprocess.run(
+        [sys.executable, "-m", "simulator", "--", sys.executable, *run],
+        env=lake.environment | {"ESIOS_DBT_PROJECT_DIR": str(copy / "dbt_project")},
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    SPARK["Spark in another zone"].check(Finished(done.returncode, done.stdout, done.stderr))
+    assert "Error: dbt refused to begin: read its message above; nothing was built" in done.stderr
+    assert built(lake) == ["raw_esios"], "what was landed stays"

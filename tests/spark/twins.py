@@ -19,7 +19,7 @@ from tests.integration.conftest import Finished, Home
 
 # What a clock says, and what names a run.
 NOT_COMPARED = {"judged_at_utc", "published_at_utc", "built_at_utc", "rebuilt_at_utc"}
-NO_RESULTS = ("dbt_results", "test_history")
+NO_RESULTS = ("dbt_results", "test_history", "tables_kept")
 
 
 @dataclass(frozen=True)
@@ -142,18 +142,23 @@ def are_near(one: Any, other: Any) -> bool:
     return isinstance(one, float) and isinstance(other, float) and abs(one - other) <= 1e-12 * max(1, abs(one))
 
 
-def revised(twins: Twins) -> list[dict[str, Any]]:
-    """A later response for the oldest window of each indicator: values revised, left out, and unreadable."""
+def revised(twins: Twins, day: int = 28) -> list[dict[str, Any]]:
+    """A later response for the oldest window of each indicator: values revised, left out, and unreadable.
+
+    Extracted on that day of November 2026.
+    """
     with twins.connect() as file:
         oldest = file.sql(
             "select distinct on (indicator_id) indicator_id, window_start_utc, window_end_utc, source_url, payload"
-            " from raw_esios.indicator_responses order by indicator_id, window_start_utc"
+            " from raw_esios.indicator_responses order by indicator_id, window_start_utc, extracted_at_utc"
         ).fetchall()
-    return [_revised(*response, number) for number, response in enumerate(oldest)]
+    return [
+        _revised(*response, dt.datetime(2026, 11, day, 9, 0, number, 123456)) for number, response in enumerate(oldest)
+    ]
 
 
 def _revised(
-    indicator: int, start: dt.datetime, end: dt.datetime, url: str, payload: str, number: int
+    indicator: int, start: dt.datetime, end: dt.datetime, url: str, payload: str, extracted_at: dt.datetime
 ) -> dict[str, Any]:
     body = json.loads(payload)
     entries = body["indicator"]["values"]
@@ -179,5 +184,5 @@ def _revised(
         "payload": text,
         "payload_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "run_id": "revision",
-        "extracted_at_utc": dt.datetime(2026, 11, 28, 9, 0, number, 123456),
+        "extracted_at_utc": extracted_at,
     }

@@ -22,13 +22,87 @@
 {% materialization view, adapter='spark', supported_languages=['sql'] %}
     {#- A table, not a view: a view that is named several times would be planned and read as often, a session's catalogue
         may forget it, and Iceberg's catalogue keeps the old text of a replaced one. -#}
-    {{ return(materialization_table_spark()) }}
+    {{ return(table_in_place_of_view(materialization_table_spark)) }}
 {% endmaterialization %}
 
 {#- dbt-databricks has a materialization and a merge of its own before it asks Spark's. -#}
 {% materialization view, adapter='databricks', supported_languages=['sql'] %}
-    {{ return(materialization_table_databricks()) }}
+    {{ return(table_in_place_of_view(materialization_table_databricks)) }}
 {% endmaterialization %}
+
+{% macro table_in_place_of_view(write_whole) %}
+    {#- The table of a model that is a view elsewhere: written whole, or, where the model's meta says by `kept` how its rows
+        follow from another table's, only the days of the rows that this has got since. What every row depends on besides (the
+        model's text, registrations, labels) is compared with what it was: another one, and all is written again. -#}
+    {%- set kept = config.get('meta', {}).get('kept') -%}
+    {%- if not kept -%}{{ return(write_whole()) }}{%- endif -%}
+    {%- set source = {'table': ref(kept.rows_of), 'counter': kept.counter} -%}
+    {%- set newest = highest(source.table, source.counter) -%}
+    {%- set state = local_md5(sql ~ tojson(registrations(), sort_keys=true) ~ labels_of(kept)) -%}
+    {%- set written = rows_written(state) -%}
+    {%- if should_full_refresh() or written is none or load_relation(this) is none -%}
+        {%- set result = write_whole() -%}
+    {%- else -%}
+        {{ run_hooks(pre_hooks) }}
+        {%- call statement('main') -%}{{ merge_of_new_days(source, written) }}{%- endcall -%}
+        {{ run_hooks(post_hooks) }}
+        {%- set result = {'relations': [this.incorporate(type='table')]} -%}
+    {%- endif -%}
+    {#- Rows first: a run that dies before this line writes them again. -#}
+    {%- do write_rows_written(newest, state) -%}
+    {{ return(result) }}
+{% endmacro %}
+
+{% macro merge_of_new_days(source, written) %}
+    {#- Replace the rows of the periods on the days of rows of `source` with a higher number than `written`. -#}
+    {%- set changes -%}
+        select
+            indicator_id,
+            min(period_start_utc) as start_utc,
+            max(period_start_utc) as end_utc
+        from {{ source.table }}
+        where {{ source.counter }} > {{ written }}
+        group by indicator_id
+    {%- endset -%}
+    {%- set new_rows -%}
+        (
+            select rows_of_model.*
+            from ({{ sql }}) as rows_of_model
+            where {{ within_days('rows_of_model', 'period_start_utc', days_near(changes, 1), type_instant()) }}
+        )
+    {%- endset -%}
+    {{ spark__get_merge_sql(this, new_rows, ['indicator_id', 'geo_id', 'period_start_utc'], none, none) }}
+{% endmacro %}
+
+{% macro labels_of(kept) %}
+    {#- The rows of the small tables whose columns come into every row. -#}
+    {%- set rows = [] -%}
+    {%- for table, columns in kept.get('labels', {}) | dictsort -%}
+        {%- do rows.extend(run_query('select distinct ' ~ columns ~ ' from ' ~ ref(table) ~ ' order by ' ~ columns).rows) -%}
+    {%- endfor -%}
+    {%- set texts = [] -%}
+    {%- for row in rows -%}{%- do texts.append(row.values() | string) -%}{%- endfor -%}
+    {{ return(texts | join('\n')) }}
+{% endmacro %}
+
+{% macro kept_log() %}{{ return(own_table('staging_esios', 'tables_kept')) }}{% endmacro %}
+
+{% macro rows_written(state) %}
+    {#- Up to which number the rows of this model's table have been written in this state; none: in no such state, or not at all. -#}
+    {%- if load_relation(kept_log()) is none -%}{{ return(none) }}{%- endif -%}
+    {%- set query = 'select written from ' ~ kept_log() ~ " where name = '" ~ model.name ~ "' and state = '" ~ state ~ "'" -%}
+    {%- for row in run_query(query).rows -%}{{ return(row[0] | int) }}{%- endfor -%}
+    {{ return(none) }}
+{% endmacro %}
+
+{% macro write_rows_written(newest, state) %}
+    {%- set columns = 'name ' ~ type_code(100) ~ ' not null, state ' ~ type_code(32) ~ ' not null, written ' ~ type_counter() ~ ' not null' -%}
+    {{ one_by_one([
+        create_table_if_missing(kept_log(), columns),
+        'delete from ' ~ kept_log() ~ " where name = '" ~ model.name ~ "'",
+        'insert into ' ~ kept_log() ~ " (name, state, written) values ('" ~ model.name ~ "', '" ~ state ~ "', " ~ newest ~ ')'
+    ]) }}
+{% endmacro %}
 
 {% macro databricks__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}
     {{ return(spark__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates)) }}

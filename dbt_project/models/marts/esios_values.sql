@@ -1,3 +1,13 @@
+{{ config(meta={'kept': {
+    'rows_of': 'esios_value_versions',
+    'counter': 'last_response_id',
+    'labels': {
+        'esios_indicators': 'id, name, unit',
+        'stg_esios__indicator_names': 'indicator_id, indicator_name',
+        'stg_esios__areas': 'geo_id, geo_name'
+    }
+}}) }}
+
 with newest_versions as (
     select
         versions.indicator_id,

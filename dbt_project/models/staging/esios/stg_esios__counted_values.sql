@@ -1,3 +1,7 @@
-{{ config(materialized='view') }}
+-- depends_on: {{ ref('stg_esios__response_entries') }}
+{{ config(
+    materialized='view',
+    meta={'kept': {'rows_of': 'stg_esios__response_entries', 'counter': 'response_id'}}
+) }}
 
 {{ counted_values() }}
