@@ -11,6 +11,7 @@ import os
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,8 +20,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
-
-import simulator
 
 ROOT = Path(__file__).resolve().parent.parent
 SPAN = ["--start", "2017-01-01", "--end", "2018-12-31"]
@@ -93,6 +92,23 @@ def fresh_warehouse(**more: str) -> Iterator[dict[str, str]]:
         }
 
 
+@contextmanager
+def simulated(*options: str) -> Iterator[dict[str, str]]:
+    """What to set for a simulated ESIOS, which runs in a process of its own.
+
+    Here it would grow this process, and Linux counts the size of who starts a process as part of that one's peak
+    (ru_maxrss lives on through fork and exec): 99 MB became 176.
+    """
+    command = [sys.executable, "-m", "simulator", *options]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        try:
+            yield {"ESIOS_BASE_URL": url, "ESIOS_API_KEY": "benchmark"}
+        finally:
+            server.terminate()
+
+
 def say(what: str, figure: str, goal: str = "") -> None:
     """One line of the table."""
     print(f"{what:<72} {figure:>24}   {goal}", flush=True)
@@ -126,8 +142,7 @@ def whole_job(rounds: int) -> None:
 
 def backfill(rounds: int) -> None:
     """Two years against a simulator with 100 ms latency, beside python-esios 2.4.2 without landing."""
-    with simulator.serve(latency_ms=100) as server, fresh_warehouse() as environment:
-        environment |= {"ESIOS_BASE_URL": server.url, "ESIOS_API_KEY": "benchmark"}
+    with simulated("--latency-ms", "100") as api, fresh_warehouse(**api) as environment:
         warehouse = Path(environment["ESIOS_DUCKDB_PATH"])
 
         def ours() -> Measured:
@@ -135,7 +150,7 @@ def backfill(rounds: int) -> None:
             return measure([f"{ROOT}/.venv/bin/esios", "extract", *SPAN], environment)
 
         def python_esios() -> Measured:
-            return measure([str(PEERS), "-c", PYTHON_ESIOS, server.url], environment)
+            return measure([str(PEERS), "-c", PYTHON_ESIOS, api["ESIOS_BASE_URL"]], environment)
 
         ours_runs, peer_runs = interleaved(rounds, ours, python_esios)
         peak = max(run.peak_mb for run in ours_runs)
@@ -159,8 +174,7 @@ def long_span() -> None:
     """Every indicator and area for all their years: memory must not grow with indicators, areas or span."""
     peaks = []
     for arguments in (span_of(1), ["--all", *span_of(YEARS)]):
-        with simulator.serve() as server, fresh_warehouse() as environment:
-            environment |= {"ESIOS_BASE_URL": server.url, "ESIOS_API_KEY": "k", "ESIOS_REQUESTS_PER_SECOND": "1000"}
+        with simulated() as api, fresh_warehouse(**api, ESIOS_REQUESTS_PER_SECOND="1000") as environment:
             peaks.append(measure([f"{ROOT}/.venv/bin/esios", "extract", *arguments], environment).peak_mb)
     say(
         f"peak memory, all indicators for {YEARS} years / one year of 460",
@@ -171,8 +185,7 @@ def long_span() -> None:
 
 def against(base: Path, rounds: int) -> None:
     """Backfill, rerun and main job beside the same of another checkout, which has its own `.venv`."""
-    with simulator.serve(latency_ms=100) as server, fresh_warehouse() as environment:
-        environment |= {"ESIOS_BASE_URL": server.url, "ESIOS_API_KEY": "benchmark"}
+    with simulated("--latency-ms", "100") as api, fresh_warehouse(**api) as environment:
 
         def extract(tree: Path, warehouse: str, keep: bool) -> Measured:
             path = Path(environment["ESIOS_DUCKDB_PATH"]).with_name(warehouse)
@@ -204,8 +217,7 @@ def compare(what: str, ours: Sequence[Measured], theirs: Sequence[Measured]) -> 
 
 def incremental_build(rounds: int) -> None:
     """An incremental `dbt build` (one new day) after all years of history against one after two years."""
-    with simulator.serve() as server, fresh_warehouse() as environment:
-        environment |= {"ESIOS_BASE_URL": server.url, "ESIOS_API_KEY": "k", "ESIOS_REQUESTS_PER_SECOND": "1000"}
+    with simulated() as api, fresh_warehouse(**api, ESIOS_REQUESTS_PER_SECOND="1000") as environment:
         warehouse = Path(environment["ESIOS_DUCKDB_PATH"])
         histories = {}
         for years in (2, YEARS):
