@@ -13,7 +13,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,19 +47,35 @@ class Measured:
     cpu_seconds: float
 
 
+# Between us and the command: Linux gives the peak of who starts a process on to it (ru_maxrss, through fork and exec).
+SMALL_PROCESS = """
+import json, os, subprocess, sys, time
+began = time.perf_counter()
+process = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(process.pid, 0)
+seconds = time.perf_counter() - began
+with open(sys.argv[1], "w") as result:
+    json.dump([os.waitstatus_to_exitcode(status), seconds, usage.ru_maxrss, usage.ru_utime + usage.ru_stime], result)
+"""
+
+
 def measure(command: Sequence[str], environment: Mapping[str, str], ok: Sequence[int] = (0,)) -> Measured:
     """Run a command to its end and account for it as the operating system does."""
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, env=dict(environment), stdout=out, stderr=err, cwd=ROOT)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        if process.returncode not in ok:
-            err.seek(0)
-            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{err.read()}")
-        return Measured(seconds, usage.ru_maxrss / 1024, out.read(), usage.ru_utime + usage.ru_stime)
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "result.json"
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", SMALL_PROCESS, str(result), *command],
+            env=dict(environment),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        if not result.exists():
+            raise SystemExit(f"{command[0]} could not be run:\n{done.stderr}")
+        code, seconds, peak_kb, cpu_seconds = json.loads(result.read_text("utf-8"))
+    if code not in ok:
+        raise SystemExit(f"{' '.join(command)} ended with {code}:\n{done.stderr}")
+    return Measured(seconds, peak_kb / 1024, done.stdout, cpu_seconds)
 
 
 def interleaved(rounds: int, *sides: Callable[[], Measured]) -> list[list[Measured]]:
@@ -94,11 +109,7 @@ def fresh_warehouse(**more: str) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def simulated(*options: str) -> Iterator[dict[str, str]]:
-    """What to set for a simulated ESIOS, which runs in a process of its own.
-
-    Here it would grow this process, and Linux counts the size of who starts a process as part of that one's peak
-    (ru_maxrss lives on through fork and exec): 99 MB became 176.
-    """
+    """What to set for a simulated ESIOS, which runs in a process of its own."""
     command = [sys.executable, "-m", "simulator", *options]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
