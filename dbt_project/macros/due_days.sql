@@ -106,7 +106,7 @@ asked_areas as (
     inner join areas_of_empty_windows
         on asked.response_id = areas_of_empty_windows.response_id
 )
-{% endmacro %}
+{%- endmacro %}
 
 {% macro areas_of_questions(questions) %}
     {#- The areas that each window was asked for: those of its responses (asked_areas); all that are listed if it has no response, as

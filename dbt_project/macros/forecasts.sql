@@ -82,7 +82,7 @@ forecast_grids as (
         case when is_forecast_coarser = 1 then forecast_cadence_seconds else actual_cadence_seconds end as cadence_seconds
     from both_sides
 )
-{% endmacro %}
+{%- endmacro %}
 
 {% macro forecast_versions() %}
 {#- The last: one row is one value that a forecast gave for one period, for as long as it stood: from esios_value_versions (the
@@ -146,4 +146,4 @@ forecast_versions as (
             and forecast_values.period_start_utc >= grids.valid_from_utc
             and forecast_values.period_start_utc < grids.valid_until_utc
 )
-{% endmacro %}
+{%- endmacro %}

@@ -87,4 +87,4 @@ period_histories as (
         largest_revision
     from all_histories
 )
-{% endmacro %}
+{%- endmacro %}
