@@ -23,7 +23,8 @@
     {%- set changes = changed_periods(behind, highest(this, 'due_judgement')) -%}
     {%- set days = days_near(changes, 4) -%}
 {%- endif -%}
-with
+with {{ period_histories() }},
+
 {% if is_incremental() %}
 changes as (
     select
@@ -49,7 +50,7 @@ neighbouring_periods as (
         lag(histories.period_end_utc) over ({{ in_order }}) as end_before_utc,
         lead(histories.value) over ({{ in_order }}) as value_after,
         lead(histories.period_start_utc) over ({{ in_order }}) as start_after_utc
-    from {{ ref('period_histories') }} as histories
+    from period_histories as histories
     {% if is_incremental() %}
     where {{ within_days('histories', 'period_start_utc', days, type_instant()) }}
     {% endif %}
