@@ -26,7 +26,7 @@ WHAT_IS_NEW = {
     "demand_forecast_esios": "versions.last_response_id > 0 and versions.indicator_id in (460)",
     "due_days": "staged.response_id > 0 and staged.indicator_id in (460)",
     "period_checks": "versions.last_response_id > 0 and versions.indicator_id in (460)",
-    "week_checks": "checks.madrid_day between cast('2017-12-16' as date)",
+    "week_checks": "periods.madrid_day between cast('2017-12-16' as date)",
     "daily_measures": "checks.madrid_day between cast('2017-12-30' as date)",
 }
 
