@@ -110,10 +110,12 @@
 
 {% macro spark__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}
     {#- Whole rows by their key, in one commit: every old row with the key of a new one goes, every new row comes. A key may have
-        many rows, and of the new rows' query one pass is enough: each is said once as itself and the first of a key once
-        more, to delete by. -#}
-    {%- set columns = adapter.get_columns_in_relation(target) | map(attribute='name') | list -%}
-    {%- set key = [unique_key] if unique_key is string else unique_key %}
+        many rows, and of the new rows one pass is enough: each is said once as itself and the first of a key once more, to
+        delete by. -#}
+    {%- set columns = adapter.get_columns_in_relation(target) -%}
+    {%- set names = columns | map(attribute='name') | list -%}
+    {%- set key = [unique_key] if unique_key is string else unique_key -%}
+    {%- set written = rows_to_merge(target, source, names) %}
     merge into {{ target }} as old_rows
     using (
         select
@@ -121,17 +123,46 @@
             explode(case when is_first_of_key = 1 then array(1, 0) else array(0) end) as is_to_delete
         from (
             select
-                {{ columns | join(', ') }},
+                {{ names | join(', ') }},
                 row_number() over (partition by {{ key | join(', ') }} order by {{ key | first }}) as is_first_of_key
-            from {{ source }}
+            from {{ written }}
         ) as fresh_rows
     ) as new_rows
     on new_rows.is_to_delete = 1
         {% for column in key %}and old_rows.{{ column }} = new_rows.{{ column }} {% endfor %}
+        {{ within_times_of(written, columns | selectattr('name', 'in', key)) }}
 
     when matched then delete
-    when not matched and new_rows.is_to_delete = 0 then insert ({{ columns | join(', ') }})
-        values ({% for column in columns %}new_rows.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+    when not matched and new_rows.is_to_delete = 0 then insert ({{ names | join(', ') }})
+        values ({% for name in names %}new_rows.{{ name }}{{ ', ' if not loop.last }}{% endfor %})
+{% endmacro %}
+
+{% macro rows_to_merge(target, source, names) %}
+    {#- The rows of `source` as a table: a merge asks for them two or three times, and plans a long query worse than the query
+        alone (Sail, 876,960 rows of old ones: 3 s against 0.6 s with this table). They stay there until the next build. -#}
+    {%- set written = own_table('building_esios', target.identifier) -%}
+    {%- call statement() -%}{{ create_schema_if_missing(written.schema) }}{%- endcall -%}
+    {%- call statement() -%}
+        create or replace table {{ written }} using {{ lake_format() }} {{ location_in_lake(written) }} as
+        select {{ names | join(', ') }} from {{ source }}
+    {%- endcall -%}
+    {{ return(written) }}
+{% endmacro %}
+
+{% macro within_times_of(written, columns) %}
+    {#- Conditions that the old rows lie between the first and the last day or instant of the new ones: what an engine knows of its
+        files then excludes most of them. -#}
+    {%- set forms = {'date': "yyyy-MM-dd", 'timestamp': "yyyy-MM-dd HH:mm:ss.SSSSSS"} -%}
+    {%- for column in columns if column.dtype in forms -%}
+        {%- set query -%}
+            select
+                date_format(min({{ column.name }}), '{{ forms[column.dtype] }}') as first_text,
+                date_format(max({{ column.name }}), '{{ forms[column.dtype] }}') as last_text
+            from {{ written }}
+        {%- endset -%}
+        {%- set first, last = run_query(query).rows[0] -%}
+        {%- if first %} and old_rows.{{ column.name }} between {{ column.dtype }} '{{ first }}' and {{ column.dtype }} '{{ last }}' {% endif -%}
+    {%- endfor -%}
 {% endmacro %}
 
 {% macro spark__get_empty_schema_sql(columns) %}
