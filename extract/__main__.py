@@ -12,12 +12,23 @@ from typing import Any
 
 import click
 
-from extract.argument_types import A_DAY_OF_SECONDS, A_MONTH_OF_MINUTES, DAY, NAME, Span
+from extract.argument_types import A_DAY_OF_SECONDS, A_MONTH_OF_MINUTES, NAME, Span
 from extract.counted import counted
 from extract.errors import UsageError
 from extract.settings import load_settings
 from extract.streams import exit_code_after_output, make_tolerant, takes_every_character
-from extract.verb_options import print_json, request_of, say, verb, with_alarms, with_indicators, with_span
+from extract.verb_options import (
+    confirm,
+    print_json,
+    request_of,
+    say,
+    verb,
+    with_alarms,
+    with_days,
+    with_indicators,
+    with_selection,
+    with_span,
+)
 from extract.verbs import Verbs
 
 
@@ -51,20 +62,8 @@ def extract(as_json: bool, **span: Any) -> int:
     if summary.error and not as_json:
         raise summary.error
     if as_json:
-        print_json(_extract_document(summary))
+        print_json(summary.document())
     return summary.error.exit_code if summary.error else 0
-
-
-def _extract_document(summary: Any) -> dict[str, Any]:
-    counts = ("windows", "requests", "retries", "responses_landed", "bytes_received")
-    return {
-        "windows_answered": summary.windows_answered,
-        **{name: summary.total(name) for name in counts},
-        "runs": [vars(run) for run in summary.runs],
-        "error": str(summary.error) if summary.error else None,
-        "errors": [str(error) for error in summary.errors],
-        "exit_code": summary.error.exit_code if summary.error else 0,
-    }
 
 
 @cli.command(
@@ -84,10 +83,7 @@ def run(as_json: bool, out: Path | None, **span: Any) -> int:
 
     outcome = run_main_job(load_settings(), request_of(**span), out, say)
     if as_json:
-        values = outcome.values and outcome.values.document()
-        file = outcome.exported or (outcome.values and outcome.values.written.path)
-        document = {"exit_code": outcome.exit_code, "file": str(file), "values": values, **outcome.status.document()}
-        print_json(document | {"tests": outcome.dbt_failures, "errors": [str(error) for error in outcome.errors]})
+        print_json(outcome.document())
     else:
         click.echo(summary_text(outcome))
     for error in outcome.errors:
@@ -223,19 +219,7 @@ def load(as_json: bool, file: Path, table: str, mode: str, key: str | None) -> N
     metavar="ID_OR_NAME",
     help="Values of this indicator instead of a table.",
 )
-@click.option("--start", type=DAY, help="First Madrid day, yyyy-mm-dd.")
-@click.option("--end", type=DAY, help="Last Madrid day, included.")
-@click.option("--areas", metavar="ID,ID", help="Only these areas [default: all].")
-@click.option("--as-of", metavar="INSTANT", help="As known then: yyyy-mm-ddTHH:MM:SS, UTC unless it has an offset.")
-@click.option(
-    "--known-before",
-    metavar="RULE",
-    help="As known at a cutoff for each period: D-1T12:00 (Madrid clock, D its Madrid day) or PT24H before its start.",
-)
-@click.option("--versions", metavar="latest|first|all", help="Which of the versions that were known [default: latest].")
-@click.option("--trust-sealing", is_flag=True, help="First versions of sealed series count from their sealing on.")
-@click.option("--wide", is_flag=True, help="One row a period start, one column an indicator and area.")
-@click.option("--tz", metavar="ZONE", help="Write instants in this zone, such as Europe/Madrid [default: naive UTC].")
+@with_selection
 @click.argument("more", nargs=-1, metavar="[ID…]")
 @verb
 def export(
@@ -295,8 +279,7 @@ def _export_values(as_json: bool, indicators: tuple[str, ...], out: Path | None,
 
 @cli.command(section="get", examples=["esios forget --indicator 460 --start 2018-01-01 --end 2018-01-31"])
 @click.option("--indicator", "indicator", type=NAME, required=True, metavar="ID_OR_NAME", help="The indicator.")
-@click.option("--start", type=DAY, required=True, help="First Madrid day, yyyy-mm-dd.")
-@click.option("--end", type=DAY, required=True, help="Last Madrid day, included.")
+@with_days(required=True)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation: for programs.")
 @verb
 def forget(as_json: bool, indicator: str, start: date, end: date, yes: bool) -> None:
@@ -314,24 +297,13 @@ def forget(as_json: bool, indicator: str, start: date, end: date, yes: bool) -> 
     with connect(settings, read_only=True) as warehouse:
         planned = plan(warehouse, wanted, start, end)
     if not yes:
-        _confirm(f"Take back {planned.text()}?")
+        confirm(f"Take back {planned.text()}?")
     with connect(settings, create=False) as warehouse:
         forget_span(warehouse, planned)
     if as_json:
         print_json(vars(planned))
     else:
         click.echo(f"forget: {planned.text()}; run `dbt build` next")
-
-
-def _confirm(question: str) -> None:
-    """Ask on stderr; `UsageError` unless the user says yes."""
-    try:
-        agreed = click.confirm(question, err=True)
-    except click.Abort:  # no terminal, or Ctrl-D
-        click.echo(err=True)
-        agreed = False
-    if not agreed:
-        raise UsageError("not confirmed, so nothing was changed", "type y, or add --yes")
 
 
 @cli.command(

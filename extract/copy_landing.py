@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -109,6 +109,34 @@ def _claim(target: Warehouse, recorded: str) -> None:
     target.atomically(work)
 
 
+@dataclass(frozen=True)
+class _Chunk:
+    """Rows of a table, in the order of their keys: what one commit copies, and what is then compared."""
+
+    copied: _Copied
+    names: tuple[str, ...]
+    group: Any
+    keys: list[tuple[Any, ...]]  # (clock, *key)
+
+    @property
+    def between(self) -> tuple[Any, Any]:
+        """The first and the last clock."""
+        return self.keys[0][0], self.keys[-1][0]
+
+    def missing_in(self, warehouse: Warehouse) -> set[tuple[Any, ...]]:
+        """The keys that a warehouse does not have."""
+        return set(self.keys) - set(_keys(warehouse, self.copied, self.group, self.between))
+
+    def rows(self, warehouse: Warehouse, keys: Collection[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """The whole rows of some of the keys, in their order."""
+        where, values = _where(self.copied, self.group, self.between)
+        at = [self.names.index(name) for name in (self.copied.clock, *self.copied.key)]
+        select = f"select {', '.join(self.names)} from {self.copied.table}{where}"
+        rows = warehouse.rows(select, values, batch=self.copied.rows_at_once)
+        found = {key: row for row in rows if (key := tuple(row[place] for place in at)) in keys}
+        return (found[key] for key in sorted(found))
+
+
 def _copy_table(source: Warehouse, target: Warehouse, copied: _Copied) -> TableCopy:
     names = tuple(column.name for column in source.columns(copied.table))
     rows = added = 0
@@ -117,9 +145,9 @@ def _copy_table(source: Warehouse, target: Warehouse, copied: _Copied) -> TableC
         keys = _keys(source, copied, group)
         rows += len(keys)
         for start in range(0, len(keys), copied.rows_at_once):
-            chunk = keys[start : start + copied.rows_at_once]
-            added += _copy_chunk(source, target, copied, names, group, chunk)
-            total.update(_verified(source, target, copied, names, group, chunk))
+            chunk = _Chunk(copied, names, group, keys[start : start + copied.rows_at_once])
+            added += _copy_chunk(source, target, chunk)
+            total.update(_verified(source, target, chunk))
     return TableCopy(copied.table, rows, added, total.hexdigest())
 
 
@@ -148,65 +176,35 @@ def _where(copied: _Copied, group: Any, between: tuple[Any, Any] | None) -> tupl
     return (f" where {' and '.join(conditions)}" if conditions else ""), values
 
 
-def _copy_chunk(
-    source: Warehouse,
-    target: Warehouse,
-    copied: _Copied,
-    names: Sequence[str],
-    group: Any,
-    chunk: list[tuple[Any, ...]],
-) -> int:
+def _copy_chunk(source: Warehouse, target: Warehouse, chunk: _Chunk) -> int:
     """Add the rows of a chunk that are missing in the target, in one commit; their count."""
-    between = (chunk[0][0], chunk[-1][0])
 
     def work() -> int:
-        with target.lock(landing.LOCK, copied.table):
-            missing = set(chunk) - set(_keys(target, copied, group, between))
-            found = _rows(source, copied, names, group, between, missing) if missing else []
-            target.append(copied.table, [dict(zip(names, row, strict=True)) for row in found])
+        with target.lock(landing.LOCK, chunk.copied.table):
+            missing = chunk.missing_in(target)
+            found = chunk.rows(source, missing) if missing else ()
+            target.append(chunk.copied.table, [dict(zip(chunk.names, row, strict=True)) for row in found])
             return len(missing)
 
     return target.atomically(work)
 
 
-def _rows(
-    warehouse: Warehouse,
-    copied: _Copied,
-    names: Sequence[str],
-    group: Any,
-    between: tuple[Any, Any],
-    wanted: set[tuple[Any, ...]],
-) -> Iterator[tuple[Any, ...]]:
-    """The whole rows of the wanted keys, in the order of their keys."""
-    where, values = _where(copied, group, between)
-    at = [names.index(name) for name in (copied.clock, *copied.key)]
-    rows = warehouse.rows(f"select {', '.join(names)} from {copied.table}{where}", values, batch=copied.rows_at_once)
-    found = {key: row for row in rows if (key := tuple(row[place] for place in at)) in wanted}
-    return (found[key] for key in sorted(found))
-
-
-def _verified(
-    source: Warehouse,
-    target: Warehouse,
-    copied: _Copied,
-    names: Sequence[str],
-    group: Any,
-    chunk: list[tuple[Any, ...]],
-) -> bytes:
+def _verified(source: Warehouse, target: Warehouse, chunk: _Chunk) -> bytes:
     """The hash of a chunk's rows, the same on both sides; `WarehouseError` otherwise."""
-    between = (chunk[0][0], chunk[-1][0])
     digests = []
     for side in (source, target):
         hashed = hashlib.sha256()
         count = 0
-        for row in _rows(side, copied, names, group, between, set(chunk)):
-            hashed.update(repr([_canonical(name, value) for name, value in zip(names, row, strict=True)]).encode())
+        for row in chunk.rows(side, set(chunk.keys)):
+            columns = zip(chunk.names, row, strict=True)
+            hashed.update(repr([_canonical(name, value) for name, value in columns]).encode())
             count += 1
         digests.append((count, hashed.digest()))
     if digests[0] != digests[1]:
-        of_group = f" of {copied.group} {group}" if copied.group else ""
+        first, last = chunk.between
+        of_group = f" of {chunk.copied.group} {chunk.group}" if chunk.copied.group else ""
         raise WarehouseError(
-            f"{copied.table}{of_group}: the rows with {copied.clock} from {between[0]} to {between[1]} are"
+            f"{chunk.copied.table}{of_group}: the rows with {chunk.copied.clock} from {first} to {last} are"
             f" {digests[0][0]} here and {digests[1][0]} there, or differ",
             "what was copied before stays; look at these rows on both sides, then run it again",
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from extract import landing
 from extract.allocator import return_large_blocks
@@ -70,6 +71,18 @@ class Summary:
             f"{self.windows_answered - landed} unchanged; {counted(self.total('requests'), 'request')} "
             f"({counted(self.total('retries'), 'retry')}), {self.total('bytes_received') / 1e6:.1f} MB"
         )
+
+    def document(self) -> dict[str, Any]:
+        """The same for programs."""
+        counts = ("windows", "requests", "retries", "responses_landed", "bytes_received")
+        return {
+            "windows_answered": self.windows_answered,
+            **{name: self.total(name) for name in counts},
+            "runs": [vars(run) for run in self.runs],
+            "error": str(self.error) if self.error else None,
+            "errors": [str(error) for error in self.errors],
+            "exit_code": self.error.exit_code if self.error else 0,
+        }
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from extract.counted import counted
-from extract.dbt_command import note_ignored, prepare_environment
-from extract.errors import ApiUnavailable, DataIncomplete, EsiosError, UsageError, WarehouseError
+from extract.dbt_build import DbtBuild
+from extract.errors import ApiUnavailable, DataIncomplete, EsiosError
 from extract.export import export_table
 from extract.extraction import Request, Summary, extract
 from extract.health.lines import published_text, table_text
@@ -30,7 +24,7 @@ from extract.warehouse import Warehouse, connect
 
 @dataclass
 class Outcome:
-    """What the job did. Of `errors`, the first that is no `DataIncomplete` decides the exit code."""
+    """What the job did. The first of `errors` that is not a `DataIncomplete` decides the exit code."""
 
     extracted: Summary | None = None
     dbt_failures: list[str] = field(default_factory=list)
@@ -45,6 +39,17 @@ class Outcome:
         graver = [error for error in self.errors if not isinstance(error, DataIncomplete)]
         return (graver or self.errors)[0].exit_code if self.errors else 0
 
+    def document(self) -> dict[str, Any]:
+        """What the job did, for programs."""
+        return {
+            "exit_code": self.exit_code,
+            "file": str(self.exported or (self.values and self.values.written.path)),
+            "values": self.values and self.values.document(),
+            **self.status.document(),
+            "tests": self.dbt_failures,
+            "errors": [str(error) for error in self.errors],
+        }
+
 
 def run_main_job(settings: Settings, request: Request, out: Path | None, say: Callable[[str], None]) -> Outcome:
     """Do everything that can be done; raises what stops the job at once (usage, refused key, warehouse).
@@ -53,17 +58,18 @@ def run_main_job(settings: Settings, request: Request, out: Path | None, say: Ca
     export`). Values of other indicators besides a demand forecast go beside it, as `values`.
     """
     outcome = Outcome()
-    say("── extract: ESIOS → raw_esios.indicator_responses")
-    outcome.extracted = summary = extract(settings, request)
-    say(summary.text())
-    if summary.interrupted:
-        raise KeyboardInterrupt
-    if summary.error:
-        if not isinstance(summary.error, ApiUnavailable):
-            raise summary.error
-        outcome.errors.append(summary.error)
-    say("── build: dbt build")
-    outcome.dbt_failures = build(settings)
+    with DbtBuild(settings) as dbt:
+        say("── extract: ESIOS → raw_esios.indicator_responses")
+        outcome.extracted = summary = extract(settings, request)
+        say(summary.text())
+        if summary.interrupted:
+            raise KeyboardInterrupt
+        if summary.error:
+            if not isinstance(summary.error, ApiUnavailable):
+                raise summary.error
+            outcome.errors.append(summary.error)
+        say("── build: dbt build")
+        outcome.dbt_failures = dbt.run()
     with connect(settings, read_only=True) as warehouse:
         outcome.status = read_status(warehouse)
         _export(warehouse, request, out, outcome, say)
@@ -86,70 +92,6 @@ def _export(
         path = out.with_name(f"values{out.suffix}") if out and has_forecast else out
         outcome.values = export_values(warehouse, Selection(others), path)
         say(f"── export: {outcome.values.subject()} → {outcome.values.written.path}")
-
-
-def build(settings: Settings, *, quiet: bool = False) -> list[str]:
-    """`dbt build`, its output on stderr (`quiet`: errors only); the data tests that found something, a line each.
-
-    `WarehouseError` if a model could not be built, or dbt could not even open the warehouse.
-    """
-    environment = dict(os.environ)
-    note_ignored(prepare_environment(settings, environment))
-    # Text colours are for terminals.
-    options = [*([] if sys.stderr.isatty() else ["--no-use-colors"]), *(["--quiet"] if quiet else [])]
-    # The models' unit tests prove the code, not the data: they are part of `make test`.
-    command = [sys.executable, "-m", "extract.dbt_command", *options, "build", "--exclude-resource-type", "unit_test"]
-    target = Path(environment["DBT_TARGET_PATH"])
-    results = target / "run_results.json"
-    results.unlink(missing_ok=True)
-    shutil.rmtree(target / "run", ignore_errors=True)  # dbt writes each statement there before it is run
-    code = _run_uninterrupted(command, environment)
-    try:
-        everything = json.loads(results.read_text("utf-8"))["results"]
-    except (OSError, ValueError):  # missing, or cut off
-        if not (target / "run").exists():
-            if code == 2 and settings.target == "spark":  # the session was refused
-                raise UsageError("dbt refused to begin", "read its message above; nothing was built") from None
-            raise WarehouseError("dbt could not begin", "read its message above; nothing was built") from None
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        raise WarehouseError(
-            f"dbt ended with {how} and left no results in {results}",
-            "read its message above; what was built before stays; run it again",
-        ) from None
-    # The hook that stores the results is not part of the build: dbt reports that it failed, and nothing stops.
-    nodes = [node for node in everything if not node["unique_id"].startswith("operation.")]
-    broken = [node for node in nodes if node["status"] == "error"]
-    if broken:
-        names = ", ".join(_name(node) for node in broken)
-        raise WarehouseError(f"dbt could not build {names}", "read its message above; what was built before stays")
-    failed = [
-        f"{node['status']}: {_name(node)}: {node['message']}" for node in nodes if node["status"] in ("warn", "fail")
-    ]
-    if code and not failed and all(node["status"] != "error" for node in everything):
-        raise WarehouseError(f"dbt ended with {code}", "read its message above")
-    return failed
-
-
-def _run_uninterrupted(command: list[str], environment: dict[str, str]) -> int:
-    """Run dbt with its output on stderr, deaf to Ctrl-C, which reaches it as well as us: it would print tracebacks.
-
-    An interrupt ends it by SIGTERM, without a word; the warehouse rolls back what was open.
-    """
-
-    def ignore_interrupts() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    # No other thread of ours runs by now, so that code between fork and exec is safe.
-    with subprocess.Popen(command, env=environment, stdout=sys.stderr, preexec_fn=ignore_interrupts) as process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            process.terminate()
-            raise
-
-
-def _name(node: dict[str, Any]) -> str:
-    return str(node["unique_id"]).split(".")[2]
 
 
 def summary_text(outcome: Outcome) -> str:

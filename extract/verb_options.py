@@ -56,6 +56,17 @@ def say(line: str) -> None:
     click.echo(line, err=True)
 
 
+def confirm(question: str) -> None:
+    """Ask on stderr; `UsageError` unless the user says yes."""
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:  # no terminal, or Ctrl-D
+        click.echo(err=True)
+        agreed = False
+    if not agreed:
+        raise UsageError("not confirmed, so nothing was changed", "type y, or add --yes")
+
+
 Function = Callable[..., Any]
 
 
@@ -68,6 +79,14 @@ def _with(*options: Callable[[Function], Function]) -> Callable[[Function], Func
         return function
 
     return decorated
+
+
+def with_days(*, required: bool = False) -> Callable[[Function], Function]:
+    """The first and the last day of a span."""
+    return _with(
+        click.option("--start", type=DAY, required=required, help="First Madrid day, yyyy-mm-dd."),
+        click.option("--end", type=DAY, required=required, help="Last Madrid day, included."),
+    )
 
 
 with_indicators = _with(
@@ -83,9 +102,25 @@ with_indicators = _with(
 with_span = _with(
     with_indicators,
     click.option("--all", "every", is_flag=True, help="Every registered indicator, for the days that it has."),
-    click.option("--start", type=DAY, help="First Madrid day, yyyy-mm-dd."),
-    click.option("--end", type=DAY, help="Last Madrid day, included."),
+    with_days(),
     click.option("--refresh", is_flag=True, help="Ask again for windows that are closed."),
+)
+with_selection = _with(
+    with_days(),
+    click.option("--areas", metavar="ID,ID", help="Only these areas [default: all]."),
+    click.option("--as-of", metavar="INSTANT", help="As known then: yyyy-mm-ddTHH:MM:SS, UTC unless it has an offset."),
+    click.option(
+        "--known-before",
+        metavar="RULE",
+        help="As known at a cutoff for each period: D-1T12:00 (Madrid clock, D its Madrid day) or PT24H before its"
+        " start.",
+    ),
+    click.option("--versions", metavar="latest|first|all", help="Which of the known versions [default: latest]."),
+    click.option("--trust-sealing", is_flag=True, help="First versions of sealed series count from their sealing on."),
+    click.option("--wide", is_flag=True, help="One row a period start, one column an indicator and area."),
+    click.option(
+        "--tz", metavar="ZONE", help="Write instants in this zone, such as Europe/Madrid [default: naive UTC]."
+    ),
 )
 with_alarms = _with(
     click.option(

@@ -18,9 +18,9 @@ from types import FrameType
 from typing import Any
 
 from extract.check import run_check
+from extract.dbt_build import build
 from extract.errors import ApiUnavailable, EsiosError, KeyRefused, UsageError
 from extract.extraction import Request, extract, utc_now
-from extract.main_job import build
 from extract.registry import Indicator
 from extract.settings import Settings, require_api_key
 from extract.state_files import state_file

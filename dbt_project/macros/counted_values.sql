@@ -1,7 +1,9 @@
-{% macro counted_values(touched=none) %}
+{% macro counted_values(touched=none, apart=none) %}
     {#- The values that count, one row a response: in order of extraction they are the history of a period. A response from
         outside its window counts only until one came whose window holds the period. `touched`: a relation with the
-        (indicator_id, period_start_utc) to read; none for all. One order for all windows, so that an engine sorts once. -#}
+        (indicator_id, period_start_utc) to read; none for all. `apart`: a relation
+        with (response_id, is_lone), whose lone responses are left out. One order for all windows, so that an engine sorts
+        once. -#}
     {%- set period -%}
         partition by entries.indicator_id, entries.geo_id, entries.period_start_utc
         order by entries.extracted_at_utc, entries.is_in_window, entries.response_id
@@ -39,6 +41,11 @@
             on entries.indicator_id = touched.indicator_id
                 and entries.period_start_utc = touched.period_start_utc
         {% endif %}
+        {% if apart is not none %}
+        inner join {{ apart }} as apart
+            on entries.response_id = apart.response_id
+        where apart.is_lone = 0
+        {% endif %}
     ) as said
     {#- A value that another response corrects at the same instant was never valid. #}
     where (said.next_extracted_at_utc is null or said.next_extracted_at_utc > said.extracted_at_utc)
@@ -47,4 +54,54 @@
             or said.first_in_window_at_utc is null
             or said.extracted_at_utc < said.first_in_window_at_utc
         )
+{% endmacro %}
+
+{% macro lone_responses_apart() %}
+    {#- Query of (response_id, is_lone). Lone responses share no period with another and say each of theirs once, as in a
+        backfill: their values need no order. Told by the spans of their instants. An area that is not named may be any; and
+        where an instant comes twice in a response, in two spellings, the steps from each to the next add up to more than the
+        span. -#}
+    select
+        spans.response_id,
+        case
+            when spans.is_unclear = 1 then 0
+            when spans.last_before_utc >= spans.first_start_utc or spans.first_after_utc <= spans.last_start_utc then 0
+            else 1
+        end as is_lone
+    from (
+        select
+            areas.response_id,
+            max(areas.is_unclear) as is_unclear,
+            min(areas.first_start_utc) as first_start_utc,
+            max(areas.last_start_utc) as last_start_utc,
+            max(max(areas.last_start_utc)) over (
+                partition by areas.indicator_id
+                order by min(areas.first_start_utc), areas.response_id
+                rows between unbounded preceding and 1 preceding
+            ) as last_before_utc,
+            lead(min(areas.first_start_utc)) over (
+                partition by areas.indicator_id
+                order by min(areas.first_start_utc), areas.response_id
+            ) as first_after_utc
+        from (
+            select
+                entries.response_id,
+                entries.indicator_id,
+                entries.geo_id,
+                min(entries.period_start_utc) as first_start_utc,
+                max(entries.period_start_utc) as last_start_utc,
+                case
+                    when entries.geo_id is null then 1
+                    when count(*) > count(entries.next_start_utc) + 1 then 1
+                    when sum({{ hours_between('entries.period_start_utc', 'entries.next_start_utc') }})
+                        > {{ hours_between('min(entries.period_start_utc)', 'max(entries.period_start_utc)') }} + 0.001
+                        then 1
+                    else 0
+                end as is_unclear
+            from {{ ref('stg_esios__response_entries') }} as entries
+            where entries.period_start_utc is not null
+            group by entries.response_id, entries.indicator_id, entries.geo_id
+        ) as areas
+        group by areas.response_id, areas.indicator_id
+    ) as spans
 {% endmacro %}

@@ -29,3 +29,13 @@
         else {{ add_seconds(day_start_utc(add_days(day, 1)), '(' ~ seconds ~ ' - 86400)') }}
     end
 {%- endmacro %}
+
+{% macro comes_twice(instant, local) %}
+    {#- 1 where the clocks of Madrid show a time, `local`, at two instants: in the night when they go back. That is between two
+        and three; the calendar is asked about no other hour. -#}
+    case
+        when {{ clock_hour(local) }} <> 2 then 0
+        when {{ to_madrid(add_hours(instant, 1)) }} = {{ local }} or {{ to_madrid(add_hours(instant, -1)) }} = {{ local }} then 1
+        else 0
+    end
+{%- endmacro %}

@@ -11,12 +11,21 @@
 {% endmacro %}
 
 {% macro registered_entries() %}
-    {#- Every entry with its kind's defaults, checked. -#}
+    {#- Every entry with its kind's defaults. esios_indicators has checked them: what else reads them comes after it. -#}
+    {%- set registry = registry_meta() -%}
+    {%- set entries = [] -%}
+    {%- for written in registry.indicators -%}
+        {%- do entries.append(dict(registry.kinds[written.kind] if written.kind else {}, **written)) -%}
+    {%- endfor -%}
+    {{ return(entries) }}
+{% endmacro %}
+
+{% macro check_registry() %}
+    {#- Refuses the first wrong entry. A thousand calls for seven indicators: only one model makes them. -#}
     {%- set registry = registry_meta() -%}
     {%- for kind, defaults in registry.kinds.items() -%}
         {%- do refuse_wrong_keys('kind ' ~ kind, defaults, registry.rules, in_kind=true) -%}
     {%- endfor -%}
-    {%- set entries = [] -%}
     {%- set ids = [] -%}
     {%- for written in registry.indicators -%}
         {%- set named = 'indicator ' ~ (written.id if written is mapping and written.id else 'number ' ~ loop.index ~ ' of the list') -%}
@@ -33,9 +42,7 @@
             {%- do refuse_entry(named, 'plausible_min is above plausible_max', 'swap them') -%}
         {%- endif -%}
         {%- do ids.append(entry.id | int) -%}
-        {%- do entries.append(entry) -%}
     {%- endfor -%}
-    {{ return(entries) }}
 {% endmacro %}
 
 {% macro refuse_entry(named, fault, remedy) %}

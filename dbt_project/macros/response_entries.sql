@@ -1,21 +1,3 @@
-{% macro batches_of_responses(after) %}
-    {#- [first and last response_id, literals of the first and last extraction] of the responses after a number, a batch a row.
-        By the literals an engine finds a batch's payloads without opening the others. -#}
-    {%- set number = 'floor((response_id - ' ~ after ~ ' - 1) / ' ~ responses_at_once() ~ 'e0)' -%}
-    {%- set query %}
-        select
-            min(response_id) as first_id,
-            max(response_id) as last_id,
-            {{ literal_of_instant('min(extracted_at_utc)') }} as first_literal,
-            {{ literal_of_instant('max(extracted_at_utc)') }} as last_literal
-        from {{ ref('stg_esios__indicator_responses') }}
-        where response_id > {{ after }}
-        group by {{ number }}
-        order by 1
-    {%- endset -%}
-    {{ return(asked_now(query, [[1, responses_at_once()] + literals_of_all_time()])) }}
-{% endmacro %}
-
 {% macro entries_of_responses(batch, table=none) %}
     {#- Query of the entries of a batch of responses, none for no batch; `table`: where to insert them. -#}
 {#- One order for all entries: whatever comes again stands side by side. -#}
@@ -72,7 +54,7 @@ read_entries as (
         case
             when period_start_utc is null then 'time_unreadable'
             {#- Z says UTC and nothing of Madrid; any other offset must be the one that Madrid has at that instant. #}
-            when datetime_text not like '%Z' and {{ wall_clock('datetime_text') }} <> {{ to_madrid(to_second('period_start_utc')) }}
+            when datetime_text not like '%Z' and {{ wall_clock('datetime_text', 'period_start_utc') }} <> {{ to_madrid(to_second('period_start_utc')) }}
                 then 'offset_contradicts'
             when value_text is null then 'value_null'
             when value is null then 'value_not_number'
@@ -177,7 +159,7 @@ cut_entries as (
         geo_id,
         cast(geo_name as {{ type_text(100) }}) as geo_name,
         cast(datetime_text as {{ type_text(64) }}) as datetime_text,
-        cast(left(value_text, 64) as {{ type_text(64) }}) as value_text,
+        cast({{ cut_text('value_text', 64) }} as {{ type_text(64) }}) as value_text,
         period_start_utc,
         next_start_utc,
         cast({{ seconds_past_hour('period_start_utc') }} as {{ type_seconds() }}) as seconds_past_hour,

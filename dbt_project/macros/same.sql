@@ -14,4 +14,7 @@
 
 {% macro same_day(one, other) %}{{ same(one, other, ['indicator_id', 'geo_id', 'madrid_day']) }}{%- endmacro %}
 
-{% macro same_period(one, other) %}{{ same(one, other, ['indicator_id', 'geo_id', 'period_start_utc']) }}{%- endmacro %}
+{% macro same_period(one, other) %}
+    {#- With the day: no engine has to find a period among all of an area's by an instant alone. -#}
+    {{ same(one, other, ['indicator_id', 'geo_id', 'madrid_day', 'period_start_utc']) }}
+{%- endmacro %}

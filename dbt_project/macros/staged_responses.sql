@@ -1,28 +1,5 @@
 {#- Landed responses, staged: numbered, and described by what their payloads and addresses say of them. -#}
 
-{% macro landed_batches(unstaged) %}
-    {#- [literals of the first and last extraction] of the landed responses that a condition is true of, a batch a row. Between
-        the literals an engine finds a batch's payloads without opening the others. -#}
-    {%- set query %}
-        select
-            {{ literal_of_instant('min(instants.extracted_at_utc)') }} as first_literal,
-            {{ literal_of_instant('max(instants.extracted_at_utc)') }} as last_literal
-        from (
-            select
-                landed.extracted_at_utc,
-                floor(
-                    (sum(count(*)) over (order by landed.extracted_at_utc rows unbounded preceding) - 1) / {{ responses_at_once() }}e0
-                ) as batch
-            from {{ source('raw_esios', 'indicator_responses') }} as landed
-            where {{ unstaged }}
-            group by landed.extracted_at_utc
-        ) as instants
-        group by instants.batch
-        order by 1
-    {%- endset -%}
-    {{ return(asked_now(query, [literals_of_all_time()])) }}
-{% endmacro %}
-
 {% macro described_responses(unstaged, batch, last_response_id, table=none) %}
     {#- Query of the landed responses of a batch that a condition is true of, numbered from the last response_id on; `table`:
         where to insert them. A payload is opened where it lies: what is put in order has none. -#}

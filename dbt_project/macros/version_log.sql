@@ -6,12 +6,35 @@
 {% endmacro %}
 
 {% macro create_version_log() %}
+    {#- One of before lacks a column. -#}
+    {%- if execute and load_relation(version_log()) is not none -%}
+        {%- set columns = adapter.get_columns_in_relation(version_log()) | map(attribute='name') | map('lower') -%}
+        {%- if 'built_after_id' not in columns | list -%}{{ return(add_column(version_log(), 'built_after_id', type_counter())) }}{%- endif -%}
+    {%- endif -%}
     {{ create_table_if_missing(
         version_log(),
         'indicator_id ' ~ type_whole() ~ ' not null, response_id ' ~ type_counter() ~ ' not null, registration '
         ~ type_code(32) ~ ' not null, built_at_utc ' ~ type_instant() ~ ' not null, rebuilt_at_utc ' ~ type_instant()
-        ~ ' not null'
+        ~ ' not null, built_after_id ' ~ type_counter()
     ) }}
+{% endmacro %}
+
+{% macro days_built_last() %}
+    {#- (indicator, first day, last day) of the versions that the newest build of each indicator wrote. -#}
+    {%- set behind = [] -%}
+    {%- for row in asked_now('select indicator_id, coalesce(built_after_id, 0) from ' ~ version_log(), [[460, 0]]) -%}
+        {%- do behind.append([row[0] | int, row[1] | int]) -%}
+    {%- endfor -%}
+    {%- set spans %}
+        select
+            versions.indicator_id,
+            min(versions.period_start_utc) as start_utc,
+            max(versions.period_end_utc) as end_utc
+        from {{ ref('esios_value_versions') }} as versions
+        where {{ newer_than(behind, 'versions', 'last_response_id') }}
+        group by versions.indicator_id
+    {%- endset -%}
+    {{ return(days_near(spans, 1)) }}
 {% endmacro %}
 
 {% macro registrations() %}
@@ -79,8 +102,8 @@
         {%- set statements = [] -%}
         {%- if grown -%}
             {%- do statements.append(
-                'update ' ~ version_log() ~ ' set response_id = ' ~ staged ~ ', built_at_utc = ' ~ now_utc()
-                ~ ' where indicator_id in (' ~ grown | join(', ') ~ ')'
+                'update ' ~ version_log() ~ ' set built_after_id = response_id, response_id = ' ~ staged ~ ', built_at_utc = '
+                ~ now_utc() ~ ' where indicator_id in (' ~ grown | join(', ') ~ ')'
             ) -%}
         {%- endif -%}
         {%- if rebuilt -%}
@@ -88,8 +111,8 @@
         {%- endif -%}
         {%- for indicator in rebuilt -%}
             {%- do statements.append(
-                'insert into ' ~ version_log() ~ ' (indicator_id, response_id, registration, built_at_utc, rebuilt_at_utc) '
-                ~ "values (" ~ indicator ~ ', ' ~ staged ~ ", '" ~ digests[indicator] ~ "', " ~ now_utc() ~ ', ' ~ now_utc() ~ ')'
+                'insert into ' ~ version_log() ~ ' (indicator_id, response_id, registration, built_at_utc, rebuilt_at_utc, built_after_id) '
+                ~ "values (" ~ indicator ~ ', ' ~ staged ~ ", '" ~ digests[indicator] ~ "', " ~ now_utc() ~ ', ' ~ now_utc() ~ ', 0)'
             ) -%}
         {%- endfor -%}
         {{ one_by_one(statements) }}

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from optimization.compact.choices import ENGINES, LEVELS, STEPS
+from optimization.counted import counted
 from optimization.files import EXIT_CODES, BadInput, check_paths, check_source, guarded, written_aside
 
 DESCRIPTION = (
@@ -134,7 +135,7 @@ def run(options: argparse.Namespace) -> int:
         else "every text compared with the file" + (" but for the lossy columns" if steps else "")
     )
     print(
-        f"{loaded.rows:,} rows, {loaded.encoding}, delimiter {loaded.delimiter!r}, {options.level}: "
+        f"{counted(loaded.rows, 'row')}, {loaded.encoding}, delimiter {loaded.delimiter!r}, {options.level}: "
         f"{total / 1e6:,.2f} MB; {checked}"
     )
     for note in loaded.notes:

@@ -12,6 +12,7 @@ import pyarrow.ipc
 from optimization.compact.packed_type import PackedType
 from optimization.compact.plan import Plan
 from optimization.compact.usable import series_of_values
+from optimization.counted import counted
 
 PIECE = 4 << 20  # about a cache: more finds no more repetitions
 SAMPLE = 1 << 16
@@ -271,7 +272,9 @@ class Compressed:
         return pa.table({name: self.arrow(name) for name in self._nodes})
 
     def __repr__(self) -> str:
-        return f"<Compressed: {self._rows:,} rows, {len(self._nodes):,} columns, {self.nbytes:,} bytes>"
+        return (
+            f"<Compressed: {counted(self._rows, 'row')}, {counted(len(self._nodes), 'column')}, {self.nbytes:,} bytes>"
+        )
 
 
 def compress(array: pa.Array | pa.ChunkedArray) -> list[Node]:

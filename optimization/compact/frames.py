@@ -19,6 +19,7 @@ from optimization.compact.lossy import lossy, parsed
 from optimization.compact.packed import arrow_array
 from optimization.compact.plan import Plan
 from optimization.compact.usable import column_bytes, series_array, series_of_values
+from optimization.counted import counted
 from optimization.files import BadInput
 
 
@@ -181,7 +182,7 @@ def _moments(name: str, array: pa.Array) -> tuple[pa.Array, Plan]:
     bits = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
     codec = PackedType(number_storage(width), array.type, "number", base=base, times=per)
     stored = pa.ExtensionArray.from_storage(codec, store_numbers(values, width, bits, array.null_count))
-    return stored, replace(kept, type=f"{array.type} in {width} bytes", why="offsets from the first")
+    return stored, replace(kept, type=f"{array.type} in {counted(width, 'byte')}", why="offsets from the first")
 
 
 def _check(name: Any, before: pd.Series, after: pd.Series) -> None:

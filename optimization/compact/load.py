@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optimization.compact.build import Loaded, assemble
 from optimization.compact.choices import ENGINES, LEVELS, check_choice
@@ -16,6 +16,7 @@ from optimization.compact.release import reused
 from optimization.compact.scan import NotLossless, Reading, Scanned, check_names, scan, settle
 from optimization.compact.schema import read_schema
 from optimization.compact.source import Source
+from optimization.counted import counted
 from optimization.files import BadInput, Progress
 
 if TYPE_CHECKING:
@@ -77,28 +78,24 @@ def load_file(
     level: str = "usable",
     encoding: str | None = None,
     *,
-    delimiter: str | None = None,
     schema: str | Path | None = None,
-    verify: bool = True,
     allow: Iterable[str] = (),
     engine: str = "local",
     scheduler: str | None = None,
-    header: bool | None = None,
-    keep_repeated_header: bool = False,
-    quiet: bool = True,
+    **reading_options: Any,
 ) -> Loaded:
-    """The same as `load_csv`, with the report beside the result."""
+    """The same as `load_csv`, with the report beside the result. `reading_options` are the fields of `Reading`."""
     check_choice("level", level, LEVELS)
     check_choice("engine", engine, ENGINES)
     steps = parsed(tuple(allow))
     given = read_schema(schema) if schema is not None else None
-    reading = Reading(encoding, delimiter, header, keep_repeated_header, quiet, verify)
+    reading = Reading(encoding, **reading_options)
     sources = [reading.open(file) for file in files_of(path)]
     names = unique_names(sources[0].header)
     for source in sources[1:]:
         check_names(source, unique_names(source.header), names)
     size = sum(source.size for source in sources)
-    with reused(), Progress(size, "reading", quiet=quiet) as progress:
+    with reused(), Progress(size, "reading", quiet=reading.quiet) as progress:
         if engine == "dask":
             from optimization.compact.cluster import scan_on_cluster
 
@@ -111,9 +108,9 @@ def load_file(
         plans = {name: refreshed(plans[name], columns[name]) for name in names}
     notes = [f"{file}, line {line:,}: the header again, left out" for file, line in scanned.repeated_headers[:5]]
     if len(scanned.repeated_headers) > 5:
-        notes.append(f"{len(scanned.repeated_headers) - 5:,} more repeated headers, left out")
+        notes.append(f"{counted(len(scanned.repeated_headers) - 5, 'more repeated header')}, left out")
     with reused():
-        loaded, lost, wrong = assemble(plans, columns, scanned.rows, level, steps, verify)
+        loaded, lost, wrong = assemble(plans, columns, scanned.rows, level, steps, reading.verify)
     for name, row in wrong.items():
         raise NotLossless(f"{path}: column {name!r} does not give row {row + 1:,} back: please report this")
     loaded.encoding, loaded.delimiter = sources[0].encoding_name, sources[0].delimiter

@@ -9,6 +9,7 @@ import numpy as np
 from optimization.compact.choices import STEPS
 from optimization.compact.encoded import PER_SECOND, Encoded, narrowed, unit_of
 from optimization.compact.plan import Plan
+from optimization.counted import counted
 from optimization.files import BadInput
 
 
@@ -63,7 +64,7 @@ def lossy(plan: Plan, chunks: list[Encoded], steps: dict[str, int]) -> tuple[Pla
                 )
             )
         chunks = rounded
-        what.append(f"rounded to {places} decimals, largest error {worst:.3g}")
+        what.append(f"rounded to {counted(places, 'decimal')}, largest error {worst:.3g}")
         plan = replace(plan, decimals=places)
     if "float32" in steps:
         worst = 0.0

@@ -14,6 +14,7 @@ from optimization.compact.encoded import Encoded, text_parts, unit_of
 from optimization.compact.packed_type import PackedType, number_storage, store_numbers
 from optimization.compact.plan import Plan
 from optimization.compact.usable import int_type
+from optimization.counted import counted
 
 DICTIONARY_CODES = (1 << 8, 1 << 16, 1 << 32)
 # Above this many different numbers a code takes 4 bytes, as much as the numbers themselves.
@@ -146,7 +147,7 @@ def _dictionary(
     if ends is not None and len(ends) * (4 + entry) < WORTH * rows * min(width, 1 if seen <= 256 else 2):
         values = _decoded(array.take(pa.array(ends - 1)), codec, logical)
         return pa.RunEndEncodedArray.from_arrays(pa.array(ends), values), replace(
-            plan, type=f"run_end_encoded<{logical}>", why=f"{plan.why}; {len(ends):,} runs"
+            plan, type=f"run_end_encoded<{logical}>", why=f"{plan.why}; {counted(len(ends), 'run')}"
         )
     if len(sample) >= 8192 and seen > len(sample) * 0.9 and rows > 2 * MOST_NUMBERS:
         return None
@@ -205,7 +206,7 @@ def _text(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pa.Array | pa.C
                     np.bool_
                 )
             ends = _runs(found.codes, valid)
-            why = "; ".join(filter(None, (plan.why, f"{size:,} different texts")))
+            why = "; ".join(filter(None, (plan.why, counted(size, "different text"))))
             codes = pa.Array.from_buffers(
                 pa.from_numpy_dtype(found.codes.dtype), rows, [found.valid, pa.py_buffer(found.codes)], nulls
             )
@@ -213,14 +214,14 @@ def _text(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pa.Array | pa.C
                 values = found.texts.take(codes.take(pa.array(ends - 1)))
                 return (
                     pa.RunEndEncodedArray.from_arrays(pa.array(ends), values),
-                    replace(plan, type="run_end_encoded<string>", why=f"{why}, {len(ends):,} runs"),
+                    replace(plan, type="run_end_encoded<string>", why=f"{why}, {counted(len(ends), 'run')}"),
                 )
             array = pa.DictionaryArray.from_arrays(codes, found.texts)
             return array, replace(plan, type=f"dictionary<{codes.type}, string>", why=why)
     if hexed is not None:
         return hexed, replace(
             plan,
-            type=f"text in {hexed.type.storage_type.byte_width} bytes",
+            type=f"text in {counted(hexed.type.storage_type.byte_width, 'byte')}",
             why="; ".join(filter(None, (plan.why, "hexadecimal digits, two a byte"))),
         )
     texts = whole_texts(chunks)

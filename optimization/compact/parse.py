@@ -13,6 +13,7 @@ import pyarrow.csv
 
 from optimization.compact.source import Chunk, Source
 from optimization.compact.witness import disagreement
+from optimization.counted import counted
 from optimization.csv_rules import BOM, line_ends, records, without_line_end
 from optimization.files import BadInput
 
@@ -124,7 +125,7 @@ def _read(chunk: Chunk, names: list[str], source: Source, columns: list[str]) ->
             row = ragged[0]
             line = _ragged_line(chunk, source, len(names))
             raise BadInput(
-                f"{source.path}, line {line:,}: {row.actual_columns} fields where the header has "
+                f"{source.path}, line {line:,}: {counted(row.actual_columns, 'field')} where the header has "
                 f"{row.expected_columns} ({_shortened(row.text)}): fix the line, or name the "
                 f"delimiter with --delimiter"
             ) from error

@@ -14,6 +14,7 @@ from optimization.compact.commas import common_form, fits
 from optimization.compact.encode import BOOLEANS, encode, texts_of
 from optimization.compact.encoded import Encoded, size_of_texts, unsigned_for
 from optimization.compact.times import encode_times
+from optimization.counted import counted
 from optimization.csv_rules import MISSING
 
 KINDS = ("empty", "bool", "int", "float", "date", "timestamp", "text")
@@ -161,7 +162,7 @@ def _number(name: str, full: list[Encoded], missing: str | None) -> Plan:
     if max(abs(low), abs(high)) * 10.0 ** max(decimals, 0) >= 2**53:
         decimals = -1
     plain = bool(whole) or any(chunk.plain for chunk in full)
-    why = f"numbers with at most {decimals} decimals" if decimals >= 0 else "numbers with all their digits"
+    why = f"numbers with at most {counted(decimals, 'decimal')}" if decimals >= 0 else "numbers with all their digits"
     return Plan(name, "float", missing, decimals=decimals, plain=plain, low=float(low), high=float(high), why=why)
 
 

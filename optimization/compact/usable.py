@@ -22,6 +22,7 @@ from optimization.compact.chunks import (
 from optimization.compact.encoded import Encoded, null_mask, text_parts, unit_of
 from optimization.compact.packed_type import values_of
 from optimization.compact.plan import Plan
+from optimization.counted import counted
 
 # pandas' codes are signed.
 CATEGORY_CODES = (1 << 7, 1 << 15, 1 << 31)
@@ -103,7 +104,9 @@ def _text(plan: Plan, chunks: list[Encoded], rows: int) -> tuple[pd.api.extensio
     if found.valid is not None:
         mask = ~np.unpackbits(np.frombuffer(found.valid, np.uint8), count=rows, bitorder="little").view(np.bool_)
     array = _category(found.codes, mask, found.texts)
-    return array, replace(plan, type="category", why="; ".join(filter(None, (plan.why, f"{size:,} different texts"))))
+    return array, replace(
+        plan, type="category", why="; ".join(filter(None, (plan.why, counted(size, "different text"))))
+    )
 
 
 def series_of_values(plan: Plan, parts: list[pa.Array]) -> Any:

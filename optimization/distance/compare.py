@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from optimization.counted import counted
 from optimization.distance import formula, machine
 from optimization.distance.layout import read_layout
 from optimization.distance.threads import pieces, share, threads_for
@@ -102,7 +103,7 @@ def _ways(df: pd.DataFrame) -> list[tuple[str, int, Work]]:
         ("plain numpy", total, lambda: function_to_apply(latitude, longitude)),
         ("speed.py --kernel numpy (blocks)", total, lambda: formula.distance(latitude, longitude, "numpy")),
         ("speed.py, one core", total, lambda: on_one_core(latitude, longitude)),
-        (f"speed.py, {cores()} cores", total, lambda: formula.distance(latitude, longitude, "compiled")),
+        (f"speed.py, {counted(cores(), 'core')}", total, lambda: formula.distance(latitude, longitude, "compiled")),
         (LIMIT, total, lambda: sum_of(latitude, longitude)),
     ]
     ways += _libraries(df, latitude, longitude)
@@ -164,7 +165,7 @@ def coordinates(source: str, names: tuple[str, str], delimiter: str | None, rows
     except (ValueError, KeyError) as error:
         raise BadInput(f"{source}: {error}") from error
     if len(df) < 1000:
-        raise BadInput(f"{source} has {len(df)} rows with both coordinates: --compare needs 1,000 or more")
+        raise BadInput(f"{source} has {counted(len(df), 'row')} with both coordinates: --compare needs 1,000 or more")
     return df.set_axis(["latitude", "longitude"], axis=1)
 
 
@@ -173,7 +174,7 @@ def table(rungs: list[Rung], rows: int) -> str:
     by_name = {rung.name: rung for rung in rungs}
     numpy_ns, loop_ns = by_name["plain numpy"].ns_per_row, rungs[0].ns_per_row
     lines = [
-        f"{rows:,} rows, medians of interleaved rounds, {cores()} cores",
+        f"{rows:,} rows, medians of interleaved rounds, {counted(cores(), 'core')}",
         f"{'way':<36}{'ns a row':>12}{'this many rows':>16}{'× numpy':>10}{'× slowest':>12}",
     ]
     for rung in rungs:
@@ -214,7 +215,7 @@ def draw(rungs: list[Rung], rows: int, path: str) -> None:
     axes.set_ylim(len(bars) - 0.4, -1.2)
     axes.set_xlabel("ns a row (logarithmic: shorter is faster)", fontsize=FONT)
     axes.tick_params(axis="x", labelsize=FONT)
-    axes.set_title(f"One new column, {rows:,} rows, {cores()} cores", loc="left", fontsize=FONT + 2)
+    axes.set_title(f"One new column, {rows:,} rows, {counted(cores(), 'core')}", loc="left", fontsize=FONT + 2)
     axes.spines[["top", "right"]].set_visible(False)
     with written_aside(path) as aside:
         figure.savefig(aside, format=ending, dpi=150)

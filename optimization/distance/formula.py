@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import TYPE_CHECKING, Any
 
+from optimization.counted import counted
 from optimization.distance import machine
 from optimization.distance.columns import as_column, as_float64, is_plain
 from optimization.distance.threads import BLOCK, pieces, share, threads_for
@@ -49,7 +50,7 @@ def distance(latitude: Any, longitude: Any, kernel: str = "auto") -> np.ndarray:
     a, b = as_column(latitude, "latitude"), as_column(longitude, "longitude")
     rows = len(a)
     if len(b) != rows:
-        raise BadInput(f"latitude has {rows} values and longitude {len(b)}: they must have equal length")
+        raise BadInput(f"latitude has {counted(rows, 'value')} and longitude {len(b)}: they must have equal length")
     compiled = chosen_kernel(kernel, rows >= COMPILE_FROM_ROWS) == "compiled"
     if compiled and rows <= FEW:
         return _of_few(a, b, rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from optimization.counted import counted
 from optimization.csv_rules import (
     BOM,
     MISSING_TO_PANDAS,
@@ -99,7 +100,7 @@ def broken(source: str, line: int, fields: int, expected: int) -> BadInput:
             "end the lines with LF or CR LF alone, and put a field that holds a CR in quotes"
         )
     return BadInput(
-        f"{source}, line {line}: {fields} fields where the header has {expected}: "
+        f"{source}, line {line}: {counted(fields, 'field')} where the header has {expected}: "
         "correct the line, or name the delimiter with --delimiter"
     )
 

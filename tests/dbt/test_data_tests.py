@@ -68,6 +68,10 @@ FIFTH = "period_start_utc = '2018-02-01 03:00'"
 WHOLE, CHAIN = VERSION_TESTS
 BAD_VERSIONS = {
     "one twice": (f"insert into esios_value_versions from esios_value_versions where {FIFTH} and version = 1", WHOLE),
+    "an only one twice": (
+        "insert into esios_value_versions from esios_value_versions where period_start_utc = '2018-02-01 04:00'",
+        WHOLE,
+    ),
     "one twice in place of another": (
         f"update esios_value_versions set version = 3 where {FIFTH} and version = 2; "
         f"insert into esios_value_versions from esios_value_versions where {FIFTH} and version = 1",

@@ -173,7 +173,7 @@ def dbt_error(warehouse: Warehouse, meta: Meta) -> str:
     manifest = warehouse.manifest
     manifest.nodes[REGISTRY_MODEL].config.meta = meta
     manifest.flat_graph["nodes"][REGISTRY_MODEL]["config"]["meta"] = meta
-    outcome = warehouse.invoke("compile", "--select", "esios_indicator_cadences", manifest=manifest)
+    outcome = warehouse.invoke("compile", "--select", "esios_indicators", manifest=manifest)
     assert not outcome.success
     return str(outcome.exception or outcome.result.results[0].message)
 

@@ -13,6 +13,9 @@ import simulator
 from tests.end_to_end.conftest import ROOT
 from tests.faults.machine import Machine, ProcessList, Row, files_with_secrets
 from tests.warehouses.templates import Templates
+from tests.warm_commands import WarmCommands
+
+FILE = "esios.duckdb"
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +23,14 @@ def worker_server() -> Iterator[simulator.Server]:
     """One simulated ESIOS for a worker."""
     with simulator.serve() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[WarmCommands]:
+    """What a worker's commands are forked from."""
+    commands = WarmCommands()
+    yield commands
+    commands.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,50 +59,79 @@ def server(worker_server: simulator.Server) -> Iterator[simulator.Server]:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, server: simulator.Server) -> Iterator[Machine]:
+def machine(tmp_path: Path, server: simulator.Server, warm: WarmCommands) -> Iterator[Machine]:
     """An empty machine. Afterwards nothing on it may hold the key or the password."""
-    here = Machine(tmp_path, server.url)
+    here = Machine(tmp_path, server.url, warm=warm)
     yield here
     assert here.found_secrets() == []
 
 
+@dataclass(frozen=True)
+class Undisturbed:
+    """Makes machines on which the tests' span was extracted undisturbed, which happens once a run of the tests."""
+
+    templates: Templates
+    folders: pytest.TempPathFactory
+    server: simulator.Server
+    warm: WarmCommands
+
+    def machine(self, name: str, **settings: str) -> Machine:
+        """A machine with a copy of what those settings land."""
+
+        def extract(folder: Path) -> None:
+            self.server.reset()
+            finished = Machine(folder, self.server.url, warm=self.warm).extract(**settings)
+            assert finished.code == 0, finished.err
+
+        machine = Machine(self.folders.mktemp(name), self.server.url, warm=self.warm)
+        machine.land(self.templates.folder(name, extract) / FILE)
+        return machine
+
+
 @pytest.fixture(scope="session")
-def landed_warehouse(tmp_path_factory: pytest.TempPathFactory, worker_server: simulator.Server) -> Machine:
+def landed(
+    templates: Templates,
+    tmp_path_factory: pytest.TempPathFactory,
+    worker_server: simulator.Server,
+    warm: WarmCommands,
+) -> Undisturbed:
+    """Where nothing goes wrong."""
+    return Undisturbed(templates, tmp_path_factory, worker_server, warm)
+
+
+@pytest.fixture(scope="session")
+def landed_warehouse(landed: Undisturbed) -> Machine:
     """A machine on which the tests' span was extracted undisturbed."""
-    machine = Machine(tmp_path_factory.mktemp("undisturbed"), worker_server.url)
-    worker_server.reset()
-    finished = machine.extract()
-    assert finished.code == 0, finished.err
-    return machine
+    return landed.machine("undisturbed")
 
 
 @pytest.fixture(scope="session")
 def undisturbed(landed_warehouse: Machine) -> list[Row]:
     """The landing table of the tests' span where nothing went wrong: two months, a window each."""
-    landed = landed_warehouse.landing()
-    assert len(landed) == 2
-    return landed
+    months = landed_warehouse.landing()
+    assert len(months) == 2
+    return months
 
 
 @pytest.fixture(scope="session")
-def undisturbed_days(tmp_path_factory: pytest.TempPathFactory, worker_server: simulator.Server) -> list[Row]:
+def undisturbed_days(landed: Undisturbed) -> list[Row]:
     """The landing table of the same span with a window a day."""
-    machine = Machine(tmp_path_factory.mktemp("undisturbed-days"), worker_server.url)
-    worker_server.reset()
-    assert machine.extract(ESIOS_WINDOW="day").code == 0
-    landed = machine.landing()
-    assert len(landed) == 59
-    return landed
+    days = landed.machine("undisturbed-days", ESIOS_WINDOW="day").landing()
+    assert len(days) == 59
+    return days
 
 
 @pytest.fixture(scope="session")
 def workplace(
-    templates: Templates, tmp_path_factory: pytest.TempPathFactory, worker_server: simulator.Server
+    templates: Templates,
+    tmp_path_factory: pytest.TempPathFactory,
+    worker_server: simulator.Server,
+    warm: WarmCommands,
 ) -> Machine:
     """The machine of a worker's dbt tests: always the same folder, in which dbt finds the project parsed."""
     from tests.warehouses.project import leave_parsed
 
-    machine = Machine(tmp_path_factory.mktemp("workplace"), worker_server.url)
+    machine = Machine(tmp_path_factory.mktemp("workplace"), worker_server.url, warm=warm)
     leave_parsed(templates, machine.folder / "target", machine.warehouse)
     return machine
 
@@ -113,14 +153,20 @@ class Built:
 
 
 @pytest.fixture(scope="session")
-def built(landed_warehouse: Machine, workplace: Machine, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """What dbt makes of the undisturbed landing."""
-    workplace.empty()
-    workplace.land(landed_warehouse.warehouse)
-    finished = workplace.dbt()
-    assert finished.code == 0, finished.out
-    file = tmp_path_factory.mktemp("built") / "esios.duckdb"
-    shutil.copyfile(workplace.warehouse, file)
-    mart = workplace.mart()
+def built(
+    templates: Templates, landed_warehouse: Machine, workplace: Machine, tmp_path_factory: pytest.TempPathFactory
+) -> Built:
+    """What dbt makes of the undisturbed landing, once a run of the tests."""
+
+    def build(folder: Path) -> None:
+        workplace.empty()
+        workplace.land(landed_warehouse.warehouse)
+        finished = workplace.dbt()
+        assert finished.code == 0, finished.out
+        shutil.copyfile(workplace.warehouse, folder / FILE)
+
+    machine = Machine(tmp_path_factory.mktemp("built"))
+    machine.land(templates.folder("undisturbed-built", build) / FILE)
+    mart = machine.mart()
     assert len(mart) == 59 * 24
-    return Built(file, mart)
+    return Built(machine.warehouse, mart)

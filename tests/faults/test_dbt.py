@@ -17,7 +17,7 @@ from tests.faults.table import PROCESS
 BUILD = """
 import sys
 from extract.errors import EsiosError
-from extract.main_job import build
+from extract.dbt_build import build
 from extract.settings import load_settings
 try:
     print(build(load_settings()))

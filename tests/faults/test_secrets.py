@@ -36,11 +36,18 @@ def test_the_search_finds_a_secret_in_words_bytes_names_and_compressed_tables(tm
     (tmp_path / f"{KEY}.txt").touch()
     with duckdb.connect(str(here.warehouse)) as connection:
         connection.execute("create table noted as select repeat(?, 3) || range as words from range(100000)", [KEY])
+        connection.execute(f"create view seen as select '{KEY}' as words")
     assert holds_secret(b"https://user:f4ul7%3Bp%27a%22s%25s%7Dw%7Bord--8e1b@host")
     found = here.found_secrets()
     assert found[0] == "what a command said"
     names = {Path(place).name for place in found}
-    assert {"dbt.log", "utf-16.log", f"{KEY}.txt", "esios.duckdb: main.noted"} <= names
+    assert {
+        "dbt.log",
+        "utf-16.log",
+        f"{KEY}.txt",
+        "esios.duckdb: main.noted",
+        "esios.duckdb: pg_catalog.pg_views",
+    } <= names
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc on this system")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from extract.dbt_build import build
 from extract.errors import WarehouseError
 from extract.lake_lock import only_dbt_run
-from extract.main_job import build
 from extract.settings import load_settings
 from tests.end_to_end.conftest import Finished
 from tests.faults.table import SPARK

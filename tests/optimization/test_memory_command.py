@@ -27,6 +27,18 @@ def test_the_table_says_per_column_what_it_takes_and_why(tmp_path: Path, capsys:
     assert "every text compared with the file" in told
 
 
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [(0, "\n0 rows, utf-8"), (1, "\n1 row, utf-8"), (2, "\n2 rows, utf-8"), (1000, "\n1,000 rows, utf-8")],
+)
+def test_rows_are_counted_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: int, told: str) -> None:
+    assert main([str(written(tmp_path, HEADER, ROWS[:1] * rows)), "--quiet"]) == 0
+    printed = capsys.readouterr().out
+    assert told in printed
+    assert ("1 different text" in printed) == (rows > 1)
+    assert "1 different texts" not in printed
+
+
 def test_everything_is_written_where_it_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = ["optimized.parquet", "picture.svg", "report.json", "schema.json"]
     out, picture, report, schema = (str(tmp_path / name) for name in names)

@@ -57,7 +57,7 @@ def test_a_column_that_is_text_in_one_file_is_text_in_all(scheduler: str, tmp_pa
 def test_a_bad_line_on_a_worker_is_named_here(scheduler: str, tmp_path: Path) -> None:
     written(tmp_path, ["a", "b"], [["1", "2"]], "1.csv")
     (tmp_path / "2.csv").write_text("a,b\n1,2\n3\n")
-    with pytest.raises(BadInput, match=r"2\.csv, line 3: 1 fields where the header has 2"):
+    with pytest.raises(BadInput, match=r"2\.csv, line 3: 1 field where the header has 2"):
         load_csv(tmp_path, engine="dask", scheduler=scheduler)
 
 

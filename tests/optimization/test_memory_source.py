@@ -154,7 +154,7 @@ def test_a_chunk_ends_where_a_record_ends(data: bytes, end: int) -> None:
 def test_a_ragged_row_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_bytes(b'a,b\n"1\n2",2\n3,4\n5\n6,7\n')
-    with pytest.raises(BadInput, match="line 5: 1 fields where the header has 2"):
+    with pytest.raises(BadInput, match="line 5: 1 field where the header has 2"):
         load_csv(path)
 
 
@@ -302,7 +302,7 @@ def test_encodings_whose_bytes_are_not_ascii_are_decoded_before_they_are_cut(tmp
 @pytest.mark.parametrize("data", [b"a,b\nx,1\n\xc3", b"a,b\nx,1\ny\xe2\x82,2\n"])
 def test_a_character_that_is_cut_off_is_not_utf_8(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "in.csv").write_bytes(data)
-    with pytest.raises(BadInput, match=r"line 3: .*(is not valid utf-8|1 fields where the header has 2)"):
+    with pytest.raises(BadInput, match=r"line 3: .*(is not valid utf-8|1 field where the header has 2)"):
         load_csv(tmp_path / "in.csv", encoding="utf-8")
 
 

@@ -135,7 +135,7 @@ def test_any_fields_come_through_beside_their_value(append: Append, rows: list[t
         (HEAD + b"1,0x10,1,x\n", "line 2: latitude is not a number: '0x10'"),
         (HEAD + b"1,40.5,-3.25\n", "line 2: 3 fields where the header has 4"),
         (HEAD + b"1,1,1,x\n1,1,1,x,y\n", "line 3: 5 fields where the header has 4"),
-        (HEAD + b"1,1,1,x\n   \n", "line 3: 1 fields where the header has 4"),
+        (HEAD + b"1,1,1,x\n   \n", "line 3: 1 field where the header has 4"),
         (HEAD + b'1,1,1,x\n2,1,1,"x\n3,1,1,y\n', "line 3: a quote is opened and never closed"),
         (HEAD + b'1,1,1,x\n2,1,1,"x""\n', "line 3: a quote is opened and never closed"),
         (b"lat,lon\n1,2\n", "no column latitude and longitude in its header (line 1: lat, lon): name the coordinates"),

@@ -281,6 +281,25 @@ def test_rows_that_come_twice_fail_their_tests_and_history_shows_it(warehouses: 
     ]
 
 
+def test_after_a_later_build_the_keys_of_the_days_that_it_wrote_are_checked(warehouses: Makers, tmp_path: Path) -> None:
+    warehouse = warehouses.judged(tmp_path)
+    judged.land(warehouse, 460, "2021-06-05", "2021-06-05", judged.days("2021-06-05", "2021-06-05"), "2021-06-06 05:30")
+    warehouse.run(*MODELS)
+    keys = ("period_checks_are_unique", "week_checks_are_unique", "esios_value_versions_are_whole")
+    assert warehouse.dbt("test", "--select", *keys) == dict.fromkeys(keys, "pass")
+    hour = "period_start_utc = '2021-06-05 10:00'"
+    # As a build would leave them that did not take away what it replaces: the same keys with what was known before.
+    warehouse.execute(
+        f"insert into quality_esios.period_checks select * replace (1 as judgement) from quality_esios.period_checks"
+        f" where {hour}",
+        f"insert into quality_esios.week_checks select * replace (1 as judgement) from quality_esios.week_checks"
+        f" where {hour}",
+        f"insert into esios_value_versions select * replace (1 as last_response_id) from esios_value_versions"
+        f" where {hour}",
+    )
+    assert warehouse.dbt("test", "--select", *keys) == dict.fromkeys(keys, "fail")
+
+
 def test_results_are_appended_run_by_run_whatever_the_message_holds(warehouses: Makers, tmp_path: Path) -> None:
     warehouse = warehouses.judged(tmp_path)
     runs = """select command, count(*) from quality_esios.dbt_results

@@ -7,6 +7,7 @@ import pytest
 from tests.faults.conftest import (
     bench,
     built,
+    landed,
     landed_warehouse,
     machine,
     process_list,
@@ -14,6 +15,7 @@ from tests.faults.conftest import (
     shared_places_stay_clean,
     undisturbed,
     undisturbed_days,
+    warm,
     worker_server,
     workplace,
 )
@@ -21,6 +23,7 @@ from tests.faults.conftest import (
 __all__ = [
     "bench",
     "built",
+    "landed",
     "landed_warehouse",
     "machine",
     "process_list",
@@ -28,6 +31,7 @@ __all__ = [
     "shared_places_stay_clean",
     "undisturbed",
     "undisturbed_days",
+    "warm",
     "worker_server",
     "workplace",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pprint
 import shutil
@@ -40,11 +41,21 @@ def dbt(
     """Run dbt in this process: what it writes goes into `folder`, its tables into a DuckDB `file` (default: there)."""
     where = ["--project-dir", str(project), "--profiles-dir", str(PROFILES)]
     where += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-    quiet = ["--quiet", "--log-level", "none", "--log-level-file", "none"]
-    with environment_for(file or folder / FILE):
+    quiet = ["--quiet", "--log-level", "none", "--log-level-file", "none", "--no-write-json"]
+    with environment_for(file or folder / FILE), no_garbage_collection():
         outcome = dbtRunner(manifest=manifest).invoke([*arguments, *where, *quiet])
     DuckDBConnectionManager.close_all_connections()  # nothing holds the file between calls
     return outcome
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """What dbt makes lives until it ends: to look for garbage meanwhile takes a sixth of its time, and finds none."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextmanager

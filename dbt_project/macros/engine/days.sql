@@ -109,30 +109,34 @@
 {% macro sqlserver__natural_log(number) %}log({{ number }}){% endmacro %}
 {% macro spark__natural_log(number) %}ln({{ number }}){% endmacro %}
 
-{% macro medians(rows, keys, value, name) %}{{ return(adapter.dispatch('medians')(rows, keys, value, name)) }}{% endmacro %}
-{#- The query of the median of `value` by `keys`, as `name`. -#}
-{% macro duckdb__medians(rows, keys, value, name) %}
+{% macro medians(rows, keys, value, name, further={}) %}{{ return(adapter.dispatch('medians')(rows, keys, value, name, further)) }}{% endmacro %}
+{#- The query of the median of `value` by `keys`, as `name`; `further`: other aggregates of the same pass, by their names. -#}
+{% macro duckdb__medians(rows, keys, value, name, further) %}
     select
         {{ keys | join(', ') }},
+        {%- for column, aggregate in further.items() %}
+        {{ aggregate }} as {{ column }},
+        {%- endfor %}
         median({{ value }}) as {{ name }}
     from {{ rows }}
     group by {{ keys | join(', ') }}
 {% endmacro %}
 {#- percentile_cont is a window function there, and slower than two ranks. -#}
-{% macro sqlserver__medians(rows, keys, value, name) %}
+{% macro sqlserver__medians(rows, keys, value, name, further) %}
+    {%- set by_keys = 'partition by ' ~ keys | join(', ') %}
     select
         {{ keys | join(', ') }},
-        avg(number) as {{ name }}
+        {%- for column, aggregate in further.items() %}
+        {{ aggregate }} as {{ column }},
+        {%- endfor %}
+        avg(case when 2 * place between places and places + 2 then {{ value }} end) as {{ name }}
     from (
         select
-            {{ keys | join(', ') }},
-            {{ value }} as number,
-            row_number() over (partition by {{ keys | join(', ') }} order by {{ value }}) as place,
-            count(*) over (partition by {{ keys | join(', ') }}) as places
+            *,
+            row_number() over ({{ by_keys }} order by case when {{ value }} is null then 1 else 0 end, {{ value }}) as place,
+            count({{ value }}) over ({{ by_keys }}) as places
         from {{ rows }}
-        where {{ value }} is not null
     ) as in_order
-    where 2 * place between places and places + 2
     group by {{ keys | join(', ') }}
 {% endmacro %}
-{% macro spark__medians(rows, keys, value, name) %}{{ duckdb__medians(rows, keys, value, name) }}{% endmacro %}
+{% macro spark__medians(rows, keys, value, name, further) %}{{ duckdb__medians(rows, keys, value, name, further) }}{% endmacro %}

@@ -11,7 +11,7 @@
 {% macro fabricspark__create_schema_if_missing(schema) %}{{ return(spark__create_schema_if_missing(schema)) }}{% endmacro %}
 {% macro fabricspark__forgiving(statements) %}{{ return(spark__forgiving(statements)) }}{% endmacro %}
 {% macro fabricspark__natural_log(number) %}{{ return(spark__natural_log(number)) }}{% endmacro %}
-{% macro fabricspark__medians(rows, keys, value, name) %}{{ return(spark__medians(rows, keys, value, name)) }}{% endmacro %}
+{% macro fabricspark__medians(rows, keys, value, name, further) %}{{ return(spark__medians(rows, keys, value, name, further)) }}{% endmacro %}
 {% macro fabricspark__readable_json(payload) %}{{ return(spark__readable_json(payload)) }}{% endmacro %}
 {% macro fabricspark__json_texts(payload, paths) %}{{ return(spark__json_texts(payload, paths)) }}{% endmacro %}
 {% macro fabricspark__responses_at_once() %}{{ return(spark__responses_at_once()) }}{% endmacro %}
@@ -31,12 +31,13 @@
 {% macro fabricspark__stays_small(relation) %}{{ return(spark__stays_small(relation)) }}{% endmacro %}
 {% macro fabricspark__in_parts_by_month(instant) %}{{ return(spark__in_parts_by_month(instant)) }}{% endmacro %}
 {% macro fabricspark__text_literal(escaped) %}{{ return(spark__text_literal(escaped)) }}{% endmacro %}
+{% macro fabricspark__cut_text(text, length) %}{{ return(spark__cut_text(text, length)) }}{% endmacro %}
 {% macro fabricspark__parse_number(text) %}{{ return(spark__parse_number(text)) }}{% endmacro %}
 {% macro fabricspark__parse_whole(text) %}{{ return(spark__parse_whole(text)) }}{% endmacro %}
 {% macro fabricspark__asked_areas(url) %}{{ return(spark__asked_areas(url)) }}{% endmacro %}
 {% macro fabricspark__url_parameter(url, name) %}{{ return(spark__url_parameter(url, name)) }}{% endmacro %}
 {% macro fabricspark__parse_instant(text) %}{{ return(spark__parse_instant(text)) }}{% endmacro %}
-{% macro fabricspark__wall_clock(text) %}{{ return(spark__wall_clock(text)) }}{% endmacro %}
+{% macro fabricspark__wall_clock(text, instant) %}{{ return(spark__wall_clock(text, instant)) }}{% endmacro %}
 {% macro fabricspark__to_madrid(instant) %}{{ return(spark__to_madrid(instant)) }}{% endmacro %}
 {% macro fabricspark__from_madrid(local) %}{{ return(spark__from_madrid(local)) }}{% endmacro %}
 {% macro fabricspark__midnight_of(local) %}{{ return(spark__midnight_of(local)) }}{% endmacro %}

@@ -50,18 +50,27 @@
     select
         response_id,
         indicator_id,
-        left(entry.datetime, 64) as datetime_text,
-        left(entry.value, 65) as value_text,
-        left(entry.geo_id, 32) as geo_text,
-        left(entry.geo_name, 100) as geo_name
+        {{ cut_text('entry.datetime', 64) }} as datetime_text,
+        {{ cut_text('entry.value', 65) }} as value_text,
+        {{ cut_text('entry.geo_id', 32) }} as geo_text,
+        {{ cut_text('entry.geo_name', 100) }} as geo_name
     from (
         select
             response_id,
             indicator_id,
             unnest(
-                coalesce(try(from_json(payload, {{ shape }})), from_json('{{ unreadable_payload() }}', {{ shape }})).indicator.values
+                case
+                    when document is null then from_json('{{ unreadable_payload() }}', {{ shape }}).indicator.values
+                    else document.indicator.values
+                end
             ) as entry
-        from {{ payloads }}
+        from (
+            select
+                response_id,
+                indicator_id,
+                try(from_json(payload, {{ shape }})) as document
+            from {{ payloads }}
+        ) as read_payloads
     ) as opened
 {% endmacro %}
 {% macro sqlserver__explode_values(payloads) %}

@@ -6,6 +6,12 @@
 {#- A quote that comes twice does not mean a quote inside a literal there. -#}
 {% macro spark__text_literal(escaped) %}{{ return("'" ~ escaped | replace('\\', '\\\\') | replace("''", "\\'") ~ "'") }}{% endmacro %}
 
+{% macro cut_text(text, length) %}{{ return(adapter.dispatch('cut_text')(text, length)) }}{% endmacro %}
+{#- The first characters of a text. `left` walks through each text; its number of bytes is at hand, and is never less. -#}
+{% macro duckdb__cut_text(text, length) %}case when strlen({{ text }}) <= {{ length }} then {{ text }} else left({{ text }}, {{ length }}) end{% endmacro %}
+{% macro sqlserver__cut_text(text, length) %}left({{ text }}, {{ length }}){% endmacro %}
+{% macro spark__cut_text(text, length) %}left({{ text }}, {{ length }}){% endmacro %}
+
 {% macro parse_number(text) %}{{ return(adapter.dispatch('parse_number')(text)) }}{% endmacro %}
 {#- Only what JSON calls a number: a bare cast would also take 'nan', 'inf', ' 5' and '1_000'. 1e400 becomes infinity. A
     text of more than 64 characters was cut (explode_values), and the rest is another number. -#}

@@ -24,11 +24,18 @@
     end
 {% endmacro %}
 
-{% macro wall_clock(text) %}{{ return(adapter.dispatch('wall_clock')(text)) }}{% endmacro %}
-{#- The local time that an ISO text shows, without its offset, to the second. -#}
-{% macro duckdb__wall_clock(text) %}try_cast(left({{ text }}, 19) as timestamp){% endmacro %}
-{% macro sqlserver__wall_clock(text) %}try_cast(left({{ text }}, 19) as datetime2(0)){% endmacro %}
-{% macro spark__wall_clock(text) %}try_cast(left({{ text }}, 19) as timestamp){% endmacro %}
+{% macro wall_clock(text, instant) %}{{ return(adapter.dispatch('wall_clock')(text, instant)) }}{% endmacro %}
+{#- The local time that an ISO text shows, without its offset, to the second; `instant`: what parse_instant reads in it. -#}
+{#- To read the text once more would take longer than to add the offset. -#}
+{% macro duckdb__wall_clock(text, instant) %}
+    case
+        when {{ text }} like '%+01:00' then {{ duckdb__add_hours(duckdb__to_second(instant), 1) }}
+        when {{ text }} like '%+02:00' then {{ duckdb__add_hours(duckdb__to_second(instant), 2) }}
+        else try_cast(left({{ text }}, 19) as timestamp)
+    end
+{%- endmacro %}
+{% macro sqlserver__wall_clock(text, instant) %}try_cast(left({{ text }}, 19) as datetime2(0)){% endmacro %}
+{% macro spark__wall_clock(text, instant) %}try_cast(left({{ text }}, 19) as timestamp){% endmacro %}
 
 {% macro to_madrid(instant) %}{{ return(adapter.dispatch('to_madrid')(instant)) }}{% endmacro %}
 {#- `at time zone 'UTC'` would ask the calendar a second time, for what needs none. -#}

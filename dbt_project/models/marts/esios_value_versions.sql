@@ -21,9 +21,14 @@ touched_periods as (
     {{ touched_periods(behind) }}
 ),
 
+{% else %}
+lone_responses_apart as (
+    {{ lone_responses_apart() }}
+),
+
 {% endif %}
 values_that_count as (
-    {{ counted_values('touched_periods' if behind is not none else none) }}
+    {{ counted_values('touched_periods') if behind is not none else counted_values(apart='lone_responses_apart') }}
 ),
 
 only_versions as (
@@ -43,6 +48,26 @@ only_versions as (
         cast(null as {{ type_instant() }}) as known_until_utc
     from values_that_count
     where times_said = 1
+    {% if behind is none %}
+    union all
+    select
+        entries.indicator_id,
+        entries.geo_id,
+        entries.period_start_utc,
+        entries.period_end_utc,
+        entries.value,
+        1 as version,
+        1 as responses,
+        entries.response_id,
+        entries.response_id as confirmed_response_id,
+        entries.response_id as last_response_id,
+        entries.extracted_at_utc as known_from_utc,
+        cast(null as {{ type_instant() }}) as known_until_utc
+    from {{ ref('stg_esios__indicator_values') }} as entries
+    inner join lone_responses_apart as apart
+        on entries.response_id = apart.response_id
+    where apart.is_lone = 1
+    {% endif %}
 ),
 
 values_in_order as (

@@ -26,20 +26,15 @@ changed_days as (
 ),
 
 {% endif %}
-periods_near as (
-    select checks.*
+days_near as (
+    select
+        checks.indicator_id,
+        checks.geo_id,
+        checks.madrid_day
     from {{ ref('period_checks') }} as checks
     {% if is_incremental() %}
     where {{ within_days('checks', 'madrid_day', days, 'date') }}
     {% endif %}
-),
-
-days_near as (
-    select
-        indicator_id,
-        geo_id,
-        madrid_day
-    from periods_near
     union
     select
         asked.indicator_id,
@@ -96,11 +91,14 @@ values_of_days as (
         count(coalesce(checks.spike, checks.step)) as large_steps,
         max(checks.run_hours) as longest_flat_hours,
         count(checks.withdrawn_at_utc) as withdrawn_values
-    from periods_near as checks
+    from {{ ref('period_checks') }} as checks
     left join {{ ref('due_days') }} as asked
         on {{ same_day('checks', 'asked') }}
     left join {{ ref('stg_esios__indicator_responses') }} as firsts
         on checks.first_response_id = firsts.response_id
+    {% if is_incremental() %}
+    where {{ within_days('checks', 'madrid_day', days, 'date') }}
+    {% endif %}
     group by checks.indicator_id, checks.geo_id, checks.madrid_day
 ),
 

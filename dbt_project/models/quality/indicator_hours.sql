@@ -19,6 +19,6 @@ from {{ ref('period_histories') }} as histories
 inner join {{ ref('stg_esios__indicator_responses') }} as firsts
     on histories.first_response_id = firsts.response_id
 left join {{ ref('esios_value_versions') }} as ahead
-    on {{ same_period('histories', 'ahead') }}
+    on {{ same('histories', 'ahead', ['indicator_id', 'geo_id', 'period_start_utc']) }}
         and ahead.known_from_utc < ahead.period_start_utc
         and (ahead.known_until_utc is null or ahead.known_until_utc >= ahead.period_start_utc)

@@ -36,6 +36,8 @@ select
     due.period_start_utc,
     due.period_end_utc
 from due_periods as due
-left join {{ ref('period_checks') }} as checks
-    on {{ same_period('due', 'checks') }}
-where checks.indicator_id is null
+where not exists (
+        select 1
+        from {{ ref('period_checks') }} as checks
+        where {{ same_period('due', 'checks') }}
+    )

@@ -18,21 +18,12 @@
 {%- set in_order = 'partition by indicator_id, geo_id order by period_start_utc' -%}
 {%- if is_incremental() -%}
     {%- set judgement = highest(this, 'judgement') + 1 -%}
-    {%- set versions, watermark = ref('esios_value_versions'), highest(this, 'last_response_id') -%}
-    {%- set behind = with_rebuilt(indicators_behind(versions, 'last_response_id', watermark)) -%}
+    {%- set watermark = highest(this, 'last_response_id') -%}
+    {%- set behind = with_rebuilt(indicators_behind(ref('esios_value_versions'), 'last_response_id', watermark)) -%}
     {%- set changes = changed_periods(behind, highest(this, 'due_judgement')) -%}
     {%- set days = days_near(changes, 4) -%}
 {%- endif -%}
-with periods_near as (
-    select
-        histories.*,
-        {{ to_madrid('histories.period_start_utc') }} as datetime_local
-    from {{ ref('period_histories') }} as histories
-    {% if is_incremental() %}
-    where {{ within_days('histories', 'period_start_utc', days, type_instant()) }}
-    {% endif %}
-),
-
+with
 {% if is_incremental() %}
 changes as (
     select
@@ -52,54 +43,64 @@ days_to_judge as (
 {% endif %}
 neighbouring_periods as (
     select
-        *,
-        {{ day_of('datetime_local') }} as madrid_day,
-        lag(value) over ({{ in_order }}) as value_before,
-        lag(period_end_utc) over ({{ in_order }}) as end_before_utc,
-        lead(value) over ({{ in_order }}) as value_after,
-        lead(period_start_utc) over ({{ in_order }}) as start_after_utc
-    from periods_near
+        histories.*,
+        {{ to_madrid('histories.period_start_utc') }} as datetime_local,
+        lag(histories.value) over ({{ in_order }}) as value_before,
+        lag(histories.period_end_utc) over ({{ in_order }}) as end_before_utc,
+        lead(histories.value) over ({{ in_order }}) as value_after,
+        lead(histories.period_start_utc) over ({{ in_order }}) as start_after_utc
+    from {{ ref('period_histories') }} as histories
+    {% if is_incremental() %}
+    where {{ within_days('histories', 'period_start_utc', days, type_instant()) }}
+    {% endif %}
 ),
 
 steps as (
-    {#- Null across a gap: only adjoining periods make a step. #}
     select
-        *,
-        case when end_before_utc = period_start_utc then value - value_before end as step_here,
-        case when start_after_utc = period_end_utc then value_after - value end as step_after
-    from neighbouring_periods
+        periods.*,
+        registered.plausible_step,
+        registered.flat_hours_max,
+        registered.revision_max,
+        {{ day_of('periods.datetime_local') }} as madrid_day,
+        {#- Null across a gap: only adjoining periods make a step. #}
+        case when periods.end_before_utc = periods.period_start_utc then periods.value - periods.value_before end as step_here,
+        case when periods.start_after_utc = periods.period_end_utc then periods.value_after - periods.value end as step_after,
+        case
+            when periods.value < registered.plausible_min then registered.plausible_min - periods.value
+            when periods.value > registered.plausible_max then periods.value - registered.plausible_max
+        end as out_of_range,
+        {#- Far too high, and a quarter of it is plausible: four quarter hours added up. #}
+        case
+            when periods.value > registered.plausible_max
+                and periods.value / 4 between registered.plausible_min and registered.plausible_max
+                then periods.value
+        end as sum_of_four
+    from neighbouring_periods as periods
+    inner join {{ ref('esios_indicators') }} as registered
+        on periods.indicator_id = registered.id
 ),
 
 judged_periods as (
     select
-        steps.*,
-        registered.flat_hours_max,
-        registered.revision_max,
-        case
-            when steps.value < registered.plausible_min then registered.plausible_min - steps.value
-            when steps.value > registered.plausible_max then steps.value - registered.plausible_max
-        end as out_of_range,
-        {#- Far too high, and a quarter of it is plausible: four quarter hours added up. #}
-        case
-            when steps.value > registered.plausible_max
-                and steps.value / 4 between registered.plausible_min and registered.plausible_max
-                then steps.value
-        end as sum_of_four,
+        *,
         {#- Far from both neighbours, on the same side: the period itself is odd, not the change. #}
         case
-            when steps.step_here > registered.plausible_step and -steps.step_after > registered.plausible_step then steps.step_here
-            when -steps.step_here > registered.plausible_step and steps.step_after > registered.plausible_step then -steps.step_here
+            when step_here > plausible_step and -step_after > plausible_step then step_here
+            when -step_here > plausible_step and step_after > plausible_step then -step_here
         end as spike,
-        case when abs(steps.step_here) > registered.plausible_step then abs(steps.step_here) end as large_step
+        case when abs(step_here) > plausible_step then abs(step_here) end as large_step,
+        {#- Most periods are plausible and differ from both neighbours: each is a run of its own, and needs no second order. #}
+        case
+            when step_here = 0 or step_after = 0 or abs(step_here) > plausible_step or out_of_range is not null then 1
+            else 0
+        end as is_conspicuous
     from steps
-    inner join {{ ref('esios_indicators') }} as registered
-        on steps.indicator_id = registered.id
 ),
 
-periods_in_runs as (
+conspicuous_periods as (
     select
         *,
-        lag(coalesce(out_of_range, spike)) over ({{ in_order }}) as oddness_before,
+        lag(case when coalesce(out_of_range, spike) is not null then period_end_utc end) over ({{ in_order }}) as odd_until_utc,
         {#- A run of equal values begins with a period that differs from the one before, and ends with one that differs from
             the next. #}
         max(case when step_here = 0 then null else period_start_utc end) over (
@@ -109,15 +110,31 @@ periods_in_runs as (
             {{ in_order }} rows between current row and unbounded following
         ) as run_end_utc
     from judged_periods
+    where is_conspicuous = 1
+),
+
+periods_in_runs as (
+    select
+        *,
+        cast(null as {{ type_instant() }}) as odd_until_utc,
+        period_start_utc as run_start_utc,
+        period_end_utc as run_end_utc
+    from judged_periods
+    where is_conspicuous = 0
+    union all
+    select *
+    from conspicuous_periods
 ),
 
 periods_there as (
     select
         periods.*,
         {#- The way back from an odd period is not a step of its own. #}
-        case when periods.spike is null and periods.oddness_before is null then periods.large_step end as step,
-        {#- Counted a day to either side at most, so that a day's verdict depends on no older day. Most periods are runs of
-            their own and need no midnight. #}
+        case
+            when periods.spike is null and (periods.odd_until_utc is null or periods.odd_until_utc < periods.period_start_utc)
+                then periods.large_step
+        end as step,
+        {#- A day to either side at most, so that a verdict depends on no older day. Most runs are short and need no midnight. #}
         case
             when {{ hours_between('periods.run_start_utc', 'periods.run_end_utc') }} <= 1
                 then {{ hours_between('periods.run_start_utc', 'periods.run_end_utc') }}

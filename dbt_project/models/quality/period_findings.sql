@@ -1,17 +1,7 @@
 {#- One home for what is a finding and how grave it is: each code with the column that holds its number. Where both a period
     and its week call it a sum of four, it is one finding. -#}
 with findings as (
-    select
-        indicator_id,
-        geo_id,
-        madrid_day,
-        period_start_utc,
-        period_end_utc,
-        period_start_utc as last_period_utc,
-        1 as periods,
-        'missing' as code,
-        {{ hours_between('period_start_utc', 'period_end_utc') }} as number
-    from {{ ref('missing_periods') }}
+    {{ missing_findings() }}
     {% for code, number in [
         ('out_of_range', 'out_of_range'), ('sum_of_four', 'sum_of_four'), ('spike', 'spike'), ('step', 'step'), ('flat', 'flat'),
         ('revised', 'revised'), ('withdrawn', 'case when withdrawn_at_utc is not null then value end')

@@ -15,23 +15,20 @@
     the judged days is itself compared with the one before that. A day affects the next two weeks. -#}
 {%- set changes = judged_days(ref('period_checks'), highest(this, 'judgement')) if is_incremental() else '' -%}
 {%- set days = days_near(changes, 16) if is_incremental() else none -%}
-{%- set of_day, of_clock = ['indicator_id', 'geo_id', 'madrid_day'], ['indicator_id', 'geo_id', 'datetime_local'] -%}
+{%- set is_near = within_days('periods', 'madrid_day', days, 'date') if is_incremental() else '1 = 1' -%}
+{#- With the day, as in same_period. -#}
+{%- set of_day = ['indicator_id', 'geo_id', 'madrid_day'] -%}
+{%- set of_clock = of_day + ['datetime_local'] -%}
 {%- set z = '(abs(here.difference - weeks.usual_difference) / nullif(weeks.scale, 0))' -%}
+{%- set four_times = 'value_a_week_ago > 0 and value / nullif(value_a_week_ago, 0) between 3.6 and 4.4' -%}
 {%- set is_shifted = 'abs(weeks.week_change) > weeks.weekly_change_max' -%}
-with periods_near as (
-    select checks.*
-    from {{ ref('period_checks') }} as checks
-    {% if is_incremental() %}
-    where {{ within_days('checks', 'madrid_day', days, 'date') }}
-    {% endif %}
-),
-
+with
 {% if is_incremental() %}
 days_to_compare as (
     select
         changed.indicator_id,
         {{ add_days('changed.madrid_day', 'weeks.days_later') }} as madrid_day,
-        max(case when weeks.days_later >= 0 then 1 else 0 end) as is_to_judge
+        sum(case when weeks.days_later >= 0 then 1 else 0 end) as times_to_judge
     from ({{ changes }}) as changed
     cross join (values (-7), (0), (7), (14)) as weeks (days_later)
     group by changed.indicator_id, {{ add_days('changed.madrid_day', 'weeks.days_later') }}
@@ -41,87 +38,93 @@ days_to_compare as (
 faulty_days as (
     {#- A day with three hours out of range has others that only look plausible. #}
     select
-        indicator_id,
-        geo_id,
-        madrid_day
-    from periods_near
-    where out_of_range is not null
-    group by indicator_id, geo_id, madrid_day
-    having sum({{ hours_between('period_start_utc', 'period_end_utc') }}) >= 3
+        periods.indicator_id,
+        periods.geo_id,
+        periods.madrid_day
+    from {{ ref('period_checks') }} as periods
+    where periods.out_of_range is not null
+        and {{ is_near }}
+    group by periods.indicator_id, periods.geo_id, periods.madrid_day
+    having sum({{ hours_between('periods.period_start_utc', 'periods.period_end_utc') }}) >= 3
 ),
 
-yardsticks as (
-    {#- By the clocks of Madrid, so that a change of the clocks shifts nothing; the hour that comes twice in autumn is one. #}
+plausible_periods as (
+    {#- By the clocks of Madrid, so that a change of the clocks shifts nothing. #}
     select
         periods.indicator_id,
         periods.geo_id,
+        periods.value,
+        {{ add_days('periods.madrid_day', 7) }} as madrid_day,
         {{ add_hours('periods.datetime_local', 168) }} as datetime_local,
-        avg(periods.value) as value
-    from periods_near as periods
+        {{ comes_twice('periods.period_start_utc', 'periods.datetime_local') }} as comes_twice
+    from {{ ref('period_checks') }} as periods
     left join faulty_days
         on {{ same_day('periods', 'faulty_days') }}
     where periods.out_of_range is null
         and periods.spike is null
         and faulty_days.madrid_day is null
-    group by periods.indicator_id, periods.geo_id, periods.datetime_local
+        and {{ is_near }}
 ),
 
-differences as (
+yardsticks as (
+    {#- Only the hour that comes twice in autumn needs a mean. #}
+    select
+        {{ of_clock | join(', ') }},
+        value
+    from plausible_periods
+    where comes_twice = 0
+    union all
+    select
+        {{ of_clock | join(', ') }},
+        avg(value) as value
+    from plausible_periods
+    where comes_twice = 1
+    group by {{ of_clock | join(', ') }}
+),
+
+compared_periods as (
     {#- A period that cannot be compared keeps a row, which replaces its earlier one. #}
+    select
+        periods.*,
+        {{ 'days.times_to_judge,' if is_incremental() }}
+        yardsticks.value as value_a_week_ago,
+        periods.value - yardsticks.value as difference
+    from {{ ref('period_checks') }} as periods
+    left join yardsticks
+        on {{ same('periods', 'yardsticks', of_clock) }}
+    {% if is_incremental() %}
+    inner join days_to_compare as days
+        on periods.indicator_id = days.indicator_id
+            and periods.madrid_day = days.madrid_day
+    where {{ is_near }}
+    {% endif %}
+),
+
+compared_days as (
+    {{ medians('compared_periods', of_day, 'difference', 'usual_difference', {
+        'compared': 'count(difference)',
+        'hours': 'sum(case when difference is not null then ' ~ hours_between('period_start_utc', 'period_end_utc') ~ ' end)',
+        'four_times': 'sum(case when ' ~ four_times ~ ' then 1 else 0 end)',
+        'total': 'sum(case when difference is not null then value end)',
+        'total_a_week_ago': 'sum(value_a_week_ago)'
+    }) }}
+),
+
+deviations as (
+    {#- Half a day is too little for a usual spread. #}
     select
         here.indicator_id,
         here.geo_id,
         here.madrid_day,
-        here.period_start_utc,
-        here.period_end_utc,
-        here.datetime_local,
-        here.value,
-        yardsticks.value as value_a_week_ago,
-        {{ 'days.is_to_judge,' if is_incremental() }}
-        here.value - yardsticks.value as difference,
-        case when yardsticks.value > 0 and here.value / nullif(yardsticks.value, 0) between 3.6 and 4.4 then 1 else 0 end as is_four_times
-    from periods_near as here
-    left join yardsticks
-        on {{ same('here', 'yardsticks', of_clock) }}
-    {% if is_incremental() %}
-    inner join days_to_compare as days
-        on here.indicator_id = days.indicator_id
-            and here.madrid_day = days.madrid_day
-    {% endif %}
-),
-
-usual_differences as (
-    {{ medians('differences', of_day, 'difference', 'usual_difference') }}
-),
-
-deviations as (
-    select
-        differences.indicator_id,
-        differences.geo_id,
-        differences.madrid_day,
-        abs(differences.difference - usual.usual_difference) as deviation
-    from differences
-    inner join usual_differences as usual
-        on {{ same_day('differences', 'usual') }}
+        abs(here.difference - days.usual_difference) as deviation
+    from compared_periods as here
+    inner join compared_days as days
+        on {{ same_day('here', 'days') }}
+    where days.hours >= 12
 ),
 
 usual_deviations as (
     {{ medians('deviations', of_day, 'deviation', 'usual_deviation') }}
-),
-
-compared_days as (
-    {#- Half a day is too little for a usual spread. #}
-    select
-        indicator_id,
-        geo_id,
-        madrid_day,
-        count(value_a_week_ago) as compared,
-        sum(is_four_times) as four_times,
-        sum(case when value_a_week_ago is not null then value end) as total,
-        sum(value_a_week_ago) as total_a_week_ago
-    from differences
-    group by indicator_id, geo_id, madrid_day
-    having sum(case when value_a_week_ago is not null then {{ hours_between('period_start_utc', 'period_end_utc') }} end) >= 12
 ),
 
 weeks as (
@@ -130,7 +133,7 @@ weeks as (
         days.indicator_id,
         days.geo_id,
         days.madrid_day,
-        usual.usual_difference,
+        days.usual_difference,
         registered.weekly_z_max,
         registered.weekly_change_max,
         case
@@ -145,8 +148,6 @@ weeks as (
     from compared_days as days
     inner join {{ ref('esios_indicators') }} as registered
         on days.indicator_id = registered.id
-    inner join usual_differences as usual
-        on {{ same_day('days', 'usual') }}
     inner join usual_deviations as spreads
         on {{ same_day('days', 'spreads') }}
 ),
@@ -155,14 +156,15 @@ odd_yardsticks as (
     select
         here.indicator_id,
         here.geo_id,
+        {{ add_days('here.madrid_day', 7) }} as madrid_day,
         {{ add_hours('here.datetime_local', 168) }} as datetime_local,
         max(case when {{ is_shifted }} then 1 else 0 end) as is_shifted
-    from differences as here
+    from compared_periods as here
     inner join weeks
         on {{ same_day('here', 'weeks') }}
     where here.difference is not null
         and ({{ is_shifted }} or {{ z }} > weeks.weekly_z_max)
-    group by here.indicator_id, here.geo_id, here.datetime_local
+    group by here.indicator_id, here.geo_id, here.madrid_day, here.datetime_local
 ),
 
 judged_periods as (
@@ -176,17 +178,18 @@ judged_periods as (
         cast(case when odd.is_shifted is null then {{ z }} end as {{ type_number() }}) as z,
         cast(case when odd.is_shifted is null and {{ z }} > weeks.weekly_z_max then {{ z }} end as {{ type_number() }}) as unlike_last_week,
         cast(
-            case when coalesce(odd.is_shifted, 0) = 0 and here.is_four_times = 1 and weeks.is_four_times = 1 then here.value end
+            case when coalesce(odd.is_shifted, 0) = 0 and weeks.is_four_times = 1 and {{ four_times }} then here.value end
             as {{ type_number() }}
         ) as sum_of_four,
         cast(case when coalesce(odd.is_shifted, 0) = 0 and {{ is_shifted }} then weeks.week_change end as {{ type_number() }}) as shifted,
         cast(case when coalesce(odd.is_shifted, 0) = 0 then weeks.week_change end as {{ type_number() }}) as week_change
-    from differences as here
+    from compared_periods as here
     left join weeks
-        on {{ same_day('here', 'weeks') }} and here.difference is not null
+        on {{ same_day('here', 'weeks') }}
+            and here.difference is not null
     left join odd_yardsticks as odd
         on {{ same('here', 'odd', of_clock) }}
-    {{ 'where here.is_to_judge = 1' if is_incremental() }}
+    {{ 'where here.times_to_judge > 0' if is_incremental() }}
 )
 
 select
