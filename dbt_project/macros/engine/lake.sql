@@ -32,7 +32,7 @@
 
 {% macro table_in_place_of_view(write_whole) %}
     {#- The table of a model that is a view elsewhere: written whole, or, where the model's meta says by `kept` how its rows
-        follow from another table's, only the days of the rows that this has got since. What every row depends on besides (the
+        follow from another table's, only the periods of the rows that this has got since. What every row depends on besides (the
         model's text, registrations, labels) is compared with what it was: another one, and all is written again. -#}
     {%- set kept = config.get('meta', {}).get('kept') -%}
     {%- if not kept -%}{{ return(write_whole()) }}{%- endif -%}
@@ -44,7 +44,7 @@
         {%- set result = write_whole() -%}
     {%- else -%}
         {{ run_hooks(pre_hooks) }}
-        {%- call statement('main') -%}{{ merge_of_new_days(source, written) }}{%- endcall -%}
+        {%- call statement('main') -%}{{ merge_of_new_periods(source, written) }}{%- endcall -%}
         {{ run_hooks(post_hooks) }}
         {%- set result = {'relations': [this.incorporate(type='table')]} -%}
     {%- endif -%}
@@ -53,22 +53,34 @@
     {{ return(result) }}
 {% endmacro %}
 
-{% macro merge_of_new_days(source, written) %}
-    {#- Replace the rows of the periods on the days of rows of `source` with a higher number than `written`. -#}
-    {%- set changes -%}
+{% macro merge_of_new_periods(source, written) %}
+    {#- Replace the rows of the periods that rows of `source` with a higher number than `written` span. -#}
+    {%- set query -%}
         select
             indicator_id,
-            min(period_start_utc) as start_utc,
-            max(period_start_utc) as end_utc
+            {{ literal_of_instant('min(period_start_utc)') }} as first_literal,
+            {{ literal_of_instant('max(period_start_utc)') }} as last_literal
         from {{ source.table }}
         where {{ source.counter }} > {{ written }}
+            and period_start_utc is not null
         group by indicator_id
     {%- endset -%}
+    {%- set indicators_of = {} -%}
+    {%- for indicator, first, last in run_query(query).rows -%}
+        {%- do indicators_of.setdefault((first, last), []).append(indicator | int) -%}
+    {%- endfor -%}
+    {%- set conditions = [] -%}
+    {%- for (first, last), indicators in indicators_of.items() -%}
+        {%- do conditions.append(
+            '(rows_of_model.period_start_utc between ' ~ first ~ ' and ' ~ last ~ ' and rows_of_model.indicator_id in ('
+            ~ indicators | join(', ') ~ '))'
+        ) -%}
+    {%- endfor -%}
     {%- set new_rows -%}
         (
             select rows_of_model.*
             from ({{ sql }}) as rows_of_model
-            where {{ within_days('rows_of_model', 'period_start_utc', days_near(changes, 1), type_instant()) }}
+            where {{ conditions | join(' or ') or '1 = 0' }}
         )
     {%- endset -%}
     {{ spark__get_merge_sql(this, new_rows, ['indicator_id', 'geo_id', 'period_start_utc'], none, none) }}
@@ -115,7 +127,23 @@
     {%- set columns = adapter.get_columns_in_relation(target) -%}
     {%- set names = columns | map(attribute='name') | list -%}
     {%- set key = [unique_key] if unique_key is string else unique_key -%}
-    {%- set written = rows_to_merge(target, source, names) %}
+    {%- set written = rows_to_merge(target, source, names) -%}
+    {%- set on_key -%}
+        {% for column in key %}and old_rows.{{ column }} = new_rows.{{ column }} {% endfor %}
+        {{ within_times_of(written, columns | selectattr('name', 'in', key)) }}
+    {%- endset -%}
+    {%- set old_keys -%}
+        select count(*) as old_keys
+        from (select distinct {{ key | join(', ') }} from {{ written }}) as new_rows
+        inner join {{ target }} as old_rows
+            on 1 = 1 {{ on_key }}
+    {%- endset -%}
+    {%- if run_query(old_keys).rows[0][0] | int == 0 %}
+    {#- As on a usual day: an insert is one commit as well, and reads none of the old rows' other columns. #}
+    insert into {{ target }} ({{ names | join(', ') }})
+    select {{ names | join(', ') }}
+    from {{ written }}
+    {%- else %}
     merge into {{ target }} as old_rows
     using (
         select
@@ -128,13 +156,12 @@
             from {{ written }}
         ) as fresh_rows
     ) as new_rows
-    on new_rows.is_to_delete = 1
-        {% for column in key %}and old_rows.{{ column }} = new_rows.{{ column }} {% endfor %}
-        {{ within_times_of(written, columns | selectattr('name', 'in', key)) }}
+    on new_rows.is_to_delete = 1 {{ on_key }}
 
     when matched then delete
     when not matched and new_rows.is_to_delete = 0 then insert ({{ names | join(', ') }})
         values ({% for name in names %}new_rows.{{ name }}{{ ', ' if not loop.last }}{% endfor %})
+    {%- endif %}
 {% endmacro %}
 
 {% macro rows_to_merge(target, source, names) %}
