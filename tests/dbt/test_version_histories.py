@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 from dbt.contracts.graph.manifest import Manifest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.warehouses.landed import MADRID, Warehouse, entry
@@ -170,9 +170,7 @@ def parsed(manifest: Manifest) -> Parsed:
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(
     max_examples=2,
-    deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_versions_of_any_history_are_those_of_a_full_rebuild_and_of_a_plain_reading(parsed: Parsed, seed: int) -> None:
     draw = random.Random(seed)

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 from dbt.contracts.graph.manifest import Manifest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.warehouses.landed import MADRID, Warehouse, entry
@@ -157,9 +157,7 @@ def parsed(manifest: Manifest) -> Parsed:
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(
     max_examples=2,  # the first is always 0
-    deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_what_is_judged_run_by_run_of_any_history_is_what_a_full_rebuild_judges(parsed: Parsed, seed: int) -> None:
     draw = random.Random(seed)
