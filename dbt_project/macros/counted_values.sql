@@ -58,7 +58,7 @@
 
 {% macro lone_responses_apart() %}
     {#- Query of (response_id, is_lone). Lone responses share no period with another and say each of theirs once, as in a
-        backfill: their values need no order. Told by the spans of their instants. An area that is not named may be any; and
+        backfill: their values need no order. Judged by the spans of their instants. An area that is not named may be any; and
         where an instant comes twice in a response, in two spellings, the steps from each to the next add up to more than the
         span. -#}
     select

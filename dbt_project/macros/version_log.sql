@@ -6,7 +6,7 @@
 {% endmacro %}
 
 {% macro create_version_log() %}
-    {#- One of before lacks a column. -#}
+    {#- In an older one a column is missing. -#}
     {%- if execute and load_relation(version_log()) is not none -%}
         {%- set columns = adapter.get_columns_in_relation(version_log()) | map(attribute='name') | map('lower') -%}
         {%- if 'built_after_id' not in columns | list -%}{{ return(add_column(version_log(), 'built_after_id', type_counter())) }}{%- endif -%}

@@ -109,34 +109,50 @@
 {% macro sqlserver__natural_log(number) %}log({{ number }}){% endmacro %}
 {% macro spark__natural_log(number) %}ln({{ number }}){% endmacro %}
 
-{% macro medians(rows, keys, value, name, further={}) %}{{ return(adapter.dispatch('medians')(rows, keys, value, name, further)) }}{% endmacro %}
-{#- The query of the median of `value` by `keys`, as `name`; `further`: other aggregates of the same pass, by their names. -#}
-{% macro duckdb__medians(rows, keys, value, name, further) %}
+{% macro medians(rows, keys, value, median, spread, further={}) %}{{ return(adapter.dispatch('medians')(rows, keys, value, median, spread, further)) }}{% endmacro %}
+{#- The query of the median of `value` by `keys` and of the median distance from it, as `median` and `spread`; `further`:
+    other aggregates of the same pass, by their names. -#}
+{% macro duckdb__medians(rows, keys, value, median, spread, further) %}
     select
         {{ keys | join(', ') }},
         {%- for column, aggregate in further.items() %}
         {{ aggregate }} as {{ column }},
         {%- endfor %}
-        median({{ value }}) as {{ name }}
+        median({{ value }}) as {{ median }},
+        mad({{ value }}) as {{ spread }}
     from {{ rows }}
     group by {{ keys | join(', ') }}
 {% endmacro %}
-{#- percentile_cont is a window function there, and slower than two ranks. -#}
-{% macro sqlserver__medians(rows, keys, value, name, further) %}
+{#- percentile_cont is a window function there, and slower than ranks: the middle of the values, then of their distances. -#}
+{% macro sqlserver__medians(rows, keys, value, median, spread, further) %}
     {%- set by_keys = 'partition by ' ~ keys | join(', ') %}
     select
         {{ keys | join(', ') }},
         {%- for column, aggregate in further.items() %}
         {{ aggregate }} as {{ column }},
         {%- endfor %}
-        avg(case when 2 * place between places and places + 2 then {{ value }} end) as {{ name }}
+        max(middle) as {{ median }},
+        avg(case when 2 * place_of_distance between places and places + 2 then abs({{ value }} - middle) end) as {{ spread }}
     from (
         select
             *,
-            row_number() over ({{ by_keys }} order by case when {{ value }} is null then 1 else 0 end, {{ value }}) as place,
-            count({{ value }}) over ({{ by_keys }}) as places
-        from {{ rows }}
-    ) as in_order
+            row_number() over (
+                {{ by_keys }} order by case when {{ value }} is null then 1 else 0 end, abs({{ value }} - middle)
+            ) as place_of_distance
+        from (
+            select
+                *,
+                avg(case when 2 * place between places and places + 2 then {{ value }} end) over ({{ by_keys }}) as middle
+            from (
+                select
+                    *,
+                    row_number() over ({{ by_keys }} order by case when {{ value }} is null then 1 else 0 end, {{ value }}) as place,
+                    count({{ value }}) over ({{ by_keys }}) as places
+                from {{ rows }}
+            ) as in_order
+        ) as with_middle
+    ) as with_distances
     group by {{ keys | join(', ') }}
 {% endmacro %}
-{% macro spark__medians(rows, keys, value, name, further) %}{{ duckdb__medians(rows, keys, value, name, further) }}{% endmacro %}
+{#- It has no aggregate of the distances either. -#}
+{% macro spark__medians(rows, keys, value, median, spread, further) %}{{ sqlserver__medians(rows, keys, value, median, spread, further) }}{% endmacro %}

@@ -11,7 +11,7 @@
 {% macro fabricspark__create_schema_if_missing(schema) %}{{ return(spark__create_schema_if_missing(schema)) }}{% endmacro %}
 {% macro fabricspark__forgiving(statements) %}{{ return(spark__forgiving(statements)) }}{% endmacro %}
 {% macro fabricspark__natural_log(number) %}{{ return(spark__natural_log(number)) }}{% endmacro %}
-{% macro fabricspark__medians(rows, keys, value, name, further) %}{{ return(spark__medians(rows, keys, value, name, further)) }}{% endmacro %}
+{% macro fabricspark__medians(rows, keys, value, median, spread, further) %}{{ return(spark__medians(rows, keys, value, median, spread, further)) }}{% endmacro %}
 {% macro fabricspark__readable_json(payload) %}{{ return(spark__readable_json(payload)) }}{% endmacro %}
 {% macro fabricspark__json_texts(payload, paths) %}{{ return(spark__json_texts(payload, paths)) }}{% endmacro %}
 {% macro fabricspark__responses_at_once() %}{{ return(spark__responses_at_once()) }}{% endmacro %}

@@ -17,8 +17,7 @@
 {%- set days = days_near(changes, 16) if is_incremental() else none -%}
 {%- set is_near = within_days('periods', 'madrid_day', days, 'date') if is_incremental() else '1 = 1' -%}
 {#- With the day, as in same_period. -#}
-{%- set of_day = ['indicator_id', 'geo_id', 'madrid_day'] -%}
-{%- set of_clock = of_day + ['datetime_local'] -%}
+{%- set of_clock = ['indicator_id', 'geo_id', 'madrid_day', 'datetime_local'] -%}
 {%- set z = '(abs(here.difference - weeks.usual_difference) / nullif(weeks.scale, 0))' -%}
 {%- set four_times = 'value_a_week_ago > 0 and value / nullif(value_a_week_ago, 0) between 3.6 and 4.4' -%}
 {%- set is_shifted = 'abs(weeks.week_change) > weeks.weekly_change_max' -%}
@@ -101,30 +100,13 @@ compared_periods as (
 ),
 
 compared_days as (
-    {{ medians('compared_periods', of_day, 'difference', 'usual_difference', {
+    {{ medians('compared_periods', ['indicator_id', 'geo_id', 'madrid_day'], 'difference', 'usual_difference', 'usual_deviation', {
         'compared': 'count(difference)',
         'hours': 'sum(case when difference is not null then ' ~ hours_between('period_start_utc', 'period_end_utc') ~ ' end)',
         'four_times': 'sum(case when ' ~ four_times ~ ' then 1 else 0 end)',
         'total': 'sum(case when difference is not null then value end)',
         'total_a_week_ago': 'sum(value_a_week_ago)'
     }) }}
-),
-
-deviations as (
-    {#- Half a day is too little for a usual spread. #}
-    select
-        here.indicator_id,
-        here.geo_id,
-        here.madrid_day,
-        abs(here.difference - days.usual_difference) as deviation
-    from compared_periods as here
-    inner join compared_days as days
-        on {{ same_day('here', 'days') }}
-    where days.hours >= 12
-),
-
-usual_deviations as (
-    {{ medians('deviations', of_day, 'deviation', 'usual_deviation') }}
 ),
 
 weeks as (
@@ -137,7 +119,7 @@ weeks as (
         registered.weekly_z_max,
         registered.weekly_change_max,
         case
-            when 1.4826 * spreads.usual_deviation > registered.weekly_scale_min then 1.4826 * spreads.usual_deviation
+            when 1.4826 * days.usual_deviation > registered.weekly_scale_min then 1.4826 * days.usual_deviation
             else registered.weekly_scale_min
         end as scale,
         case
@@ -148,8 +130,8 @@ weeks as (
     from compared_days as days
     inner join {{ ref('esios_indicators') }} as registered
         on days.indicator_id = registered.id
-    inner join usual_deviations as spreads
-        on {{ same_day('days', 'spreads') }}
+    {#- Half a day is too little for a usual spread. #}
+    where days.hours >= 12
 ),
 
 odd_yardsticks as (
