@@ -76,7 +76,7 @@ lint-sql: $(READY) ## sqlfluff alone
 .PHONY: test
 # loadfile: what a file's fixtures build is built once (loadgroup has no effect with pytest 9.2: xdist 3.8 renames in vain).
 # In the order of their names: by default the files with the fewest tests come last, and those are the longest.
-# What is imported is kept compiled, also where the machine says otherwise: each worker and command would compile it anew.
+# What is imported is kept compiled, also where the machine says otherwise: each worker and command would compile it again.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 test: lint ## Lint, then every test
 	$(PYTEST)

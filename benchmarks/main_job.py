@@ -11,16 +11,14 @@ import os
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
-
-import simulator
 
 ROOT = Path(__file__).resolve().parent.parent
 SPAN = ["--start", "2017-01-01", "--end", "2018-12-31"]
@@ -49,19 +47,35 @@ class Measured:
     cpu_seconds: float
 
 
+# Between us and the command: Linux gives the peak of who starts a process on to it (ru_maxrss, through fork and exec).
+SMALL_PROCESS = """
+import json, os, subprocess, sys, time
+began = time.perf_counter()
+process = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(process.pid, 0)
+seconds = time.perf_counter() - began
+with open(sys.argv[1], "w") as result:
+    json.dump([os.waitstatus_to_exitcode(status), seconds, usage.ru_maxrss, usage.ru_utime + usage.ru_stime], result)
+"""
+
+
 def measure(command: Sequence[str], environment: Mapping[str, str], ok: Sequence[int] = (0,)) -> Measured:
     """Run a command to its end and account for it as the operating system does."""
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, env=dict(environment), stdout=out, stderr=err, cwd=ROOT)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        if process.returncode not in ok:
-            err.seek(0)
-            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{err.read()}")
-        return Measured(seconds, usage.ru_maxrss / 1024, out.read(), usage.ru_utime + usage.ru_stime)
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "result.json"
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", SMALL_PROCESS, str(result), *command],
+            env=dict(environment),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        if not result.exists():
+            raise SystemExit(f"{command[0]} could not be run:\n{done.stderr}")
+        code, seconds, peak_kb, cpu_seconds = json.loads(result.read_text("utf-8"))
+    if code not in ok:
+        raise SystemExit(f"{' '.join(command)} ended with {code}:\n{done.stderr}")
+    return Measured(seconds, peak_kb / 1024, done.stdout, cpu_seconds)
 
 
 def interleaved(rounds: int, *sides: Callable[[], Measured]) -> list[list[Measured]]:
@@ -91,6 +105,19 @@ def fresh_warehouse(**more: str) -> Iterator[dict[str, str]]:
             "DBT_LOG_PATH": f"{folder}/logs",
             **more,
         }
+
+
+@contextmanager
+def simulated(*options: str) -> Iterator[dict[str, str]]:
+    """What to set for a simulated ESIOS, which runs in a process of its own."""
+    command = [sys.executable, "-m", "simulator", *options]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        try:
+            yield {"ESIOS_BASE_URL": url, "ESIOS_API_KEY": "benchmark"}
+        finally:
+            server.terminate()
 
 
 def say(what: str, figure: str, goal: str = "") -> None:
@@ -126,8 +153,7 @@ def whole_job(rounds: int) -> None:
 
 def backfill(rounds: int) -> None:
     """Two years against a simulator with 100 ms latency, beside python-esios 2.4.2 without landing."""
-    with simulator.serve(latency_ms=100) as server, fresh_warehouse() as environment:
-        environment |= {"ESIOS_BASE_URL": server.url, "ESIOS_API_KEY": "benchmark"}
+    with simulated("--latency-ms", "100") as api, fresh_warehouse(**api) as environment:
         warehouse = Path(environment["ESIOS_DUCKDB_PATH"])
 
         def ours() -> Measured:
@@ -135,7 +161,7 @@ def backfill(rounds: int) -> None:
             return measure([f"{ROOT}/.venv/bin/esios", "extract", *SPAN], environment)
 
         def python_esios() -> Measured:
-            return measure([str(PEERS), "-c", PYTHON_ESIOS, server.url], environment)
+            return measure([str(PEERS), "-c", PYTHON_ESIOS, api["ESIOS_BASE_URL"]], environment)
 
         ours_runs, peer_runs = interleaved(rounds, ours, python_esios)
         peak = max(run.peak_mb for run in ours_runs)
@@ -159,8 +185,7 @@ def long_span() -> None:
     """Every indicator and area for all their years: memory must not grow with indicators, areas or span."""
     peaks = []
     for arguments in (span_of(1), ["--all", *span_of(YEARS)]):
-        with simulator.serve() as server, fresh_warehouse() as environment:
-            environment |= {"ESIOS_BASE_URL": server.url, "ESIOS_API_KEY": "k", "ESIOS_REQUESTS_PER_SECOND": "1000"}
+        with simulated() as api, fresh_warehouse(**api, ESIOS_REQUESTS_PER_SECOND="1000") as environment:
             peaks.append(measure([f"{ROOT}/.venv/bin/esios", "extract", *arguments], environment).peak_mb)
     say(
         f"peak memory, all indicators for {YEARS} years / one year of 460",
@@ -171,8 +196,7 @@ def long_span() -> None:
 
 def against(base: Path, rounds: int) -> None:
     """Backfill, rerun and main job beside the same of another checkout, which has its own `.venv`."""
-    with simulator.serve(latency_ms=100) as server, fresh_warehouse() as environment:
-        environment |= {"ESIOS_BASE_URL": server.url, "ESIOS_API_KEY": "benchmark"}
+    with simulated("--latency-ms", "100") as api, fresh_warehouse(**api) as environment:
 
         def extract(tree: Path, warehouse: str, keep: bool) -> Measured:
             path = Path(environment["ESIOS_DUCKDB_PATH"]).with_name(warehouse)
@@ -204,8 +228,7 @@ def compare(what: str, ours: Sequence[Measured], theirs: Sequence[Measured]) -> 
 
 def incremental_build(rounds: int) -> None:
     """An incremental `dbt build` (one new day) after all years of history against one after two years."""
-    with simulator.serve() as server, fresh_warehouse() as environment:
-        environment |= {"ESIOS_BASE_URL": server.url, "ESIOS_API_KEY": "k", "ESIOS_REQUESTS_PER_SECOND": "1000"}
+    with simulated() as api, fresh_warehouse(**api, ESIOS_REQUESTS_PER_SECOND="1000") as environment:
         warehouse = Path(environment["ESIOS_DUCKDB_PATH"])
         histories = {}
         for years in (2, YEARS):

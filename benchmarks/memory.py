@@ -11,7 +11,6 @@ import argparse
 import datetime
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,8 +20,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.peak import peak_mb
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
 
 LEVELS = ("usable", "packed", "compressed")
 SIZES = {"usable": 175, "packed": 118, "compressed": 69}  # bytes a row at 10⁶ rows
@@ -209,7 +211,7 @@ def child(name: str, path: str, encoding: str, check: bool) -> None:
         print(json.dumps({"error": f"not installed ({error.name})"}))
         return
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu_before
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_mb() * 2**20
     facts: dict[str, Any] = {"bytes": size_of(table), "seconds": seconds, "cpu": cpu, "peak": peak, "rows": len(table)}
     if check:
         facts["lost"] = lost_columns(table, path, encoding)

@@ -16,7 +16,6 @@ import importlib
 import json
 import math
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -31,6 +30,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.peak import peak_mb
 from extract.settings import Settings, load_settings
 from extract.warehouse import Warehouse, connect
 from extract.warehouse.sqlserver_connection import connection_string, odbc_driver
@@ -260,7 +262,7 @@ def one(name: str, rows: int) -> dict[str, Any]:
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
         return {"refused": f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     with connect(settings) as warehouse:
         wrong = "" if name.endswith("stream") else altered(warehouse, rows)
         warehouse.execute(f"drop table {warehouse.sql_name(TABLE)}")

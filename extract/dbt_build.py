@@ -1,4 +1,4 @@
-"""`dbt build` in a process of its own: started before its turn, so that it imports dbt meanwhile, and run when asked."""
+"""`dbt build` in a process of its own: started before its turn, so that it imports meanwhile, and run when asked."""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ import gc
 import os
 import sys
 from collections.abc import Iterator, MutableMapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 
 from extract.errors import EsiosError, WarehouseError
@@ -161,6 +162,8 @@ def main_when_asked() -> None:
     _collect_seldom()
     import dbt.cli.main  # noqa: F401
 
+    with suppress(ImportError):  # not installed: dbt says so when it looks for it
+        import_module(f"dbt.adapters.{os.environ['ESIOS_TARGET']}")
     if sys.stdin.read():  # otherwise who started us has ended, or has no use for us
         main()
 

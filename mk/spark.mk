@@ -8,7 +8,7 @@ $(VENV)/.spark: requirements-spark.lock $(READY)
 setup-spark: $(VENV)/.spark ## Add what Spark needs to .venv (dbt-spark, Sail, delta-rs; 150 MB)
 
 .PHONY: test-spark
-test-spark: $(VENV)/.spark ## The suite on Spark SQL (Sail, embedded): landing, dbt, results equal to DuckDB's
+test-spark: $(VENV)/.spark ## The suite on Spark SQL (Sail, within dbt and with two workers): landing, dbt, results equal to DuckDB's
 	$(PYTEST) tests/spark tests/integration/test_whole_way.py tests/warehouse/test_contract.py -k spark
 
 # Spark itself (needs Java 17): before the client of the same name on the path, and in no environment.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.warehouses.templates import Templates
+from tests.warm_commands import WarmCommands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     """What this run has made once for all of its workers."""
     return Templates.of_this_run(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[WarmCommands]:
+    """What a worker's commands are forked from."""
+    commands = WarmCommands()
+    yield commands
+    commands.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """`esios` and `dbt` without the wait for their imports, which are most of a short command.
 
-Each command is a process of its own all the same, with its own environment, streams and exit code: a fork of one that
-has imported what they import, and nothing more.
+Each command is still a process of its own, with its own environment, streams and exit code: a fork of one that has
+imported what they import, and has done nothing else.
 """
 
 from __future__ import annotations
@@ -41,17 +41,16 @@ READ_AT_THE_START = ("PYTHON", "LC_", "LANG", "LD_", "TZ")
 
 
 class WarmCommands:
-    """The process that is forked."""
+    """Starts the process that is forked, and asks it for forks."""
 
     def __init__(self) -> None:
         requests, self._requests = os.pipe()
         self._responses, responses = os.pipe()
         command = [sys.executable, "-m", "tests.warm_commands", str(requests), str(responses)]
-        # No thread of a library: a fork has only the one that forks.
-        alone = {name: value for name, value in os.environ.items() if not name.startswith(("ESIOS_", "MSSQL_", "DBT_"))}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("ESIOS_", "MSSQL_", "DBT_"))}
         self._process = subprocess.Popen(
             command,
-            env=alone | {"OPENBLAS_NUM_THREADS": "1"},
+            env=clean | {"OPENBLAS_NUM_THREADS": "1"},  # a fork has none of its parent's other threads
             cwd=Path(__file__).resolve().parents[1],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

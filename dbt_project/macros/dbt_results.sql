@@ -17,13 +17,15 @@
 {% macro write_dbt_results(results) %}
     {#- One batch of statements, so that the hook costs one round trip. Text for dbt to run: nothing is rendered again. -#}
     {%- if execute and results -%}
+        {%- set run = [
+            text_literal(invocation_id),
+            text_literal((flags.WHICH or 'unknown') | string | truncate(20, true, '')),
+            'cast(' ~ text_literal(run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')[:-3]) ~ ' as ' ~ type_instant() ~ ')'
+        ] -%}
         {%- set rows = [] -%}
         {%- for result in results -%}
             {%- set reason = result.message if result.status | string not in ('success', 'pass') else none -%}
-            {%- do rows.append([
-                text_literal(invocation_id),
-                text_literal((flags.WHICH or 'unknown') | string | truncate(20, true, '')),
-                'cast(' ~ text_literal(run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')[:-3]) ~ ' as ' ~ type_instant() ~ ')',
+            {%- do rows.append(run + [
                 text_literal(result.node.unique_id | string | truncate(300, true, '')),
                 text_literal(result.node.resource_type | string | truncate(20, true, '')),
                 text_literal(result.node.name | string | truncate(250, true, '')),

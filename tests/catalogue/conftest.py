@@ -14,6 +14,7 @@ from extract.catalogue.lookup import Lookup
 from extract.registry import REGISTRY
 from extract.settings import Settings, load_settings
 from tests.end_to_end.conftest import ROOT, Shell
+from tests.warm_commands import WarmCommands
 
 __all__ = ["NOON", "NOON_UTC", "ROOT", "settings_of", "utc"]
 
@@ -67,9 +68,9 @@ def utc(server: simulator.Server) -> datetime:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    """A shell on a warehouse in the test's folder, which is not there yet."""
-    return Shell(tmp_path)
+def shell(tmp_path: Path, warm: WarmCommands) -> Shell:
+    """A shell on a warehouse in the test's folder, which does not exist yet."""
+    return Shell(tmp_path, warm=warm)
 
 
 @pytest.fixture

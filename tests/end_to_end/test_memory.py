@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import simulator
-
-ROOT = Path(__file__).resolve().parents[2]
+from benchmarks.main_job import measure
 
 
 def peak_mb(folder: Path, *arguments: str) -> tuple[float, int]:
     """Peak memory of `esios extract` as the operating system counts it, and how many windows it landed."""
-    folder.mkdir()
     with simulator.serve() as server:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("ESIOS_", "MSSQL_"))}
         environment |= {
@@ -26,13 +23,8 @@ def peak_mb(folder: Path, *arguments: str) -> tuple[float, int]:
             "ESIOS_REQUESTS_PER_SECOND": "1000",
             "ESIOS_DUCKDB_PATH": str(folder / "esios.duckdb"),
         }
-        with (folder / "summary.json").open("w") as out:
-            command = [sys.executable, "-m", "extract", "extract", "--json", *arguments]
-            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.DEVNULL)
-            _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss / 1024, json.loads((folder / "summary.json").read_text("utf-8"))["responses_landed"]
+        run = measure([sys.executable, "-m", "extract", "extract", "--json", *arguments], environment)
+    return run.peak_mb, json.loads(run.output)["responses_landed"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is counted in KB on Linux only")

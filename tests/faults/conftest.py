@@ -25,14 +25,6 @@ def worker_server() -> Iterator[simulator.Server]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def warm() -> Iterator[WarmCommands]:
-    """What a worker's commands are forked from."""
-    commands = WarmCommands()
-    yield commands
-    commands.close()
-
-
 @pytest.fixture(scope="session", autouse=True)
 def process_list() -> Iterator[ProcessList]:
     """Looked at all the while: no command line of any process ever holds a secret."""

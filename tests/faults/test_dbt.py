@@ -25,6 +25,15 @@ except EsiosError as error:
     print(error)
     sys.exit(error.exit_code)
 """
+# dbt is started before its turn; here it never comes.
+WAITING = """
+import sys
+from extract.dbt_build import DbtBuild
+from extract.settings import load_settings
+with DbtBuild(load_settings()):
+    print("waiting", flush=True)
+    sys.stdin.read()
+"""
 ENDLESS = "select count(*) as n from range(1000000000) as a cross join range(1000000000) as b"
 
 
@@ -47,11 +56,12 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 
-def started(shell: Shell, project: Path, **more: str) -> subprocess.Popen[str]:
+def started(shell: Shell, project: Path, code: str = BUILD, **more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", BUILD],
+        [sys.executable, "-c", code],
         env=shell.environment | {"ESIOS_DBT_PROJECT_DIR": str(project)} | more,
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -91,3 +101,18 @@ def test_of_a_dbt_that_was_killed_half_way_it_is_not_said_that_nothing_was_built
     PROCESS["dbt killed"].check(done)
     assert str(shell.folder / "target" / "run_results.json") in done.out
     assert "nothing was built" not in done.out + done.err
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_dbt_whose_turn_never_comes_ends_with_who_started_it_and_has_done_nothing(
+    shell: Shell, project: Path, is_killed: bool
+) -> None:
+    waiting = started(shell, project, WAITING, DBT_TARGET_PATH="made here", DBT_LOG_PATH="logs")
+    assert waiting.stdout is not None
+    assert waiting.stdout.readline() == "waiting\n"
+    if is_killed:
+        waiting.kill()
+    done = ended(waiting)  # the end of its output is dbt's end too: it writes to the same
+    assert (done.code, done.out, done.err) == (-signal.SIGKILL if is_killed else 0, "", "")
+    assert {path.name for path in project.iterdir()} == {"models", "dbt_project.yml"}
+    assert not Path(shell.environment["ESIOS_DUCKDB_PATH"]).exists()

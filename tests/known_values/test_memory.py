@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 EXPORT = """
-import resource, sys
+import sys
 from pathlib import Path
 from extract.known_values import export_values
 from extract.selection import Selection
 from extract.warehouse.duckdb import DuckDB
+from benchmarks.peak import peak_mb
 
 file, out, count, form = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 VERSIONS = '''
@@ -44,7 +45,7 @@ with DuckDB(file) as warehouse:
         warehouse.execute(f"create table {name} as {query}")
     done = export_values(warehouse, Selection.of([460], known_before="PT30H", wide=form == "wide"), out)
 assert done.written.rows == count, done.written.rows
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(peak_mb())
 """
 
 

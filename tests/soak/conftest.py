@@ -15,7 +15,6 @@ from tests.faults.conftest import (
     shared_places_stay_clean,
     undisturbed,
     undisturbed_days,
-    warm,
     worker_server,
     workplace,
 )
@@ -31,7 +30,6 @@ __all__ = [
     "shared_places_stay_clean",
     "undisturbed",
     "undisturbed_days",
-    "warm",
     "worker_server",
     "workplace",
 ]

@@ -195,11 +195,12 @@ def test_what_cannot_be_copied_is_refused(
 
 def test_memory_does_not_grow_with_the_landing(tmp_path: Path) -> None:
     code = (
-        "import resource, sys\nfrom extract.copy_landing import copy_landing, other_settings\n"
+        "import sys\nfrom extract.copy_landing import copy_landing, other_settings\n"
         "from extract.settings import load_settings\nfrom extract.warehouse import duckdb\n"
+        "from benchmarks.peak import peak_mb\n"
         "duckdb.MEMORY_LIMIT = '64MB'\n"  # what it may keep of a file that it has read
         "copy_landing(load_settings(), other_settings(sys.argv[1]), print)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        "print(peak_mb())"
     )
 
     def peaks(windows: int) -> list[float]:

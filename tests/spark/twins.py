@@ -75,9 +75,9 @@ class Twins:
         return sorted((schema, table) for schema, table in self.tables() if table not in NO_RESULTS)
 
     def tables(self) -> list[tuple[str, str]]:
-        """(schema, table) of all that dbt keeps on Spark's side."""
+        """(schema, table) of all that dbt keeps on Spark's side; what it merges from is no result."""
         found = [(log.parts[-3], log.parts[-2]) for log in self.lake.glob("*/*/_delta_log")]
-        return [(schema, table) for schema, table in found if schema != "raw_esios"]
+        return [(schema, table) for schema, table in found if schema not in ("raw_esios", "building_esios")]
 
     def differences(self) -> dict[str, Any]:
         """Of each relation of the lake what is not the same on DuckDB: nothing, if all is well."""

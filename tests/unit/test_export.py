@@ -232,16 +232,17 @@ def test_two_years_are_exported_in_order_to_the_last_hour(warehouse: DuckDB, tmp
 
 
 MEMORY = """
-import resource, sys
+import sys
 from pathlib import Path
 from extract.export import export_table
 from extract.warehouse.duckdb import DuckDB
+from benchmarks.peak import peak_mb
 warehouse = DuckDB(Path(sys.argv[1]))
 text = "a text that is long enough to weigh something " * 3
 warehouse.execute("set memory_limit = '128MB'")
 warehouse.execute(f"create view v as select n, '{text}' || n as s from range(" + sys.argv[3] + ") r(n)")
 export_table(warehouse, "v", Path(sys.argv[2]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(peak_mb())
 """
 
 

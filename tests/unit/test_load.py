@@ -222,10 +222,11 @@ def test_a_row_longer_than_a_block_is_read_too(warehouse: DuckDB, folder: Path) 
 
 
 MEMORY = """
-import resource, sys
+import sys
 from pathlib import Path
 from extract.load import load_file
 from extract.warehouse.duckdb import DuckDB
+from benchmarks.peak import peak_mb
 folder = Path(sys.argv[1])
 warehouse = DuckDB(folder / "long.duckdb")
 warehouse.execute("create table long (n integer, s varchar)")
@@ -236,7 +237,7 @@ for count in (100_000, 250_000):
         opened.write("n,s\\n")
         opened.writelines(f"{n},{n} {text}\\n" for n in range(count))
     assert load_file(warehouse, folder / "long.csv", "long").inserted == count
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    print(peak_mb())
 """
 
 

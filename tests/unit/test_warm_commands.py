@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.conftest import ROOT, Shell
 from tests.warm_commands import WarmCommands
-
-
-@pytest.fixture(scope="module")
-def warm() -> Iterator[WarmCommands]:
-    commands = WarmCommands()
-    yield commands
-    commands.close()
 
 
 @pytest.mark.parametrize(

@@ -364,10 +364,11 @@ def test_views_have_columns_and_no_keys(path: Path) -> None:
 
 def test_memory_stays_flat_while_reading_and_loading_a_long_stream(path: Path) -> None:
     script = """
-import resource, sys
+import sys
 from pathlib import Path
 import pyarrow as pa
 from extract.warehouse.duckdb import DuckDB
+from benchmarks.peak import peak_mb
 warehouse = DuckDB(Path(sys.argv[1]))
 warehouse.execute("set memory_limit = '60MB'")
 warehouse.execute("create table t (n integer, s varchar)")
@@ -377,10 +378,10 @@ def batches(count):
         yield pa.record_batch({"n": range(start, start + 50_000), "s": [f"{n} {text}" for n in range(50_000)]})
 warehouse.bulk_load(batches(100_000), "t")
 assert sum(1 for _ in warehouse.rows("select * from t")) == 100_000
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_mb()
 warehouse.bulk_load(batches(600_000), "t")
 assert sum(1 for _ in warehouse.rows("select * from t")) == 700_000
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+print(peak_mb() - before)
 """
     done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=120)
     assert done.stderr == ""

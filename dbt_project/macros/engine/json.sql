@@ -41,6 +41,16 @@
 {#- Each batch is a commit and its files there: few large ones are read faster than many small ones. -#}
 {% macro spark__responses_at_once() %}{{ return(2000) }}{% endmacro %}
 
+{#- What explode_values selects of an `entry`. -#}
+{% macro entry_columns() %}
+        response_id,
+        indicator_id,
+        {{ cut_text('entry.datetime', 64) }} as datetime_text,
+        {{ cut_text('entry.value', 65) }} as value_text,
+        {{ cut_text('entry.geo_id', 32) }} as geo_text,
+        {{ cut_text('entry.geo_name', 100) }} as geo_name
+{%- endmacro %}
+
 {% macro explode_values(payloads) %}{{ return(adapter.dispatch('explode_values')(payloads)) }}{% endmacro %}
 {#- One row an entry of $.indicator.values. In: response_id, indicator_id, payload. One that is not JSON has one empty entry.
     A value of more than 64 characters keeps one more, by which parse_number knows that it was cut. -#}
@@ -48,12 +58,7 @@
     {%- set entry = '{"datetime": "VARCHAR", "value": "VARCHAR", "geo_id": "VARCHAR", "geo_name": "VARCHAR"}' -%}
     {%- set shape = "'{\"indicator\": {\"values\": [" ~ entry ~ "]}}'" %}
     select
-        response_id,
-        indicator_id,
-        {{ cut_text('entry.datetime', 64) }} as datetime_text,
-        {{ cut_text('entry.value', 65) }} as value_text,
-        {{ cut_text('entry.geo_id', 32) }} as geo_text,
-        {{ cut_text('entry.geo_name', 100) }} as geo_name
+        {{ entry_columns() }}
     from (
         select
             response_id,
@@ -94,12 +99,7 @@
 {% macro spark__explode_values(payloads) %}
     {%- set entries = 'array<struct<datetime: string, value: string, geo_id: string, geo_name: string>>' %}
     select
-        response_id,
-        indicator_id,
-        left(entry.datetime, 64) as datetime_text,
-        left(entry.value, 65) as value_text,
-        left(entry.geo_id, 32) as geo_text,
-        left(entry.geo_name, 100) as geo_name
+        {{ entry_columns() }}
     from (
         select
             response_id,

@@ -32,7 +32,7 @@
 
 {% macro table_in_place_of_view(write_whole) %}
     {#- The table of a model that is a view elsewhere: written whole, or, where the model's meta says by `kept` how its rows
-        follow from another table's, only the days of the rows that this has got since. What every row depends on besides (the
+        follow from another table's, only the periods of the rows that this has got since. What every row depends on besides (the
         model's text, registrations, labels) is compared with what it was: another one, and all is written again. -#}
     {%- set kept = config.get('meta', {}).get('kept') -%}
     {%- if not kept -%}{{ return(write_whole()) }}{%- endif -%}
@@ -44,7 +44,7 @@
         {%- set result = write_whole() -%}
     {%- else -%}
         {{ run_hooks(pre_hooks) }}
-        {%- call statement('main') -%}{{ merge_of_new_days(source, written) }}{%- endcall -%}
+        {%- call statement('main') -%}{{ merge_of_new_periods(source, written) }}{%- endcall -%}
         {{ run_hooks(post_hooks) }}
         {%- set result = {'relations': [this.incorporate(type='table')]} -%}
     {%- endif -%}
@@ -53,22 +53,34 @@
     {{ return(result) }}
 {% endmacro %}
 
-{% macro merge_of_new_days(source, written) %}
-    {#- Replace the rows of the periods on the days of rows of `source` with a higher number than `written`. -#}
-    {%- set changes -%}
+{% macro merge_of_new_periods(source, written) %}
+    {#- Replace the rows of the periods that rows of `source` with a higher number than `written` span. -#}
+    {%- set query -%}
         select
             indicator_id,
-            min(period_start_utc) as start_utc,
-            max(period_start_utc) as end_utc
+            {{ literal_of_instant('min(period_start_utc)') }} as first_literal,
+            {{ literal_of_instant('max(period_start_utc)') }} as last_literal
         from {{ source.table }}
         where {{ source.counter }} > {{ written }}
+            and period_start_utc is not null
         group by indicator_id
     {%- endset -%}
+    {%- set indicators_of = {} -%}
+    {%- for indicator, first, last in run_query(query).rows -%}
+        {%- do indicators_of.setdefault((first, last), []).append(indicator | int) -%}
+    {%- endfor -%}
+    {%- set conditions = [] -%}
+    {%- for (first, last), indicators in indicators_of.items() -%}
+        {%- do conditions.append(
+            '(rows_of_model.period_start_utc between ' ~ first ~ ' and ' ~ last ~ ' and rows_of_model.indicator_id in ('
+            ~ indicators | join(', ') ~ '))'
+        ) -%}
+    {%- endfor -%}
     {%- set new_rows -%}
         (
             select rows_of_model.*
             from ({{ sql }}) as rows_of_model
-            where {{ within_days('rows_of_model', 'period_start_utc', days_near(changes, 1), type_instant()) }}
+            where {{ conditions | join(' or ') or '1 = 0' }}
         )
     {%- endset -%}
     {{ spark__get_merge_sql(this, new_rows, ['indicator_id', 'geo_id', 'period_start_utc'], none, none) }}
@@ -110,10 +122,28 @@
 
 {% macro spark__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}
     {#- Whole rows by their key, in one commit: every old row with the key of a new one goes, every new row comes. A key may have
-        many rows, and of the new rows' query one pass is enough: each is said once as itself and the first of a key once
-        more, to delete by. -#}
-    {%- set columns = adapter.get_columns_in_relation(target) | map(attribute='name') | list -%}
-    {%- set key = [unique_key] if unique_key is string else unique_key %}
+        many rows, and of the new rows one pass is enough: each is said once as itself and the first of a key once more, to
+        delete by. -#}
+    {%- set columns = adapter.get_columns_in_relation(target) -%}
+    {%- set names = columns | map(attribute='name') | list -%}
+    {%- set key = [unique_key] if unique_key is string else unique_key -%}
+    {%- set written = rows_to_merge(target, source, names) -%}
+    {%- set on_key -%}
+        {% for column in key %}and old_rows.{{ column }} = new_rows.{{ column }} {% endfor %}
+        {{ within_times_of(written, columns | selectattr('name', 'in', key)) }}
+    {%- endset -%}
+    {%- set old_keys -%}
+        select count(*) as old_keys
+        from (select distinct {{ key | join(', ') }} from {{ written }}) as new_rows
+        inner join {{ target }} as old_rows
+            on 1 = 1 {{ on_key }}
+    {%- endset -%}
+    {%- if run_query(old_keys).rows[0][0] | int == 0 %}
+    {#- As on a usual day: an insert is one commit as well, and reads none of the old rows' other columns. #}
+    insert into {{ target }} ({{ names | join(', ') }})
+    select {{ names | join(', ') }}
+    from {{ written }}
+    {%- else %}
     merge into {{ target }} as old_rows
     using (
         select
@@ -121,17 +151,45 @@
             explode(case when is_first_of_key = 1 then array(1, 0) else array(0) end) as is_to_delete
         from (
             select
-                {{ columns | join(', ') }},
+                {{ names | join(', ') }},
                 row_number() over (partition by {{ key | join(', ') }} order by {{ key | first }}) as is_first_of_key
-            from {{ source }}
+            from {{ written }}
         ) as fresh_rows
     ) as new_rows
-    on new_rows.is_to_delete = 1
-        {% for column in key %}and old_rows.{{ column }} = new_rows.{{ column }} {% endfor %}
+    on new_rows.is_to_delete = 1 {{ on_key }}
 
     when matched then delete
-    when not matched and new_rows.is_to_delete = 0 then insert ({{ columns | join(', ') }})
-        values ({% for column in columns %}new_rows.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+    when not matched and new_rows.is_to_delete = 0 then insert ({{ names | join(', ') }})
+        values ({% for name in names %}new_rows.{{ name }}{{ ', ' if not loop.last }}{% endfor %})
+    {%- endif %}
+{% endmacro %}
+
+{% macro rows_to_merge(target, source, names) %}
+    {#- The rows of `source` as a table: a merge asks for them two or three times, and plans a long query worse than the query
+        alone (Sail, 876,960 rows of old ones: 3 s against 0.6 s with this table). They stay there until the next build. -#}
+    {%- set written = own_table('building_esios', target.identifier) -%}
+    {%- call statement() -%}{{ create_schema_if_missing(written.schema) }}{%- endcall -%}
+    {%- call statement() -%}
+        create or replace table {{ written }} using {{ lake_format() }} {{ location_in_lake(written) }} as
+        select {{ names | join(', ') }} from {{ source }}
+    {%- endcall -%}
+    {{ return(written) }}
+{% endmacro %}
+
+{% macro within_times_of(written, columns) %}
+    {#- Conditions that the old rows lie between the first and the last day or instant of the new ones: what an engine knows of its
+        files then excludes most of them. -#}
+    {%- set forms = {'date': "yyyy-MM-dd", 'timestamp': "yyyy-MM-dd HH:mm:ss.SSSSSS"} -%}
+    {%- for column in columns if column.dtype in forms -%}
+        {%- set query -%}
+            select
+                date_format(min({{ column.name }}), '{{ forms[column.dtype] }}') as first_text,
+                date_format(max({{ column.name }}), '{{ forms[column.dtype] }}') as last_text
+            from {{ written }}
+        {%- endset -%}
+        {%- set first, last = run_query(query).rows[0] -%}
+        {%- if first %} and old_rows.{{ column.name }} between {{ column.dtype }} '{{ first }}' and {{ column.dtype }} '{{ last }}' {% endif -%}
+    {%- endfor -%}
 {% endmacro %}
 
 {% macro spark__get_empty_schema_sql(columns) %}

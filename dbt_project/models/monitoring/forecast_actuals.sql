@@ -1,4 +1,6 @@
-with actuals_on_the_grid as (
+with {{ forecast_grids() }},
+
+actuals_on_the_grid as (
     select
         grids.forecast,
         grids.actual_indicator_id,
@@ -8,7 +10,7 @@ with actuals_on_the_grid as (
         {{ held('versions.value') }} as value,
         {{ grid_start('versions.period_start_utc', 'grids.cadence', 'grids.cadence_seconds') }} as grid_start_utc,
         {{ hours_between('versions.period_start_utc', 'versions.period_end_utc') }} as hours
-    from {{ ref('forecast_grids') }} as grids
+    from forecast_grids as grids
     inner join {{ ref('esios_indicators') }} as registered
         on grids.actual_indicator_id = registered.id
     inner join {{ ref('esios_indicator_areas') }} as areas

@@ -1,5 +1,7 @@
 {#- What was known a whole number of days before each period began; a backfill was never known ahead. -#}
-with days_ahead as (
+with {{ forecast_versions() }},
+
+days_ahead as (
     select numbers.lead_days
     from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14)) as numbers (lead_days)
 ),
@@ -12,7 +14,7 @@ said_by_lead as (
         days_ahead.lead_days,
         {{ grid_value('versions.value', 'max(registered.time_agg)') }} as predicted,
         sum({{ hours_between('versions.period_start_utc', 'versions.period_end_utc') }}) as hours
-    from {{ ref('forecast_versions') }} as versions
+    from forecast_versions as versions
     inner join {{ ref('esios_indicators') }} as registered
         on versions.actual_indicator_id = registered.id
     cross join days_ahead

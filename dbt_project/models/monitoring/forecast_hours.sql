@@ -1,4 +1,6 @@
-with said_by_period as (
+with {{ forecast_versions() }},
+
+said_by_period as (
     {#- A forecast counts as it stood at the pair's cutoff; where nothing was known by then, as it stands now. #}
     select
         said.forecast,
@@ -18,7 +20,7 @@ with said_by_period as (
         select
             versions.*,
             {{ cutoff_by_columns('versions.period_start_utc', 'pairs') }} as cutoff_utc
-        from {{ ref('forecast_versions') }} as versions
+        from forecast_versions as versions
         inner join {{ ref('forecast_pairs') }} as pairs
             on versions.forecast = pairs.forecast
                 and versions.actual_indicator_id = pairs.actual_indicator_id

@@ -29,6 +29,8 @@ with new_questions as (
     {{ new_questions(behind, known_checks) }}
 ),
 
+{{ asked_areas_of_responses() }},
+
 checks_so_far as (
     select
         {{ known_checks[1] }} + count(*) as checks_judged,

@@ -1,5 +1,7 @@
 {{ config(meta={'kept': {'rows_of': 'esios_value_versions', 'counter': 'last_response_id'}}) }}
 
+with {{ period_histories() }}
+
 select
     histories.indicator_id,
     histories.geo_id,
@@ -15,7 +17,7 @@ select
     histories.last_response_id,
     {{ to_madrid('histories.period_start_utc') }} as datetime_local,
     {{ day_of(to_madrid('histories.period_start_utc')) }} as madrid_day
-from {{ ref('period_histories') }} as histories
+from period_histories as histories
 inner join {{ ref('stg_esios__indicator_responses') }} as firsts
     on histories.first_response_id = firsts.response_id
 left join {{ ref('esios_value_versions') }} as ahead

@@ -22,7 +22,8 @@
     {%- set changes = changed_periods(with_rebuilt(behind), highest(this, 'due_judgement')) -%}
     {%- set days = days_near(changes, 4) -%}
 {%- endif -%}
-with
+with {{ period_histories() }},
+
 {% if is_incremental() %}
 changes as (
     select
@@ -48,7 +49,7 @@ neighbouring_periods as (
         lag(periods.period_end_utc) over ({{ in_order }}) as end_before_utc,
         lead(periods.value) over ({{ in_order }}) as value_after,
         lead(periods.period_start_utc) over ({{ in_order }}) as start_after_utc
-    from {{ ref('period_histories') }} as periods
+    from period_histories as periods
     {% if is_incremental() %}
     where {{ within_days('periods', 'period_start_utc', days, type_instant()) }}
     {% endif %}

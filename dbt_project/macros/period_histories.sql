@@ -1,6 +1,8 @@
-{{ config(materialized=step()) }}
-
-with only_versions as (
+{% macro period_histories() %}
+{#- CTEs. The last, period_histories: one row is one period of one area, its newest value (held at ±1e15), and what happened to
+    it. From the versions. A part of its readers: a model between them would be a view on SQL Server, and dbt reads the whole
+    SQL of each reader to put an ephemeral one into it. -#}
+only_versions as (
     {#- Most periods have one version and need no order. #}
     select
         indicator_id,
@@ -60,26 +62,29 @@ revised_periods as (
     group by indicator_id, geo_id, period_start_utc
 ),
 
-histories as (
+all_histories as (
     select *
     from only_versions
     union all
     select *
     from revised_periods
-)
+),
 
-select
-    indicator_id,
-    geo_id,
-    period_start_utc,
-    period_end_utc,
-    cast(revisions as {{ type_whole() }}) as revisions,
-    cast(responses as {{ type_whole() }}) as responses,
-    value,
-    confirmed_response_id,
-    last_response_id,
-    first_landed_at_utc,
-    first_response_id,
-    last_revised_at_utc,
-    largest_revision
-from histories
+period_histories as (
+    select
+        indicator_id,
+        geo_id,
+        period_start_utc,
+        period_end_utc,
+        cast(revisions as {{ type_whole() }}) as revisions,
+        cast(responses as {{ type_whole() }}) as responses,
+        value,
+        confirmed_response_id,
+        last_response_id,
+        first_landed_at_utc,
+        first_response_id,
+        last_revised_at_utc,
+        largest_revision
+    from all_histories
+)
+{%- endmacro %}
