@@ -23,7 +23,6 @@
     {%- set days = days_near(changes, 4) -%}
 {%- endif -%}
 with {{ period_histories() }},
-
 {% if is_incremental() %}
 changes as (
     select
