@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 from extract.errors import EsiosError, WarehouseError
 from extract.settings import ROOT, Settings, configuration, load_settings
@@ -105,7 +107,15 @@ def main() -> None:
     except SystemExit as end:
         if _came_from_warehouse(end):
             end.code = WarehouseError.exit_code
-        raise SystemExit(exit_code_after_output(end)) from None
+        _end(exit_code_after_output(end))
+
+
+def _end(code: int) -> NoReturn:
+    """End as Python does, but leave objects to the system: to take them apart one by one took a tenth of dbt's time."""
+    atexit._run_exitfuncs()  # the adapters' too, which close the warehouse
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _collect_seldom() -> None:
