@@ -7,7 +7,7 @@ select
     {{ columns | join(', ') }},
     {{ rows_with_null(filled) ~ ' as rows_with_null,' if filled }}
     count(*) as times
-from {{ model }} as checked
+from {{ model }}{{ ' as checked' if newest > 1 }}
 {% if newest > 1 %}
 where {{ within_days('checked', 'madrid_day', days_near(judged_days(model, newest - 1), 1), 'date') }}
 {% endif %}
