@@ -182,16 +182,28 @@ def span_of(years: int) -> list[str]:
 
 
 def long_span() -> None:
-    """Every indicator and area for all their years: memory must not grow with indicators, areas or span."""
-    peaks = []
-    for arguments in (span_of(1), ["--all", *span_of(YEARS)]):
+    """Every indicator and area for all their years: memory must not grow with indicators, areas or span.
+
+    Beside one year of 460 it needs what a larger window does (three areas in quarter hours). Besides, DuckDB keeps some
+    of what it has written until the file is closed, which is whenever the next response is waited for: of 460, nine
+    years need 7 to 13 MB more than one.
+    """
+
+    def peak_mb(*arguments: str) -> float:
         with simulated() as api, fresh_warehouse(**api, ESIOS_REQUESTS_PER_SECOND="1000") as environment:
-            peaks.append(measure([f"{ROOT}/.venv/bin/esios", "extract", *arguments], environment).peak_mb)
-    say(
-        f"peak memory, all indicators for {YEARS} years / one year of 460",
-        f"{peaks[1] / peaks[0]:.2f} x ({peaks[1]:.0f} MB)",
-        "goal: flat",
-    )
+            return measure([f"{ROOT}/.venv/bin/esios", "extract", *arguments], environment).peak_mb
+
+    everything = peak_mb("--all", *span_of(YEARS))
+    for name, goal, arguments in (
+        ("one year of 460", 1.4, span_of(1)),
+        ("all for one year", 1.1, ["--all", *span_of(1)]),
+    ):
+        ratio = everything / peak_mb(*arguments)
+        say(
+            f"peak memory, all for {YEARS} years / {name}",
+            f"{ratio:.2f} x ({everything:.0f} MB)",
+            f"goal: at most {goal}",
+        )
 
 
 def against(base: Path, rounds: int) -> None:

@@ -6,7 +6,6 @@ no such lock: there a lease lies in a Delta table. It is renewed while the run l
 
 from __future__ import annotations
 
-import fcntl
 import os
 import platform
 import signal
@@ -19,9 +18,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from extract.errors import UsageError, WarehouseError
+from extract.errors import WarehouseError
+from extract.lock_file import lock_file
 from extract.settings import Settings, is_url
 from extract.warehouse.lake_storage import LakeStorage
 
@@ -52,27 +52,9 @@ def _wait_for(taken: Callable[[], str | None], settings: Settings) -> None:
 
 @contextmanager
 def _file_lock(settings: Settings) -> Iterator[None]:
-    path = Path(settings.lake) / f"{NAME}.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write the lock {path} ({error.strerror})", "make its folder writable") from None
-    with file:
-        _wait_for(lambda: _holder_of(file), settings)
-        file.truncate(0)
-        file.write(f"process {os.getpid()}")
-        file.flush()
+    with lock_file(Path(settings.lake) / f"{NAME}.lock") as lock:
+        _wait_for(lock.take, settings)
         yield
-
-
-def _holder_of(file: IO[str]) -> str | None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        return file.read().strip() or "unknown"
-    return None
 
 
 @contextmanager

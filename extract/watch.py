@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import random
 import signal
 import sys
@@ -21,6 +19,7 @@ from extract.check import run_check
 from extract.dbt_build import build
 from extract.errors import ApiUnavailable, EsiosError, KeyRefused, UsageError
 from extract.extraction import Request, extract, utc_now
+from extract.lock_file import lock_file
 from extract.registry import Indicator
 from extract.settings import Settings, require_api_key
 from extract.state_files import state_file
@@ -74,24 +73,11 @@ def back_off_s(failures: int) -> float:
 @contextmanager
 def only_watcher(settings: Settings) -> Iterator[None]:
     """Hold the watcher's lock; `UsageError` while another process does. It ends with its process, however that ends."""
-    path = state_file(settings, "watch.lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write the lock {path} ({error.strerror})", "make its folder writable") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
+    with lock_file(state_file(settings, "watch.lock")) as lock:
+        if holder := lock.take():
             raise UsageError(
-                f"another esios watch (process {file.read().strip() or 'unknown'}) is at work on this warehouse",
-                "let it work, or end it first",
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+                f"another esios watch ({holder}) is at work on this warehouse", "let it work, or end it first"
+            )
         yield
 
 

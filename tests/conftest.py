@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
+from hypothesis import HealthCheck
 
 from tests.warehouses.templates import Templates
 from tests.warm_commands import WarmCommands
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
     from tests.warehouses.makers import Makers
+
+# A property takes as long as the machine needs; the examples of a test share its fixtures, such as a folder.
+hypothesis.settings.register_profile(
+    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+hypothesis.settings.load_profile("house")
 
 # Imported where it is needed: dbt alone takes two seconds, and most subjects never run it in the tests' process.
 

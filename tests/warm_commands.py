@@ -45,7 +45,9 @@ class WarmCommands:
 
     def __init__(self) -> None:
         requests, self._requests = os.pipe()
-        self._responses, responses = os.pipe()
+        theirs, responses = os.pipe()
+        self._responses = os.fdopen(theirs)
+        self._asked = 0
         command = [sys.executable, "-m", "tests.warm_commands", str(requests), str(responses)]
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("ESIOS_", "MSSQL_", "DBT_"))}
         self._process = subprocess.Popen(
@@ -73,31 +75,34 @@ class WarmCommands:
     ) -> tuple[int, str, str]:
         """Run it to its end; gives its exit code, stdout and stderr. SIGALRM ends it after `timeout` seconds."""
         with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
-            request = [command, environment, str(folder), out.name, err.name, timeout]
+            self._asked += 1
+            request = [self._asked, command, environment, str(folder), out.name, err.name, timeout]
             os.write(self._requests, json.dumps(request).encode() + b"\n")
-            response = os.read(self._responses, 20)
-            assert response, "the process that is forked has ended"
-            return int(response), out.read().decode(), err.read().decode()
+            for line in self._responses:
+                number, code = map(int, line.split())
+                if number == self._asked:  # not of a command that a test gave up
+                    return code, out.read().decode(), err.read().decode()
+        raise RuntimeError("the process that is forked has ended; its last words are on stderr")
 
     def close(self) -> None:
         """End it."""
         os.close(self._requests)
         self._process.wait()
-        os.close(self._responses)
+        self._responses.close()
 
 
 def serve(requests: int, responses: int) -> Callable[[], object]:
     """Fork for each request; returns in a fork alone, with the main function of its command."""
     with os.fdopen(requests) as lines:
         for line in iter(lines.readline, ""):
-            command, environment, folder, out, err, timeout = json.loads(line)
+            number, command, environment, folder, out, err, timeout = json.loads(line)
             for module in IMPORTS[command[0]]:
                 import_module(module)
             gc.freeze()  # stays shared with the forks, whose collections leave it out
             if not (child := os.fork()):
                 break
             _, status = os.waitpid(child, 0)
-            os.write(responses, str(os.waitstatus_to_exitcode(status)).encode())
+            os.write(responses, f"{number} {os.waitstatus_to_exitcode(status)}\n".encode())
         else:
             os._exit(0)
     os.close(responses)

@@ -1,7 +1,6 @@
 {% macro period_histories() %}
 {#- CTEs. The last, period_histories: one row is one period of one area, its newest value (held at ±1e15), and what happened to
-    it. From the versions. A part of its readers: a model between them would be a view on SQL Server, and dbt reads the whole
-    SQL of each reader to put an ephemeral one into it. -#}
+    it. From the versions. -#}
 only_versions as (
     {#- Most periods have one version and need no order. #}
     select

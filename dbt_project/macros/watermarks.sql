@@ -9,6 +9,11 @@
     {{ return(run_query(query).rows) }}
 {% endmacro %}
 
+{% macro is_missing(table) %}
+    {#- Whether a question to a table would fail because nothing has built it yet: tests are compiled for the docs, too. -#}
+    {{ return(execute and var('assume_incremental') is none and load_relation(table) is none) }}
+{% endmacro %}
+
 {% macro literals_of_all_time() %}
     {#- The first and the last instant that each engine holds: what is assumed leaves nothing out. -#}
     {{ return(["'0001-01-01'", "'9999-12-31'"]) }}

@@ -6,19 +6,19 @@
     'indicator_id', 'geo_id', 'period_start_utc', 'period_end_utc', 'version', 'value', 'known_from_utc', 'response_id'
 ] -%}
 select
-    indicator_id,
-    geo_id,
-    period_start_utc,
+    versions.indicator_id,
+    versions.geo_id,
+    versions.period_start_utc,
     1 as first_version,
     1 as last_version,
     count(*) as versions,
     count(*) as newest_versions,
     0 as versions_with_null
 from {{ ref('esios_value_versions') }} as versions
-where version = 1
-    and known_until_utc is null
+where versions.version = 1
+    and versions.known_until_utc is null
     and {{ within_days('versions', 'period_start_utc', days_built_last(), type_instant()) }}
-group by indicator_id, geo_id, period_start_utc
+group by versions.indicator_id, versions.geo_id, versions.period_start_utc
 having count(*) > 1
 union all
 select

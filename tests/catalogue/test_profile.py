@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import simulator
@@ -133,7 +133,7 @@ DAYS = st.dates(date(2005, 1, 1), date(2026, 10, 1))
     ahead=st.integers(-20, 9),
     period=st.sampled_from(["hour", "hour", "day", "month"]),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 def test_whatever_a_series_is_like_nothing_wrong_is_said_of_it_in_six_requests(
     lookup: Lookup,
     server: simulator.Server,

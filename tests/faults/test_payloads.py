@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extract.api import parse
@@ -175,7 +175,7 @@ def staging(tmp_path_factory: pytest.TempPathFactory) -> Staging:
 
 
 @given(sent=answers)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_every_entry_is_readable_or_quarantined_once_and_the_newest_good_value_wins(
     staging: Staging, sent: list[list[Entry]]
 ) -> None:
@@ -214,7 +214,7 @@ def test_every_entry_is_readable_or_quarantined_once_and_the_newest_good_value_w
         st.binary(max_size=200), st.text(max_size=200).map(str.encode), st.integers(0, 200_000).map(lambda n: b"[" * n)
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_body_is_a_json_object_or_none(body: bytes) -> None:
     document = parse(body)
     assert document is None or isinstance(document, dict)
@@ -232,6 +232,6 @@ documents = st.dictionaries(
 
 
 @given(document=documents)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_json_object_is_read_as_it_was_written(document: dict[str, Any]) -> None:
     assert parse(json.dumps(document, ensure_ascii=False).encode()) == document

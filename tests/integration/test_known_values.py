@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extract.export import query_frame
@@ -55,7 +55,7 @@ def bytes_of(warehouse: Warehouse, wanted: Selection, folder: Path) -> tuple[byt
 
 
 @needs_server
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(
     data=st.data(),
     versions=st.sampled_from(["latest", "first", "all"]),

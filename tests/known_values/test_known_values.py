@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import extract
@@ -77,7 +77,7 @@ def open_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDB]:
         yield warehouse
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(data=st.data(), versions=st.sampled_from(["latest", "first", "all"]), trust_sealing=st.booleans())
 def test_no_value_comes_out_that_was_extracted_after_its_cutoff_and_none_is_missing(
     open_file: DuckDB, data: st.DataObject, versions: str, trust_sealing: bool
@@ -102,7 +102,7 @@ def test_no_value_comes_out_that_was_extracted_after_its_cutoff_and_none_is_miss
         assert all(row.known_from <= wanted.cutoff.cutoff(row.period) for row in rows)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(history=histories())
 def test_as_of_now_is_esios_values(open_file: DuckDB, history: list[Said]) -> None:
     from extract.export import query_frame
@@ -119,7 +119,7 @@ def test_as_of_now_is_esios_values(open_file: DuckDB, history: list[Said]) -> No
     assert now.not_known_yet == 0
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(data=st.data())
 def test_what_was_known_then_stays_what_was_known_then(open_file: DuckDB, data: st.DataObject) -> None:
     """Asked at once or years later: the same rows, publication times included."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extract.export import Query, query_frame
@@ -131,7 +131,7 @@ def test_the_history_has_all_that_a_history_can_have(history: list[Said], opened
     assert {row[0] for row in opened.rows(lengths)} == {HOUR, HOUR / 4}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(data=st.data(), versions=st.sampled_from(["latest", "latest", "first", "all"]), trust=st.booleans())
 def test_at_any_cutoff_the_build_says_what_the_payloads_said(
     opened: DuckDB, history: list[Said], data: st.DataObject, versions: str, trust: bool

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimization.files import BadInput
@@ -70,7 +70,7 @@ def test_in_a_file_with_commas_a_quoted_comma_says_nothing(tmp_path: Path) -> No
     assert load_csv(path)["a"].tolist() == ["1,5", "2,5"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.from_regex(r"-?(0|[1-9][0-9]{0,2}(\.[0-9]{3}){0,2}|[1-9][0-9]{0,6})(,[0-9]{1,4})?", fullmatch=True)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from optimization.compact import witness
@@ -29,8 +29,6 @@ from tests.optimization.memory_files import same_field
 # HOSTILE=3000 pytest … looks longer.
 Result = TypeVar("Result")
 ANY = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    deadline=None,
     max_examples=int(os.environ.get("HOSTILE", "150")),
 )
 

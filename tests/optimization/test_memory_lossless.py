@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimization.memory import LEVELS, load_csv
@@ -30,7 +30,7 @@ fields = st.one_of(
 ) | st.lists(st.one_of(numbers, decimals, odd, dates, words, st.none()), min_size=1, max_size=40)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120)
 @given(fields, st.sampled_from(LEVELS))
 def test_every_text_of_a_column_comes_back_at_every_level(values: list[str | None], level: str) -> None:
     header = ["c", "row"]
@@ -41,7 +41,7 @@ def test_every_text_of_a_column_comes_back_at_every_level(values: list[str | Non
         assert differences(load_csv(path, level), header, rows) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(odd | words | st.none(), min_size=3, max_size=3), max_size=12), st.sampled_from(",;\t|"))
 def test_every_field_of_a_table_comes_back_with_every_delimiter(rows: list[list[str | None]], delimiter: str) -> None:
     rows = [row for row in rows if row != [None] * 3]

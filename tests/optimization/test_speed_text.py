@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimization.csv_rules import BOM
@@ -112,7 +112,7 @@ fields = st.one_of(
 coordinates = st.one_of(st.floats(allow_nan=False), st.integers(-180, 180), st.none())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(fields, coordinates, coordinates, fields), max_size=20), st.sampled_from([b"\n", b"\r\n"]))
 def test_any_fields_come_through_beside_their_value(append: Append, rows: list[tuple[Any, ...]], end: bytes) -> None:
     text, expected = b"a,latitude,longitude,b" + end, b"a,latitude,longitude,b,distance" + end

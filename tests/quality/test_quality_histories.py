@@ -18,11 +18,11 @@ from typing import Any
 import duckdb
 import pytest
 from dbt.contracts.graph.manifest import Manifest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.warehouses.landed import MADRID, Warehouse, entry
-from tests.warehouses.random_histories import Parsed, empty_warehouse, naive, registered
+from tests.warehouses.random_histories import Parsed, empty_warehouse, few_seeds, naive, registered
 
 HISTORIES = 12
 STAGES = 2
@@ -155,12 +155,7 @@ def parsed(manifest: Manifest) -> Parsed:
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(
-    max_examples=2,  # the first is always 0
-    deadline=None,
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@few_seeds
 def test_what_is_judged_run_by_run_of_any_history_is_what_a_full_rebuild_judges(parsed: Parsed, seed: int) -> None:
     draw = random.Random(seed)
     histories = [history(draw, 1000 + number) for number in range(HISTORIES)]

@@ -13,7 +13,7 @@ from random import Random
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extract import landing
@@ -90,7 +90,7 @@ def test_an_equal_response_adds_no_row_but_a_check(lake: Settings) -> None:
 
 
 @pytest.mark.parametrize("variables", ["folder"], indirect=True)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(bodies=st.lists(st.tuples(st.integers(1, 2), st.sampled_from(["{}", "ñ 电力 🎉", '{"a": 1}'])), max_size=8))
 def test_only_a_response_that_differs_from_the_newest_of_its_window_adds_a_row(
     lake: Settings, bodies: list[tuple[int, str]]

@@ -7,7 +7,7 @@ import string
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from extract.env_file import read_env_file
@@ -87,7 +87,6 @@ def test_a_line_that_can_be_read_in_two_ways_is_refused_with_its_number(tmp_path
     assert "cret" not in str(caught.value)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=("Cs",)), max_size=12))
 def test_between_single_quotes_anything_is_kept_or_refused(tmp_path: Path, value: str) -> None:
     content = f"A=1\nN='{value}'\nZ=2\n"
@@ -99,7 +98,6 @@ def test_between_single_quotes_anything_is_kept_or_refused(tmp_path: Path, value
 
 
 @given(value=st.text(string.ascii_letters + string.digits + "\\'\"#$;={}%!", min_size=1, max_size=12))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_without_quotes_everything_but_blanks_is_kept(tmp_path: Path, value: str) -> None:
     if not value.startswith(("'", '"')):
         assert read(tmp_path, f"N={value}\n") == {"N": value}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from extract.errors import UsageError
@@ -71,7 +71,7 @@ def spelled(cell: str, always: bool) -> str:
 rows = st.lists(st.tuples(cells, cells, st.booleans(), ends), max_size=6)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(drawn=rows)
 @example([("first\\", "second, last", False, "\n")])
 @example([("", "", False, "\n"), ("", "", True, "\n")])
@@ -87,7 +87,7 @@ def test_what_is_written_by_the_rules_is_loaded_as_it_was_meant(
         assert found == [(a, b) for a, b, _, _ in drawn]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(body=st.text(st.sampled_from('ab",,\\\n\n\r"'), max_size=24))
 @example('"\r\r\n')
 @example("a,b\r\r\nb,a\r\r\n")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from extract.errors import UsageError
@@ -40,7 +40,7 @@ def is_plain(one: Hostile) -> bool:
     return len(strict) == len(one.records()) and '"' not in quoted and "\r" not in quoted.replace("\r\n", "\n")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(hostile(dict.fromkeys(NAMES, CELLS), delimiters=",;\t", most_columns=0))
 @example(Hostile('c0,c1,c2\n1,"a \\"b\\" c",x\n2,plain,y\n', ","))
 @example(Hostile('c0,c1,c2\n1,"first\\",x\n2,"second, last",y\n', ","))

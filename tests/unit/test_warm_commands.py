@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,27 @@ def test_what_only_a_start_can_read_makes_it_start(tmp_path: Path) -> None:
         assert not WarmCommands.can_run(("esios", "status"), environment | {name: "other"})
 
 
+ENDLESS = {"ESIOS_API_KEY": "sesame", "ESIOS_BASE_URL": "http://127.0.0.1:9", "ESIOS_MAX_TRIES": "99"}
+
+
 def test_a_command_that_does_not_end_is_ended(warm: WarmCommands, tmp_path: Path) -> None:
-    held = Shell(tmp_path).environment | {"ESIOS_API_KEY": "sesame", "ESIOS_BASE_URL": "http://127.0.0.1:9"}
-    code, _, _ = warm.run(("esios", "extract"), held | {"ESIOS_MAX_TRIES": "99"}, ROOT, timeout=0.5)
+    environment = Shell(tmp_path).environment | ENDLESS
+    code, _, _ = warm.run(("esios", "extract"), environment, ROOT, timeout=0.5)
     assert code == -signal.SIGALRM
-    assert Shell(tmp_path, warm=warm).esios("--help").code == os.EX_OK
+
+
+def test_a_command_that_is_given_up_is_not_taken_for_the_next(warm: WarmCommands, tmp_path: Path) -> None:
+    def give_up(*_: object) -> None:
+        raise TimeoutError
+
+    environment = Shell(tmp_path).environment | ENDLESS
+    before = signal.signal(signal.SIGUSR1, give_up)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1))
+    timer.start()
+    try:
+        with pytest.raises(TimeoutError):
+            warm.run(("esios", "extract"), environment, ROOT, timeout=1.5)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGUSR1, before)
+    assert Shell(tmp_path, warm=warm).esios("--help").out.startswith("Usage: esios")

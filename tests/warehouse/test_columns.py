@@ -225,7 +225,7 @@ def test_what_numpy_calls_missing_is_null(column: Column) -> None:
         assert fit(column, value) is None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @example(DECIMAL, (pa.float32(), [np.float32(1.05)]), False)
 @given(column=COLUMNS, given_cells=HOMOGENEOUS, as_text=st.booleans())
 def test_the_vectorised_check_agrees_with_the_one_value_by_value(

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extract.errors import UsageError
@@ -322,7 +322,7 @@ WORDS = {
 }
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(rows=st.lists(ROW, min_size=1, max_size=8))
 def test_any_rows_come_back_equal_by_every_way_in(place: Place, rows: list[dict[str, Any]]) -> None:
     table = TableName(place.schema, "any_rows")

@@ -10,9 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from dbt.contracts.graph.manifest import Manifest
+from hypothesis import Phase, settings
 
 from tests.warehouses.landed import Warehouse
 from tests.warehouses.project import registry_of, with_registry
+
+# Each example is many histories and some runs of dbt. The first seed is always 0.
+few_seeds = settings(max_examples=2, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
 
 class Parsed:

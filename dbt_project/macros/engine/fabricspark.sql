@@ -26,7 +26,7 @@
 {% macro fabricspark__add_column(table, column, type) %}{{ return(spark__add_column(table, column, type)) }}{% endmacro %}
 {% macro fabricspark__in_its_own_batch(statement) %}{{ return(spark__in_its_own_batch(statement)) }}{% endmacro %}
 {% macro fabricspark__replacing_by_key() %}{{ return(spark__replacing_by_key()) }}{% endmacro %}
-{% macro fabricspark__step(is_read) %}{{ return(spark__step(is_read)) }}{% endmacro %}
+{% macro fabricspark__step() %}{{ return(spark__step()) }}{% endmacro %}
 {% macro fabricspark__one_by_one(statements) %}{{ return(spark__one_by_one(statements)) }}{% endmacro %}
 {% macro fabricspark__stays_small(relation) %}{{ return(spark__stays_small(relation)) }}{% endmacro %}
 {% macro fabricspark__in_parts_by_month(instant) %}{{ return(spark__in_parts_by_month(instant)) }}{% endmacro %}

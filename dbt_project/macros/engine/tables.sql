@@ -74,15 +74,14 @@
 {#- No transaction holds two statements there, but one merge is one commit: see spark__get_merge_sql. -#}
 {% macro spark__replacing_by_key() %}{{ return('merge') }}{% endmacro %}
 
-{% macro step(is_read=false) %}{{ return(adapter.dispatch('step')(is_read)) }}{% endmacro %}
-{#- The materialization of a step between models, which only they read; `is_read`: people as well. -#}
-{#- Each relation costs a build some 50 ms. -#}
-{% macro duckdb__step(is_read) %}{{ return('view' if is_read else 'ephemeral') }}{% endmacro %}
-{#- T-SQL knows no `with` within a `with`. -#}
-{% macro sqlserver__step(is_read) %}{{ return('view') }}{% endmacro %}
+{% macro step() %}{{ return(adapter.dispatch('step')()) }}{% endmacro %}
+{#- The materialization of a step between models that people read as well. Of any other step a macro gives the CTEs: each
+    relation costs a build some 50 ms, and dbt reads the whole SQL of each reader to put an ephemeral one into it. -#}
+{% macro duckdb__step() %}{{ return('view') }}{% endmacro %}
+{% macro sqlserver__step() %}{{ return('view') }}{% endmacro %}
 {#- A part of the statement that uses it: a view is not kept from one session to the next, and a table of all values would
     be written again by each build. dbt's unit tests need relations: `steps_as: table`. -#}
-{% macro spark__step(is_read) %}{{ return(var('steps_as') or 'ephemeral') }}{% endmacro %}
+{% macro spark__step() %}{{ return(var('steps_as') or 'ephemeral') }}{% endmacro %}
 
 {% macro one_by_one(statements) %}{{ return(adapter.dispatch('one_by_one')(statements)) }}{% endmacro %}
 {#- Several statements of one hook, one after the other. -#}

@@ -119,6 +119,10 @@ weeks_of_days as (
     group by weeks.indicator_id, weeks.geo_id, weeks.madrid_day
 ),
 
+first_landings as (
+    {{ first_landings() }}
+),
+
 measured_days as (
     select
         days.indicator_id,
@@ -163,7 +167,7 @@ measured_days as (
         on {{ same_day('days', 'found') }}
     left join weeks_of_days as weeks
         on {{ same_day('days', 'weeks') }}
-    left join ({{ first_landings() }}) as first_landings
+    left join first_landings
         on days.indicator_id = first_landings.indicator_id
             and days.geo_id = coalesce(first_landings.geo_id, days.geo_id)
 )

@@ -15,16 +15,14 @@
 {#- Work in proportion to what is new: the days of new values and those that were asked for again, each with its neighbours,
     because a period is odd by its neighbours. Whole days of an indicator are judged again. -#}
 {%- set judgement = 1 -%}
-{%- set in_order = 'partition by indicator_id, geo_id order by period_start_utc' -%}
+{%- set in_order = 'partition by periods.indicator_id, periods.geo_id order by periods.period_start_utc' -%}
 {%- if is_incremental() -%}
     {%- set judgement = highest(this, 'judgement') + 1 -%}
-    {%- set watermark = highest(this, 'last_response_id') -%}
-    {%- set behind = with_rebuilt(indicators_behind(ref('esios_value_versions'), 'last_response_id', watermark)) -%}
-    {%- set changes = changed_periods(behind, highest(this, 'due_judgement')) -%}
+    {%- set behind = indicators_behind(ref('esios_value_versions'), 'last_response_id', highest(this, 'last_response_id')) -%}
+    {%- set changes = changed_periods(with_rebuilt(behind), highest(this, 'due_judgement')) -%}
     {%- set days = days_near(changes, 4) -%}
 {%- endif -%}
 with {{ period_histories() }},
-
 {% if is_incremental() %}
 changes as (
     select
@@ -44,15 +42,15 @@ days_to_judge as (
 {% endif %}
 neighbouring_periods as (
     select
-        histories.*,
-        {{ to_madrid('histories.period_start_utc') }} as datetime_local,
-        lag(histories.value) over ({{ in_order }}) as value_before,
-        lag(histories.period_end_utc) over ({{ in_order }}) as end_before_utc,
-        lead(histories.value) over ({{ in_order }}) as value_after,
-        lead(histories.period_start_utc) over ({{ in_order }}) as start_after_utc
-    from period_histories as histories
+        periods.*,
+        {{ to_madrid('periods.period_start_utc') }} as datetime_local,
+        lag(periods.value) over ({{ in_order }}) as value_before,
+        lag(periods.period_end_utc) over ({{ in_order }}) as end_before_utc,
+        lead(periods.value) over ({{ in_order }}) as value_after,
+        lead(periods.period_start_utc) over ({{ in_order }}) as start_after_utc
+    from period_histories as periods
     {% if is_incremental() %}
-    where {{ within_days('histories', 'period_start_utc', days, type_instant()) }}
+    where {{ within_days('periods', 'period_start_utc', days, type_instant()) }}
     {% endif %}
 ),
 
@@ -100,18 +98,19 @@ judged_periods as (
 
 conspicuous_periods as (
     select
-        *,
-        lag(case when coalesce(out_of_range, spike) is not null then period_end_utc end) over ({{ in_order }}) as odd_until_utc,
-        {#- A run of equal values begins with a period that differs from the one before, and ends with one that differs from
-            the next. #}
-        max(case when step_here = 0 then null else period_start_utc end) over (
+        periods.*,
+        lag(case when coalesce(periods.out_of_range, periods.spike) is not null then periods.period_end_utc end) over (
+            {{ in_order }}
+        ) as odd_until_utc,
+        {#- The first period of a run of equal values differs from the one before it, the last from the one after it. #}
+        max(case when periods.step_here = 0 then null else periods.period_start_utc end) over (
             {{ in_order }} rows between unbounded preceding and current row
         ) as run_start_utc,
-        min(case when step_after = 0 then null else period_end_utc end) over (
+        min(case when periods.step_after = 0 then null else periods.period_end_utc end) over (
             {{ in_order }} rows between current row and unbounded following
         ) as run_end_utc
-    from judged_periods
-    where is_conspicuous = 1
+    from judged_periods as periods
+    where periods.is_conspicuous = 1
 ),
 
 periods_in_runs as (

@@ -19,7 +19,6 @@
 {#- With the day, as in same_period. -#}
 {%- set of_clock = ['indicator_id', 'geo_id', 'madrid_day', 'datetime_local'] -%}
 {%- set z = '(abs(here.difference - weeks.usual_difference) / nullif(weeks.scale, 0))' -%}
-{%- set four_times = 'value_a_week_ago > 0 and value / nullif(value_a_week_ago, 0) between 3.6 and 4.4' -%}
 {%- set is_shifted = 'abs(weeks.week_change) > weeks.weekly_change_max' -%}
 with
 {% if is_incremental() %}
@@ -87,7 +86,11 @@ compared_periods as (
         periods.*,
         {{ 'days.times_to_judge,' if is_incremental() }}
         yardsticks.value as value_a_week_ago,
-        periods.value - yardsticks.value as difference
+        periods.value - yardsticks.value as difference,
+        case
+            when yardsticks.value > 0 and periods.value / nullif(yardsticks.value, 0) between 3.6 and 4.4 then 1
+            else 0
+        end as is_four_times
     from {{ ref('period_checks') }} as periods
     left join yardsticks
         on {{ same('periods', 'yardsticks', of_clock) }}
@@ -103,7 +106,7 @@ compared_days as (
     {{ medians('compared_periods', ['indicator_id', 'geo_id', 'madrid_day'], 'difference', 'usual_difference', 'usual_deviation', {
         'compared': 'count(difference)',
         'hours': 'sum(case when difference is not null then ' ~ hours_between('period_start_utc', 'period_end_utc') ~ ' end)',
-        'four_times': 'sum(case when ' ~ four_times ~ ' then 1 else 0 end)',
+        'four_times': 'sum(is_four_times)',
         'total': 'sum(case when difference is not null then value end)',
         'total_a_week_ago': 'sum(value_a_week_ago)'
     }) }}
@@ -160,7 +163,7 @@ judged_periods as (
         cast(case when odd.is_shifted is null then {{ z }} end as {{ type_number() }}) as z,
         cast(case when odd.is_shifted is null and {{ z }} > weeks.weekly_z_max then {{ z }} end as {{ type_number() }}) as unlike_last_week,
         cast(
-            case when coalesce(odd.is_shifted, 0) = 0 and weeks.is_four_times = 1 and {{ four_times }} then here.value end
+            case when coalesce(odd.is_shifted, 0) = 0 and here.is_four_times = 1 and weeks.is_four_times = 1 then here.value end
             as {{ type_number() }}
         ) as sum_of_four,
         cast(case when coalesce(odd.is_shifted, 0) = 0 and {{ is_shifted }} then weeks.week_change end as {{ type_number() }}) as shifted,

@@ -2,12 +2,12 @@
 {#- Error: a key that comes twice makes every join and every revision ambiguous. Both in one pass: a test costs by the scan.
     `judged`: of a table that was made at once all rows, later those of the days that the newest judgement wrote: each row is
     checked by the build that writes it, and a build costs by what is new. -#}
-{%- set newest = highest(model, 'judgement') if judged else 0 -%}
+{%- set newest = highest(model, 'judgement') if judged and not is_missing(model) else 0 -%}
 select
     {{ columns | join(', ') }},
     {{ rows_with_null(filled) ~ ' as rows_with_null,' if filled }}
     count(*) as times
-from {{ model }} as checked
+from {{ model }}{{ ' as checked' if newest > 1 }}
 {% if newest > 1 %}
 where {{ within_days('checked', 'madrid_day', days_near(judged_days(model, newest - 1), 1), 'date') }}
 {% endif %}

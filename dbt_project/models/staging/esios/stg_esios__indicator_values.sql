@@ -1,4 +1,4 @@
-{{ config(materialized=step(is_read=true)) }}
+{{ config(materialized=step()) }}
 
 select
     response_id,

@@ -1,4 +1,4 @@
-{{ config(materialized=step(is_read=true)) }}
+{{ config(materialized=step()) }}
 
 {#- The registry is read when the entries are, so that what is registered later needs no new staging. -#}
 with only_areas as (
