@@ -68,6 +68,11 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             assert changed != text
             registry.write_text(changed, "utf-8")
         _build(seen)
+        # Nothing but responses: what is a view on DuckDB is written by the periods that are new or revised.
+        one.extract("--start", "2018-05-01", "--end", "2018-05-02").ok()
+        twins.copy_new_runs()
+        twins.land(revised(twins, day=29))
+        _build(seen)
         yield seen
 
 
@@ -79,10 +84,8 @@ def _build(seen: Seen) -> None:
 
 def test_every_model_and_test_ends_as_on_duckdb(seen: Seen) -> None:
     # Steps in between are no relations there.
-    duckdb, spark, duckdb_again, spark_again = (
-        {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", done)} for done in seen.built
-    )
-    for here, there in ((duckdb, spark), (duckdb_again, spark_again)):
+    counts = [{name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", done)} for done in seen.built]
+    for here, there in zip(counts[::2], counts[1::2], strict=True):
         assert there["ERROR"] == there["SKIP"] == 0
         assert there["WARN"] == here["WARN"]
         assert there["PASS"] > 50
@@ -93,8 +96,8 @@ def test_the_first_build_is_equal_in_every_relation(seen: Seen) -> None:
     assert seen.different[0] == {}
 
 
-def test_the_increment_is_equal_in_every_relation(seen: Seen) -> None:
-    assert seen.different[1] == {}
+def test_each_increment_is_equal_in_every_relation(seen: Seen) -> None:
+    assert seen.different[1:] == [{}, {}]
 
 
 def test_revisions_are_present_for_the_comparison(seen: Seen) -> None:
@@ -117,4 +120,4 @@ def test_the_unit_tests_pass(seen: Seen) -> None:
     passed = re.search(r"PASS=(\d+) WARN=0 ERROR=0 SKIP=0", output)
     assert passed, output[-2000:]
     assert int(passed[1]) >= 12
-    assert seen.twins.differences() == seen.different[1]
+    assert seen.twins.differences() == seen.different[-1]
