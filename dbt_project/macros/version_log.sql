@@ -21,6 +21,7 @@
 
 {% macro days_built_last() %}
     {#- (indicator, first day, last day) of the versions that the newest build of each indicator wrote; none: all of them. -#}
+    {%- if execute and var('assume_incremental') is none and load_relation(version_log()) is none -%}{{ return(none) }}{%- endif -%}
     {%- set behind = [] -%}
     {%- for row in asked_now('select indicator_id, coalesce(built_after_id, 0) from ' ~ version_log(), [[460, 0]]) -%}
         {%- do behind.append([row[0] | int, row[1] | int]) -%}

@@ -2,7 +2,8 @@
 {#- Error: a key that comes twice makes every join and every revision ambiguous. Both in one pass: a test costs by the scan.
     `judged`: of a table that was made at once all rows, later those of the days that the newest judgement wrote: each row is
     checked by the build that writes it, and a build costs by what is new. -#}
-{%- set newest = highest(model, 'judgement') if judged else 0 -%}
+{%- set is_built = execute and var('assume_incremental') is none and load_relation(model) is not none -%}
+{%- set newest = highest(model, 'judgement') if judged and is_built else 0 -%}
 select
     {{ columns | join(', ') }},
     {{ rows_with_null(filled) ~ ' as rows_with_null,' if filled }}
