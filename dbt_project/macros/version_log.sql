@@ -20,12 +20,13 @@
 {% endmacro %}
 
 {% macro days_built_last() %}
-    {#- (indicator, first day, last day) of the versions that the newest build of each indicator wrote. -#}
-    {%- if is_missing(version_log()) -%}{{ return([]) }}{%- endif -%}
+    {#- (indicator, first day, last day) of the versions that the newest build of each indicator wrote; none: all of them. -#}
+    {%- if is_missing(version_log()) -%}{{ return(none) }}{%- endif -%}
     {%- set behind = [] -%}
     {%- for row in asked_now('select indicator_id, coalesce(built_after_id, 0) from ' ~ version_log(), [[460, 0]]) -%}
         {%- do behind.append([row[0] | int, row[1] | int]) -%}
     {%- endfor -%}
+    {%- if not behind | selectattr(1) | list -%}{{ return(none) }}{%- endif -%}
     {%- set spans %}
         select
             versions.indicator_id,

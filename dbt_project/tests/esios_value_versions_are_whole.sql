@@ -2,6 +2,7 @@
     has no value, with two it has two), and nothing is null. A number that comes twice leaves out another, and of the one
     before that esios_value_versions_do_not_overlap finds no next: together they prove the key. Most periods have one
     version: there counting is enough, of the days that the last build wrote. -#}
+{%- set days = days_built_last() -%}
 {%- set filled = [
     'indicator_id', 'geo_id', 'period_start_utc', 'period_end_utc', 'version', 'value', 'known_from_utc', 'response_id'
 ] -%}
@@ -17,7 +18,7 @@ select
 from {{ ref('esios_value_versions') }} as versions
 where versions.version = 1
     and versions.known_until_utc is null
-    and {{ within_days('versions', 'period_start_utc', days_built_last(), type_instant()) }}
+    and {{ within_days('versions', 'period_start_utc', days, type_instant()) if days is not none else '1 = 1' }}
 group by versions.indicator_id, versions.geo_id, versions.period_start_utc
 having count(*) > 1
 union all
