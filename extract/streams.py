@@ -5,10 +5,11 @@ Only for processes of our own (`esios`, `dbt`): imported into another program, n
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from extract.errors import UsageError
 
@@ -90,6 +91,14 @@ def exit_code_after_output(end: SystemExit) -> int:
         code = code or error.exit_code
     sys.stderr.flush()
     return code
+
+
+def end_at_once(code: int) -> NoReturn:
+    """End as Python does, exit functions and streams included, but leave modules and objects to the system."""
+    atexit._run_exitfuncs()  # the database drivers' too, which close the warehouse
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def takes_every_character() -> bool:

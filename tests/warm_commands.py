@@ -6,7 +6,6 @@ imported what they import, and has done nothing else.
 
 from __future__ import annotations
 
-import atexit
 import gc
 import json
 import os
@@ -19,7 +18,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+
+from extract.streams import end_at_once
 
 # The modules that a command imports sooner or later, and the one that is its console script.
 IMPORTS = {
@@ -36,7 +36,7 @@ IMPORTS = {
     ),
     "dbt": ("extract.dbt_command", "extract.warehouse.duckdb", "dbt.cli.main", "dbt.adapters.duckdb"),
 }
-# What only a process that starts anew takes from its environment.
+# What a process takes from its environment only while it starts.
 READ_AT_THE_START = ("PYTHON", "LC_", "LANG", "LD_", "TZ")
 
 
@@ -118,18 +118,11 @@ def serve(requests: int, responses: int) -> Callable[[], object]:
     return main
 
 
-def leave(code: int) -> NoReturn:
-    """End as Python does, but do not take the shared modules apart: that takes longer than most commands."""
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(code)
-
-
 if __name__ == "__main__":
     command = serve(int(sys.argv[1]), int(sys.argv[2]))
     try:
         command()
     except SystemExit as end:
-        leave(int(end.code or 0))
+        threading._shutdown()  # type: ignore[attr-defined]
+        # To take the shared modules apart would take longer than most commands.
+        end_at_once(int(end.code or 0))
