@@ -1,7 +1,7 @@
-{#- Findings of adjoining periods, and how they become one. -#}
+{#- Findings of periods, and how those of adjoining ones become one. -#}
 
-{% macro missing_findings() %}
-    {#- Query of the missing periods as findings. -#}
+{% macro findings_of_periods(code, number, rows, condition=none) %}
+    {#- Query of the findings of one code, each about one period; `number` is what the code says of it. -#}
     select
         indicator_id,
         geo_id,
@@ -10,9 +10,17 @@
         period_end_utc,
         period_start_utc as last_period_utc,
         1 as periods,
-        'missing' as code,
-        {{ hours_between('period_start_utc', 'period_end_utc') }} as number
-    from {{ ref('missing_periods') }}
+        '{{ code }}' as code,
+        {{ number }} as number
+    from {{ rows }}
+    {% if condition %}
+    where {{ condition }}
+    {% endif %}
+{% endmacro %}
+
+{% macro missing_findings() %}
+    {#- Query of the missing periods as findings. -#}
+    {{ findings_of_periods('missing', hours_between('period_start_utc', 'period_end_utc'), ref('missing_periods')) }}
 {% endmacro %}
 
 {% macro stretches_of(findings, kept=[]) %}

@@ -13,11 +13,12 @@ MODELS = Path(__file__).resolve().parents[2] / "dbt_project" / "models"
 
 
 def codes_of_findings() -> set[str]:
-    """As period_findings.sql and its macro name them: literal codes, and those of its loops."""
+    """As period_findings.sql and its macros name them: literal codes, and those of its loops."""
     files = (MODELS / "quality" / "period_findings.sql", MODELS.parent / "macros" / "stretches.sql")
     sql = "".join(file.read_text("utf-8") for file in files)
     loops = " ".join(re.findall(r"for code, number in \[(.*?)\]", sql, re.DOTALL))
-    return set(re.findall(r"\('(\w+)', '", loops)) | set(re.findall(r"'(\w+)' as code", sql)) - {"{{ code }}"}
+    literal = re.findall(r"'(\w+)' as code", sql) + re.findall(r"findings_of_periods\(\s*'(\w+)'", sql)
+    return set(re.findall(r"\('(\w+)', '", loops)) | set(literal)
 
 
 def codes_of_entries() -> set[str]:

@@ -7,34 +7,12 @@ with findings as (
         ('revised', 'revised'), ('withdrawn', 'case when withdrawn_at_utc is not null then value end')
     ] %}
     union all
-    select
-        indicator_id,
-        geo_id,
-        madrid_day,
-        period_start_utc,
-        period_end_utc,
-        period_start_utc as last_period_utc,
-        1 as periods,
-        '{{ code }}' as code,
-        {{ number }} as number
-    from {{ ref('period_checks') }}
-    where has_finding = 1
-        and ({{ number }}) is not null
+    {{ findings_of_periods(code, number, ref('period_checks'), 'has_finding = 1 and (' ~ number ~ ') is not null') }}
     {% endfor %}
     union all
-    select
-        indicator_id,
-        geo_id,
-        madrid_day,
-        period_start_utc,
-        period_end_utc,
-        period_start_utc as last_period_utc,
-        1 as periods,
-        'unlike_last_week' as code,
-        unlike_last_week as number
-    from {{ ref('week_checks') }}
-    where has_finding = 1
-        and unlike_last_week is not null
+    {{ findings_of_periods(
+        'unlike_last_week', 'unlike_last_week', ref('week_checks'), 'has_finding = 1 and unlike_last_week is not null'
+    ) }}
     union all
     select
         weeks.indicator_id,
