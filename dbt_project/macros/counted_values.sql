@@ -45,6 +45,7 @@
         inner join {{ apart }} as apart
             on entries.response_id = apart.response_id
         where apart.is_lone = 0
+            and {{ in_slice('entries.period_start_utc', type_instant()) }}
         {% endif %}
     ) as said
     {#- A value that another response corrects at the same instant was never valid. #}
@@ -100,6 +101,7 @@
                 end as is_unclear
             from {{ ref('stg_esios__response_entries') }} as entries
             where entries.period_start_utc is not null
+                and {{ in_slice('entries.period_start_utc', type_instant()) }}
             group by entries.response_id, entries.indicator_id, entries.geo_id
         ) as areas
         group by areas.response_id, areas.indicator_id

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks import sparks
-from tests.integration.conftest import home
+from tests.integration.conftest import Home, home
 
 from .jvm import HAS_JVM_SPARK, NO_JVM_SPARK, TwinsOnJvm
 from .twins import Twins, revised
@@ -51,6 +51,11 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             other = replace(other, variables=other.variables | sparks.variables(folder / "jvm"))
         if request.param is TwinsOnCluster:
             other = replace(other, variables=other.variables | sparks.TWO_WORKERS)
+        if request.param is Twins:
+            for each in (one, other):
+                # Several statements for each build.
+                _set(each, "responses_at_once: null", "responses_at_once: 4")
+                _set(each, "rows_in_a_slice: 2000000", "rows_in_a_slice: 2000")
         seen = Seen(twins := request.param(one, other))
         one.extract("--start", "2018-03-01", "--end", "2018-04-30").ok()
         one.extract("--start", "2018-03-01", "--end", "2018-04-15", "--indicator", "600", "--indicator", "1293").ok()
@@ -74,6 +79,13 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         twins.land(revised(twins, day=29))
         _build(seen)
         yield seen
+
+
+def _set(one: Home, old: str, new: str) -> None:
+    place = one.folder / "project" / "dbt_project.yml"
+    text = place.read_text("utf-8")
+    assert old in text
+    place.write_text(text.replace(old, new), "utf-8")
 
 
 def _build(seen: Seen) -> None:

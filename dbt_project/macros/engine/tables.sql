@@ -92,6 +92,22 @@
     {%- for each in statements -%}{%- call statement() -%}{{ each }}{%- endcall -%}{%- endfor -%}
 {% endmacro %}
 
+{% macro insert_of_rows(table, columns, ctes, rows) %}{{ return(adapter.dispatch('insert_of_rows')(table, columns, ctes, rows)) }}{% endmacro %}
+{#- Insert the rows of the last of some CTEs. Standard SQL has the CTEs behind the insert, T-SQL before it. -#}
+{% macro duckdb__insert_of_rows(table, columns, ctes, rows) %}
+insert into {{ table }} ({{ columns }})
+{{ ctes }}
+select {{ columns }}
+from {{ rows }}
+{% endmacro %}
+{% macro sqlserver__insert_of_rows(table, columns, ctes, rows) %}
+{{ ctes }}
+insert into {{ table }} ({{ columns }})
+select {{ columns }}
+from {{ rows }}
+{% endmacro %}
+{% macro spark__insert_of_rows(table, columns, ctes, rows) %}{{ duckdb__insert_of_rows(table, columns, ctes, rows) }}{% endmacro %}
+
 {% macro stays_small(relation) %}{{ return(adapter.dispatch('stays_small')(relation)) }}{% endmacro %}
 {#- A hint behind `select` of the smaller side of a join with payloads: that side is sent to where the payloads lie. -#}
 {% macro duckdb__stays_small(relation) %}{% endmacro %}
