@@ -57,6 +57,33 @@
         )
 {% endmacro %}
 
+{% macro all_counted_values() %}
+    {#- Those of all periods. Where they are written, and not only looked up, those of lone responses go without order. -#}
+    {%- if not views_are_written() -%}{{ return(counted_values()) }}{%- endif -%}
+    with lone_responses_apart as (
+        {{ lone_responses_apart() }}
+    )
+
+    {{ counted_values(apart='lone_responses_apart') }}
+    union all
+    select
+        entries.indicator_id,
+        entries.geo_id,
+        entries.period_start_utc,
+        entries.period_end_utc,
+        entries.response_id,
+        entries.extracted_at_utc,
+        entries.values_updated_at_utc,
+        entries.value,
+        1 as times_said,
+        entries.response_id as last_response_id
+    from {{ ref('stg_esios__indicator_values') }} as entries
+    inner join lone_responses_apart as apart
+        on entries.response_id = apart.response_id
+    where apart.is_lone = 1
+        and {{ in_slice('entries.period_start_utc', type_instant()) }}
+{% endmacro %}
+
 {% macro lone_responses_apart() %}
     {#- Query of (response_id, is_lone). Lone responses share no period with another and say each of theirs once, as in a
         backfill: their values need no order. Judged by the spans of their instants. An area that is not named may be any; and

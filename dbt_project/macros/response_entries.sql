@@ -95,7 +95,7 @@ sifted_entries as (
             else 0
         end as is_doubtful
     from entries_in_order
-),
+){{ written_once('sifted_entries') }},
 
 doubtful_entries as (
     {#- Equal entries are one. #}
@@ -176,8 +176,8 @@ cut_entries as (
     {%- if execute -%}
         {%- set statements = [] -%}
         {%- for batch in batches_of_responses(highest(table, 'response_id')) -%}
-            {%- do statements.append(entries_of_responses(batch, table)) -%}
+            {%- do statements.append(one_by_one([entries_of_responses(batch, table)]) | trim) -%}
         {%- endfor -%}
-        {{ one_by_one(statements) }}
+        {{ statements | select | join(';\n') }}
     {%- endif -%}
 {% endmacro %}

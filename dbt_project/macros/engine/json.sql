@@ -38,8 +38,7 @@
 {#- An engine holds what it opens in memory, and a payload is some thousand times an entry: so many responses at once. -#}
 {% macro duckdb__responses_at_once() %}{{ return(500) }}{% endmacro %}
 {% macro sqlserver__responses_at_once() %}{{ return(500) }}{% endmacro %}
-{#- Each batch is a commit and its files there: few large ones are read faster than many small ones. -#}
-{% macro spark__responses_at_once() %}{{ return(2000) }}{% endmacro %}
+{% macro spark__responses_at_once() %}{{ return(500) }}{% endmacro %}
 
 {#- What explode_values selects of an `entry`. -#}
 {% macro entry_columns() %}

@@ -1,11 +1,11 @@
-{#- Write a large table by slices of time. Sail (0.7) holds what it orders and joins in memory; and a file that spans little time is
+{#- Write a large table by slices of time, and once what is asked for again. Sail (0.7) holds what it orders and joins in memory; and a file that spans little time is
     found, and passed over, by its statistics when a later build replaces the newest days. -#}
 
 {% macro in_slice(column, type, margin=0) %}{{ return(adapter.dispatch('in_slice')(column, type, margin)) }}{% endmacro %}
 {#- The condition of a first build that a day or an instant lies in the slice to write, or within so many days of it. -#}
 {% macro duckdb__in_slice(column, type, margin) %}1 = 1{% endmacro %}
 {% macro sqlserver__in_slice(column, type, margin) %}1 = 1{% endmacro %}
-{#- Of all time, as it stands: see rows_in_slices. -#}
+{#- Of all time, as it stands: see query_of_slice. -#}
 {% macro spark__in_slice(column, type, margin) %}
     {%- set first, until = literals_of_slice() -%}
     {%- if margin -%}{%- set first, until = add_days(first, -margin), add_days(until, margin) -%}{%- endif -%}
@@ -50,8 +50,12 @@
     {#- dbt's own, and by slices where there are more than one: into a table to build in, and from there at once, so that a build that
         is killed leaves nothing. -#}
     {%- set slices = [] if temporary or language != 'sql' else slices() -%}
-    {%- if slices | length > 1 -%}{%- set compiled_code = rows_in_slices(relation, compiled_code, slices) -%}{%- endif -%}
-    {{ return(dbt.spark__create_table_as(temporary, relation, compiled_code, language)) }}
+    {%- if slices | length > 1 -%}
+        {%- set query = rows_in_slices(relation, compiled_code, slices) -%}
+    {%- else -%}
+        {%- set query = with_tables_once(relation, compiled_code) -%}
+    {%- endif -%}
+    {{ return(dbt.spark__create_table_as(temporary, relation, query, language)) }}
 {% endmacro %}
 
 {% macro rows_in_slices(relation, query, slices) %}
@@ -65,12 +69,37 @@
         {{ query }}
         {%- endif -%}
     {%- endset -%}
-    {%- set all_time = literals_of_slice() -%}
     {%- for first, until in slices -%}
-        {%- set rows = of_slice | replace(all_time[0], first) | replace(all_time[1], until) -%}
+        {%- set rows = with_tables_once(relation, query_of_slice(of_slice, first, until)) -%}
         {%- call statement() -%}{{ table_of_rows(written, rows) if loop.first else 'insert into ' ~ written ~ ' ' ~ rows }}{%- endcall -%}
     {%- endfor -%}
     {{ return('select * from ' ~ written) }}
+{% endmacro %}
+
+{% macro query_of_slice(query, first, until) %}
+    {#- A query with in_slice in it, of the days from `first` to the one before `until`. -#}
+    {%- set all_time = literals_of_slice() -%}
+    {{ return(query | replace(all_time[0], first) | replace(all_time[1], until)) }}
+{% endmacro %}
+
+{% macro written_once(name) %}{{ return(adapter.dispatch('written_once')(name)) }}{% endmacro %}
+{#- Behind a CTE that is asked for several times: write it once. What comes behind it names no CTE before it. -#}
+{% macro duckdb__written_once(name) %}{% endmacro %}
+{% macro sqlserver__written_once(name) %}{% endmacro %}
+{#- Neither Sail nor Spark keeps the rows of a CTE: each use reads and computes again. See with_tables_once. -#}
+{% macro spark__written_once(name) %}/* written once: {{ name }} */{% endmacro %}
+
+{% macro with_tables_once(relation, query) %}
+    {#- Write the CTEs of a query that are to be written once into tables to build in; the query that reads those. -#}
+    {%- set rest = namespace(query=query) -%}
+    {%- for part in query.split('/* written once: ')[1:] -%}
+        {%- set name = part.split(' */')[0] -%}
+        {%- set until_it, behind_it = rest.query.split(spark__written_once(name)) -%}
+        {%- set written = table_to_build_in(relation.incorporate(path={'identifier': relation.identifier | replace('__dbt_tmp', '') ~ '__' ~ name})) -%}
+        {%- call statement() -%}{{ table_of_rows(written, until_it ~ ' select * from ' ~ name) }}{%- endcall -%}
+        {%- set rest.query = 'with ' ~ name ~ ' as (select * from ' ~ written ~ ')' ~ behind_it -%}
+    {%- endfor -%}
+    {{ return(rest.query) }}
 {% endmacro %}
 
 {% macro table_to_build_in(relation) %}

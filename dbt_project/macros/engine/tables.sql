@@ -83,6 +83,12 @@
     be written again by each build. dbt's unit tests need relations: `steps_as: table`. -#}
 {% macro spark__step() %}{{ return(var('steps_as') or 'ephemeral') }}{% endmacro %}
 
+{% macro views_are_written() %}{{ return(adapter.dispatch('views_are_written')()) }}{% endmacro %}
+{#- Whether a build writes the rows of what is a view elsewhere: then all of them are asked for, not those of a period. -#}
+{% macro duckdb__views_are_written() %}{{ return(false) }}{% endmacro %}
+{% macro sqlserver__views_are_written() %}{{ return(false) }}{% endmacro %}
+{% macro spark__views_are_written() %}{{ return(true) }}{% endmacro %}
+
 {% macro one_by_one(statements) %}{{ return(adapter.dispatch('one_by_one')(statements)) }}{% endmacro %}
 {#- Several statements of one hook, one after the other. -#}
 {% macro duckdb__one_by_one(statements) %}{{ statements | join(';\n') }}{% endmacro %}
@@ -106,7 +112,9 @@ insert into {{ table }} ({{ columns }})
 select {{ columns }}
 from {{ rows }}
 {% endmacro %}
-{% macro spark__insert_of_rows(table, columns, ctes, rows) %}{{ duckdb__insert_of_rows(table, columns, ctes, rows) }}{% endmacro %}
+{% macro spark__insert_of_rows(table, columns, ctes, rows) %}
+{{ duckdb__insert_of_rows(table, columns, with_tables_once(table, ctes), rows) }}
+{% endmacro %}
 
 {% macro stays_small(relation) %}{{ return(adapter.dispatch('stays_small')(relation)) }}{% endmacro %}
 {#- A hint behind `select` of the smaller side of a join with payloads: that side is sent to where the payloads lie. -#}

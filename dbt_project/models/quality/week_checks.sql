@@ -101,7 +101,7 @@ compared_periods as (
             and periods.madrid_day = days.madrid_day
     {% endif %}
     where {{ is_near }}
-),
+){{ written_once('compared_periods') }},
 
 compared_days as (
     {{ medians('compared_periods', ['indicator_id', 'geo_id', 'madrid_day'], 'difference', 'usual_difference', 'usual_deviation', {
