@@ -110,6 +110,8 @@
 {% endmacro %}
 
 {% macro table_of_rows(relation, query) %}
-    create or replace table {{ relation }} using {{ lake_format() }} {{ location_in_lake(relation) }} as
+    create or replace table {{ relation }} using {{ lake_format() }}
+    {#- Sail (0.7) keeps the columns of the table that it replaces, unless it is told so. #}
+    {{ "options (overwriteSchema 'true')" if lake_format() == 'delta' }} {{ location_in_lake(relation) }} as
     {{ query }}
 {% endmacro %}
