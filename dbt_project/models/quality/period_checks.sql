@@ -4,6 +4,7 @@
     incremental_strategy=replacing_by_key(),
     unique_key=['indicator_id', 'madrid_day'],
     on_schema_change='append_new_columns',
+    partition_by=in_parts_by_month('madrid_day'),
     pre_hook='{{ delete_days_to_rebuild(this) }}',
     indexes=clustered_on(['indicator_id', 'geo_id', 'period_start_utc'], unique=true)
     + indexed_on(['indicator_id', 'madrid_day'])
