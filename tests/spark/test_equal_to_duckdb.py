@@ -55,6 +55,11 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             )
         if request.param is TwinsOnCluster:
             other = replace(other, variables=other.variables | sparks.TWO_WORKERS)
+        if request.param is not TwinsOnCluster:
+            for each in (one, other):
+                # Several statements for each build.
+                _change(each, "dbt_project.yml", "responses_at_once: null", "responses_at_once: 4")
+                _change(each, "dbt_project.yml", "rows_in_a_slice: 2000000", "rows_in_a_slice: 2000")
         seen = Seen(twins := request.param(one, other))
         one.extract("--start", "2018-03-01", "--end", "2018-04-30").ok()
         one.extract("--start", "2018-03-01", "--end", "2018-04-15", "--indicator", "600", "--indicator", "1293").ok()
@@ -66,10 +71,12 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         _build(seen)
         twins.land(revised(twins))
         for each in (one, other):
-            _change(each, "registry/esios_indicators.yml", r"(- id: 600\n)", r"\1            sealed: D-1T14:00\n")
+            _change(
+                each, "models/registry/esios_indicators.yml", r"(- id: 600\n)", r"\1            sealed: D-1T14:00\n"
+            )
             # What is a view on DuckDB, and the one that is written by periods: all rows are of the new text.
-            _change(each, "marts/demand_forecast_esios_local.sql", "^    name,$", "    lower(name) as name,")
-            _change(each, "marts/esios_values.sql", "^    unit,$", "    lower(unit) as unit,")
+            _change(each, "models/marts/demand_forecast_esios_local.sql", "^    name,$", "    lower(name) as name,")
+            _change(each, "models/marts/esios_values.sql", "^    unit,$", "    lower(unit) as unit,")
         _build(seen)
         # Nothing but responses: what is a view on DuckDB is written by the periods that are new or revised.
         one.extract("--start", "2018-05-01", "--end", "2018-05-02").ok()
@@ -81,9 +88,9 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield seen
 
 
-def _change(home: Home, model: str, text: str, other: str) -> None:
-    """One place of a model's file, in the home's own copy of the project."""
-    file = home.folder / "project" / "models" / model
+def _change(home: Home, file_name: str, text: str, other: str) -> None:
+    """One place of a file in the home's own copy of the project."""
+    file = home.folder / "project" / file_name
     changed, places = re.subn(text, other, file.read_text("utf-8"), flags=re.MULTILINE)
     assert places == 1
     file.write_text(changed, "utf-8")
@@ -144,10 +151,7 @@ def test_payloads_are_opened_where_they_lie(seen: Seen) -> None:
     reads: dict[str, int] = {}
     for (node, _), plan in zip(statements, plans, strict=True):  # where nothing is new, the plan is empty
         reads[node] = max(reads.get(node, 0), payload_reads(plan))
-    assert reads == {
-        "stg_esios__indicator_responses": 1,
-        "stg_esios__response_entries": seen.twins.reads_of_payloads,
-    }
+    assert reads == {"stg_esios__indicator_responses": 1, "stg_esios__response_entries": 1}
 
 
 def test_a_plan_that_moves_payloads_is_known_by_its_operators(seen: Seen) -> None:

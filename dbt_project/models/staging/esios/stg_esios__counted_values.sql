@@ -5,4 +5,4 @@
     meta={'kept': {'rows_of': 'stg_esios__response_entries', 'counter': 'response_id'}}
 ) }}
 
-{{ counted_values() }}
+{{ all_counted_values() }}
