@@ -85,7 +85,7 @@
     {%- call statement() -%}{{ create_schema_if_missing(written.schema) }}{%- endcall -%}
     {%- call statement() -%}
         create or replace table {{ written }} using {{ lake_format() }} {{ location_in_lake(written) }} as
-        select {{ names | join(', ') }} from {{ source }}
+        {{ for_workers('select ' ~ names | join(', ') ~ ' from ' ~ source, names) }}
     {%- endcall -%}
     {{ return(written) }}
 {% endmacro %}
