@@ -17,7 +17,7 @@ TWO_WORKERS = {
     "SAIL_MODE": "local-cluster",
     "SAIL_CLUSTER__WORKER_INITIAL_COUNT": "2",
     "SAIL_CLUSTER__WORKER_MAX_COUNT": "2",
-    "SAIL_CLUSTER__WORKER_TASK_SLOTS": "64",  # a union of many tables is that many tasks at once
+    "SAIL_CLUSTER__WORKER_TASK_SLOTS": "4096",  # a merge is as many tasks at once as it reads files
 }
 # Derby's metastore serves one process at a time, and has no table of locks for Iceberg.
 DEFAULTS = """

@@ -111,10 +111,17 @@
         {%- if rebuilt -%}
             {%- do statements.append('delete from ' ~ version_log() ~ ' where indicator_id in (' ~ rebuilt | join(', ') ~ ')') -%}
         {%- endif -%}
-        {%- for indicator in rebuilt -%}
+        {#- Few statements, of no more rows than SQL Server takes: on Spark each is a commit and a file. -#}
+        {%- for some in rebuilt | batch(500) -%}
+            {%- set rows = [] -%}
+            {%- for indicator in some -%}
+                {%- do rows.append(
+                    '(' ~ indicator ~ ', ' ~ staged ~ ", '" ~ digests[indicator] ~ "', " ~ now_utc() ~ ', ' ~ now_utc() ~ ', 0)'
+                ) -%}
+            {%- endfor -%}
             {%- do statements.append(
                 'insert into ' ~ version_log() ~ ' (indicator_id, response_id, registration, built_at_utc, rebuilt_at_utc, built_after_id) '
-                ~ "values (" ~ indicator ~ ', ' ~ staged ~ ", '" ~ digests[indicator] ~ "', " ~ now_utc() ~ ', ' ~ now_utc() ~ ', 0)'
+                ~ 'values ' ~ rows | join(', ')
             ) -%}
         {%- endfor -%}
         {{ one_by_one(statements) }}
