@@ -1,7 +1,7 @@
 """Write macros/engine/fabricspark.sql: `python dbt_project/build_fabricspark.py`.
 
 dbt's dispatch asks an adapter for its parents. dbt-databricks names dbt-spark; dbt-fabricspark, which speaks the same
-SQL, names none: there each macro of Spark's is said once more, as a call of it. But for those that Sail alone needs.
+SQL, names none: there each macro of Spark's is said once more, as a call of it.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ from pathlib import Path
 
 ENGINE = Path(__file__).resolve().parent / "macros" / "engine"
 MADE = ENGINE / "fabricspark.sql"
-OF_SAIL = ENGINE / "sail.sql"
 MACRO = re.compile(r"\{%-?\s*macro\s+spark__(\w+)\(([^)]*)\)\s*-?%\}")
 
 
 def forwards() -> str:
     """The file's text."""
-    files = [file for file in sorted(ENGINE.glob("*.sql")) if file != OF_SAIL]
-    found = [match for file in files for match in MACRO.findall(file.read_text("utf-8"))]
+    found = [match for file in sorted(ENGINE.glob("*.sql")) for match in MACRO.findall(file.read_text("utf-8"))]
     sql = [
         "{#- Spark's macros for dbt-fabricspark, which has no parent: made by dbt_project/build_fabricspark.py. -#}\n"
     ]

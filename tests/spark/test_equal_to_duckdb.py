@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from benchmarks import sparks
-from tests.integration.conftest import home
+from tests.integration.conftest import Home, home
 
 from .jvm import HAS_JVM_SPARK, NO_JVM_SPARK, TwinsOnJvm
+from .plans import MOVING, STAYING, moved_payloads, payload_reads, statements_on_payloads
 from .twins import Twins, revised
 
 pytestmark = pytest.mark.timeout(3000)
@@ -48,9 +49,16 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     (folder / "spark").mkdir()
     with home("duckdb", folder / "duckdb") as one, home("spark", folder / "spark") as other:
         if request.param is TwinsOnJvm:
-            other = replace(other, variables=other.variables | sparks.variables(folder / "jvm"))
+            other = replace(
+                other, variables=other.variables | sparks.variables(folder / "jvm", java=sparks.SHORT_LIVED)
+            )
         if request.param is TwinsOnCluster:
             other = replace(other, variables=other.variables | sparks.TWO_WORKERS)
+        if request.param is Twins:
+            for each in (one, other):
+                # Several statements for each build.
+                _set(each, "responses_at_once: null", "responses_at_once: 4")
+                _set(each, "rows_in_a_slice: 2000000", "rows_in_a_slice: 2000")
         seen = Seen(twins := request.param(one, other))
         one.extract("--start", "2018-03-01", "--end", "2018-04-30").ok()
         one.extract("--start", "2018-03-01", "--end", "2018-04-15", "--indicator", "600", "--indicator", "1293").ok()
@@ -68,8 +76,17 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         one.extract("--start", "2018-05-01", "--end", "2018-05-02").ok()
         twins.copy_new_runs()
         twins.land(revised(twins, day=29))
+        twins.land(revised(twins, day=26)[:1])  # committed late: others of later extractions are staged already
+        twins.kill_build_at("insert into staging_esios.demand_forecast_publications")
         _build(seen)
         yield seen
+
+
+def _set(one: Home, old: str, new: str) -> None:
+    place = one.folder / "project" / "dbt_project.yml"
+    text = place.read_text("utf-8")
+    assert old in text
+    place.write_text(text.replace(old, new), "utf-8")
 
 
 def _build(seen: Seen) -> None:
@@ -103,6 +120,32 @@ def test_revisions_are_present_for_the_comparison(seen: Seen) -> None:
     assert rows["quality_findings"] > 10
     assert rows["esios_value_versions"] > rows["esios_values"] > 4000
     assert rows["daily_quality"] > 100
+
+
+def test_payloads_are_opened_where_they_lie(seen: Seen) -> None:
+    statements = statements_on_payloads(seen.twins.spark.folder / "logs" / "dbt.log")
+    # At first, by increments, and where the last number does not tell what is staged.
+    assert {node for node, _ in statements} == {"stg_esios__indicator_responses", "stg_esios__response_entries"}
+    assert len(statements) >= 6
+    assert any("not exists" in query for _, query in statements)
+    plans = seen.twins.plans([query for _, query in statements])
+    assert [moved for plan in plans for moved in moved_payloads(plan)] == []
+    reads: dict[str, int] = {}
+    for (node, _), plan in zip(statements, plans, strict=True):  # where nothing is new, the plan is empty
+        reads[node] = max(reads.get(node, 0), payload_reads(plan))
+    assert reads == {
+        "stg_esios__indicator_responses": 1,
+        "stg_esios__response_entries": seen.twins.reads_of_payloads,
+    }
+
+
+def test_a_plan_that_moves_payloads_is_known_by_its_operators(seen: Seen) -> None:
+    plans = seen.twins.plans([*MOVING, *STAYING])
+    moves = [moved_payloads(plan) for plan in plans]
+    assert [query for query, moved in zip(MOVING, moves, strict=False) if not moved] == []
+    assert [moved for moved in moves[len(MOVING) :] if moved] == []
+    scans = [query.count("raw_esios.indicator_responses") for query in (*MOVING, *STAYING)]
+    assert [payload_reads(plan) for plan in plans] == scans
 
 
 def test_the_unit_tests_pass(seen: Seen) -> None:

@@ -80,19 +80,18 @@ edges as (
 ),
 
 binned_values as (
+    {#- Each value is one of its own window and a reference of the window a year later. #}
     select
         windowed_values.indicator_id,
         windowed_values.newest_day,
         edges.window_number - {{ windows_apart }} as window_number,
-        case when windowed_values.window_number = edges.window_number then 1 else 0 end as is_reference,
+        sides.is_reference,
         {{ bin_of('windowed_values.value', 'edges') }} as bin
     from windowed_values
+    cross join (values (0, {{ windows_apart }}), (1, 0)) as sides (is_reference, windows_back)
     inner join edges
         on windowed_values.indicator_id = edges.indicator_id
-            and (
-                windowed_values.window_number = edges.window_number
-                or windowed_values.window_number = edges.window_number - {{ windows_apart }}
-            )
+            and windowed_values.window_number + sides.windows_back = edges.window_number
     where edges.window_number >= {{ windows_apart }}
 ),
 
