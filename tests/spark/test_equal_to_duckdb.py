@@ -64,10 +64,6 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         one.extract("--start", "2018-03-01", "--end", "2018-04-30").ok()
         one.extract("--start", "2018-03-01", "--end", "2018-04-15", "--indicator", "600", "--indicator", "1293").ok()
         twins.copy_landing()
-        if request.param is TwinsOnCluster:
-            # Without a finding quality_findings would read an empty table: where a plan has one part alone, Sail 0.7
-            # cannot send an aggregate together with the writing of its rows ("no UDF found for sum").
-            twins.land(revised(twins, day=27))
         _build(seen)
         twins.land(revised(twins))
         for each in (one, other):
