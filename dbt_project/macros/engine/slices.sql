@@ -55,7 +55,7 @@
     {%- else -%}
         {%- set query = with_tables_once(relation, compiled_code) -%}
     {%- endif -%}
-    {{ return(dbt.spark__create_table_as(temporary, relation, query, language)) }}
+    {{ return(dbt.spark__create_table_as(temporary, relation, query if temporary else for_workers(query), language)) }}
 {% endmacro %}
 
 {% macro rows_in_slices(relation, query, slices) %}
@@ -71,7 +71,7 @@
     {%- endset -%}
     {%- for first, until in slices -%}
         {%- set rows = with_tables_once(relation, query_of_slice(of_slice, first, until)) -%}
-        {%- call statement() -%}{{ table_of_rows(written, rows) if loop.first else 'insert into ' ~ written ~ ' ' ~ rows }}{%- endcall -%}
+        {%- call statement() -%}{{ table_of_rows(written, rows) if loop.first else 'insert into ' ~ written ~ ' ' ~ for_workers(rows) }}{%- endcall -%}
     {%- endfor -%}
     {{ return('select * from ' ~ written) }}
 {% endmacro %}
@@ -115,5 +115,5 @@
     create or replace table {{ relation }} using {{ lake_format() }}
     {#- Sail (0.7) keeps the columns of the table that it replaces, unless it is told so. #}
     {{ "options (overwriteSchema 'true')" if lake_format() == 'delta' }} {{ location_in_lake(relation) }} as
-    {{ query }}
+    {{ for_workers(query) }}
 {% endmacro %}

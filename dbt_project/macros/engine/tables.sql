@@ -113,7 +113,9 @@ select {{ columns }}
 from {{ rows }}
 {% endmacro %}
 {% macro spark__insert_of_rows(table, columns, ctes, rows) %}
-{{ duckdb__insert_of_rows(table, columns, with_tables_once(table, ctes), rows) }}
+    {%- set query = with_tables_once(table, ctes) ~ ' select ' ~ columns ~ ' from ' ~ rows -%}
+insert into {{ table }} ({{ columns }})
+{{ for_workers(query, columns.split(', ')) }}
 {% endmacro %}
 
 {% macro stays_small(relation) %}{{ return(adapter.dispatch('stays_small')(relation)) }}{% endmacro %}
