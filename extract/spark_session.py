@@ -70,6 +70,9 @@ def _sail() -> Iterator[None]:
     os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", A_DAY_S)
     # Few rows, by the files' own statistics, are not dealt out to all processors: payloads stay where they were read.
     os.environ.setdefault("SAIL_EXECUTION__USE_ROW_NUMBER_ESTIMATES_TO_OPTIMIZE_PARTITIONING", "true")
+    # As a cluster (SAIL_MODE): a statement is as many tasks at once as it reads files, and no worker leaves meanwhile.
+    os.environ.setdefault("SAIL_CLUSTER__WORKER_TASK_SLOTS", "4096")
+    os.environ.setdefault("SAIL_CLUSTER__WORKER_MAX_IDLE_TIME_SECS", A_DAY_S)
     os.environ.setdefault("RUST_LOG", "error")  # Sail's own news is not dbt's
     try:
         from pysail.spark import SparkConnectServer
