@@ -30,7 +30,6 @@ class DbtBuild:
     """
 
     def __init__(self, settings: Settings, *, quiet: bool = False) -> None:
-        self._target = settings.target
         self._environment = dict(os.environ)
         self._ignored = prepare_environment(settings, self._environment)
         # Text colours are for terminals.
@@ -60,7 +59,7 @@ class DbtBuild:
     def run(self) -> list[str]:
         """`dbt build`, its output on stderr; the data tests that found something, a line each.
 
-        `WarehouseError` if a model could not be built, or dbt could not even open the warehouse.
+        `WarehouseError` if a model could not be built, or dbt could not even begin; `UsageError` if a setting is why.
         """
         note_ignored(self._ignored)
         target = Path(self._environment["DBT_TARGET_PATH"])
@@ -73,9 +72,10 @@ class DbtBuild:
             everything = json.loads(results.read_text("utf-8"))["results"]
         except (OSError, ValueError):  # missing, or cut off
             if not (target / "run").exists():
-                if code == 2 and self._target == "spark":  # the session was refused
-                    raise UsageError("dbt refused to begin", "read its message above; nothing was built") from None
-                raise WarehouseError("dbt could not begin", "read its message above; nothing was built") from None
+                remedy = "read its message above; nothing was built"
+                if code == UsageError.exit_code:
+                    raise UsageError("dbt refused to begin", remedy) from None
+                raise WarehouseError("dbt could not begin", remedy) from None
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             raise WarehouseError(
                 f"dbt ended with {how} and left no results in {results}",

@@ -9,6 +9,7 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from extract.errors import EsiosError, WarehouseError
 from extract.settings import ROOT, Settings, configuration, load_settings
@@ -21,8 +22,11 @@ OTHER_PROJECT = "ESIOS_DBT_PROJECT_DIR"
 # The only variables of dbt that count, and what they are without: relative to the dbt project.
 WHERE_DBT_WRITES = {"DBT_TARGET_PATH": "target", "DBT_LOG_PATH": "logs"}
 # The subcommands that open the warehouse.
-READS_WAREHOUSE = frozenset({"build", "run", "test", "compile", "docs", "source", "show", "run-operation", "retry"})
-WRITES_WAREHOUSE = frozenset({"build", "run", "run-operation", "retry"})
+WRITES_WAREHOUSE = frozenset({"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"})
+READS_WAREHOUSE = WRITES_WAREHOUSE | {"compile", "debug", "docs", "show", "source", "test"}
+
+# What the macro refuse_other_zones says: a setting is wrong, not the project.
+OTHER_ZONE = "the Spark session's time zone is"
 
 
 def prepare_environment(settings: Settings, environment: MutableMapping[str, str]) -> list[str]:
@@ -33,6 +37,8 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
     the names of what was taken out.
     """
     given = {name: environment.pop(name) for name in list(environment) if name.upper().startswith("DBT_")}
+    for name in [name for name, value in environment.items() if name.startswith("ESIOS_") and not value.strip()]:
+        del environment[name]  # an empty variable counts as unset, and profiles.yml has defaults
     mssql = settings.mssql
     environment.update(
         {
@@ -42,6 +48,7 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
             "ESIOS_LAKE": settings.lake,
             "DBT_ENV_SECRET_SPARK_TOKEN": configuration().get("SPARK_TOKEN", ""),
             "ESIOS_SPARK_FORMAT": settings.spark_format,
+            "ESIOS_SPARK_METHOD": settings.spark_method,
             "MSSQL_SERVER": mssql.server,
             "MSSQL_PORT": str(mssql.port),
             "MSSQL_DATABASE": mssql.database,
@@ -79,8 +86,12 @@ def note_ignored(names: list[str]) -> None:
         print(f"Note: {', '.join(names)} ignored: give dbt its options on the command line", file=sys.stderr)
 
 
-def main() -> None:
-    """Load the settings, then hand over to dbt."""
+def main(faulty_project: int = 2) -> None:
+    """Load the settings, then hand over to dbt.
+
+    The exit code is dbt's, but 5 where the warehouse could not be used at all, and `faulty_project` where dbt could not
+    read the project: dbt says 2 of both.
+    """
     make_tolerant()
     _collect_seldom()
     try:
@@ -90,12 +101,12 @@ def main() -> None:
     except EsiosError as error:
         print(f"Error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
-    for name, value in configuration().items():
-        os.environ.setdefault(name, value)
+    os.environ.update(configuration())
     note_ignored(prepare_environment(settings, os.environ))
 
     try:
-        with _warehouse_open(settings):
+        with _warehouse_open(settings) as lake:
+            os.environ["ESIOS_LAKE"] = lake
             from dbt.cli.main import cli
 
             cli()
@@ -103,8 +114,7 @@ def main() -> None:
         print(f"Error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except SystemExit as end:
-        if _came_from_warehouse(end):
-            end.code = WarehouseError.exit_code
+        end.code = _exit_code(end, faulty_project)
         # To take dbt's objects apart one by one took a tenth of its time.
         end_at_once(exit_code_after_output(end))
 
@@ -114,21 +124,26 @@ def _collect_seldom() -> None:
     gc.set_threshold(1_000_000, 20, 20)
 
 
-def _came_from_warehouse(end: SystemExit) -> bool:
-    """Whether the warehouse could not be used at all: what dbt says of it, and of a faulty project, is 2 for both.
+def _exit_code(end: SystemExit, faulty_project: int) -> Any:
+    """dbt's own, but for what stopped dbt as a whole: it says 2 of a faulty project and of a faulty warehouse alike.
 
-    What a model or a test meets there is part of dbt's results, and 1.
+    What a model or a test meets in the warehouse is part of dbt's results, and 1.
     """
     from dbt_common.exceptions import DbtDatabaseError
 
-    return isinstance(getattr(end.__context__, "exception", None), DbtDatabaseError)
+    stopped_by = getattr(end.__context__, "exception", None)
+    if stopped_by is None or OTHER_ZONE in str(stopped_by):
+        return end.code
+    # dbt-spark hands on what its connection met in an error of another class.
+    met_warehouse = isinstance(stopped_by, DbtDatabaseError) or "Database Error" in str(stopped_by)
+    return WarehouseError.exit_code if met_warehouse else faulty_project
 
 
 @contextmanager
-def _warehouse_open(settings: Settings) -> Iterator[None]:
-    """What dbt's connection needs around it, which is something on Spark alone."""
+def _warehouse_open(settings: Settings) -> Iterator[str]:
+    """What dbt's connection needs around it, something on Spark alone. The value is the lake as dbt names it."""
     if settings.target != "spark" or not READS_WAREHOUSE.intersection(sys.argv):
-        yield
+        yield settings.lake
         return
     from extract.lake_lock import only_dbt_run
     from extract.spark_session import knock_at_service, knock_at_thrift_server, spark_session
@@ -136,14 +151,14 @@ def _warehouse_open(settings: Settings) -> Iterator[None]:
     with ExitStack() as around:
         if WRITES_WAREHOUSE.intersection(sys.argv):
             around.enter_context(only_dbt_run(settings))
-        method = "" if settings.spark_service else os.environ.get("ESIOS_SPARK_METHOD", "session")
-        if method == "session":
-            around.enter_context(spark_session(settings))
-        elif method == "thrift":
-            knock_at_thrift_server()
-        elif settings.spark_service:
+        lake = settings.lake
+        if settings.spark_service:
             knock_at_service(settings.spark_service)
-        yield
+        elif settings.spark_method == "thrift":
+            knock_at_thrift_server()
+        else:
+            lake = around.enter_context(spark_session(settings))
+        yield lake
 
 
 def _wait_for_file(settings: Settings) -> None:
@@ -166,7 +181,7 @@ def main_when_asked() -> None:
     with suppress(ImportError):  # not installed: dbt says so when it looks for it
         import_module(f"dbt.adapters.{os.environ['ESIOS_TARGET']}")
     if sys.stdin.read():  # otherwise who started us has ended, or has no use for us
-        main()
+        main(faulty_project=WarehouseError.exit_code)
 
 
 if __name__ == "__main__":

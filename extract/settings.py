@@ -20,6 +20,7 @@ API_BASE_URL = "https://api.esios.ree.es"
 TARGETS = ("duckdb", "sqlserver", "spark")
 SPARK_FORMATS = ("delta", "iceberg")
 SPARK_SERVICES = ("databricks", "fabric")
+SPARK_METHODS = ("session", "thrift")
 # The schema of the marts on Spark.
 SPARK_SCHEMA = "esios"
 # How the storage of a lake is reached, in the words of the tools of its owner.
@@ -88,6 +89,7 @@ class Settings:
     lake_storage: Mapping[str, str] = field(default_factory=dict, repr=False)  # AWS_* and AZURE_*, keys among them
     spark_format: str = SPARK_FORMATS[0]
     spark_service: str = ""  # empty: dbt-spark; else the service with an adapter of its own
+    spark_method: str = SPARK_METHODS[0]  # how dbt-spark reaches Spark
 
     @property
     def target_schema(self) -> str:
@@ -129,10 +131,12 @@ def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path | N
         lake_storage={name: value for name, value in env.items() if name.startswith(STORAGE_VARIABLES)},
         spark_format=_one_of(env, "ESIOS_SPARK_FORMAT", SPARK_FORMATS, SPARK_FORMATS[0]),
         spark_service=_one_of(env, "ESIOS_SPARK_SERVICE", SPARK_SERVICES, ""),
+        spark_method=_one_of(env, "ESIOS_SPARK_METHOD", SPARK_METHODS, SPARK_METHODS[0]),
     )
     if target == "sqlserver":
         _require_mssql(settings.mssql)
     if target == "spark":
+        _refuse_characters(settings.lake)  # of the repository's folder too
         _refuse_plain_http(settings)
     return settings
 
@@ -178,6 +182,15 @@ def _holds_credentials(address: str) -> bool:
     return (bool(colon) and "@" in behind + slash + others) or (scheme.lower() == "s3" and "@" in first)
 
 
+def _refuse_characters(lake: str) -> None:
+    """dbt writes the place into its SQL, Delta and Spark read it as a URL."""
+    if set("?#%;\\'\"`{}[]<>|^") & set(lake) or not lake.isprintable():
+        raise UsageError(
+            "ESIOS_LAKE holds one of ? # % ; \\ ' \" ` { } [ ] < > | ^, or a character that cannot be printed",
+            "choose a place without them; credentials go into AWS_* or AZURE_* (.env.example)",
+        )
+
+
 def _lake(text: str) -> str:
     """Where the lake lies: a folder's absolute path, `s3://BUCKET/…` or `abfss://CONTAINER@ACCOUNT…/…`.
 
@@ -185,17 +198,13 @@ def _lake(text: str) -> str:
     """
     if _holds_credentials(text):
         raise UsageError("ESIOS_LAKE must not contain credentials", "put them into AWS_* or AZURE_* (.env.example)")
-    # dbt writes the place into its SQL, Delta and Spark read it as a URL.
-    if set("?#%;\\'\"`{}[]<>|^") & set(text) or not text.isprintable():
-        raise UsageError(
-            "ESIOS_LAKE holds one of ? # % ; \\ ' \" ` { } [ ] < > | ^, or a character that cannot be printed",
-            "choose a place without them; credentials go into AWS_* or AZURE_* (.env.example)",
-        )
+    _refuse_characters(text)
     if not is_url(text):
         try:
-            return str(ROOT / Path(text).expanduser())
+            path = ROOT / Path(text).expanduser()
         except RuntimeError:
             raise UsageError(f"ESIOS_LAKE is {text!r}, and there is no such home", "write the path out") from None
+        return str(path.resolve() if ".." in path.parts else path)  # Sail takes no .. in a place
     remedy = "set it to a folder, s3://BUCKET/PATH or abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH"
     try:
         parts = urlsplit(text)

@@ -7,73 +7,104 @@ of the lake are registered at the start.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import socket
+import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from extract.errors import UsageError, WarehouseError
-from extract.settings import Settings
+from extract.errors import EsiosError, UsageError, WarehouseError
+from extract.settings import Settings, is_url
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 HOW_TO_INSTALL = "run `make setup-spark`"
-# Sail forgets a session, with all of its catalogue, after five minutes of silence.
 A_DAY_S = "86400"
+# Where the environment says nothing else.
+SAIL = {
+    # It forgets a session, with all of its catalogue, after five minutes of silence.
+    "SAIL_SPARK__SESSION_TIMEOUT_SECS": A_DAY_S,
+    # Few rows, by the files' own statistics, are not dealt out to all processors: payloads stay where they were read.
+    "SAIL_EXECUTION__USE_ROW_NUMBER_ESTIMATES_TO_OPTIMIZE_PARTITIONING": "true",
+    # What it orders, groups and joins at once; beyond it rows go to temporary files, as DuckDB's do (profiles.yml).
+    "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
+    "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": str(3 * 2**30),
+    # As a cluster (SAIL_MODE): a statement is as many tasks at once as it reads files, and no worker leaves meanwhile.
+    "SAIL_CLUSTER__WORKER_TASK_SLOTS": "4096",
+    "SAIL_CLUSTER__WORKER_MAX_IDLE_TIME_SECS": A_DAY_S,
+    "RUST_LOG": "error",  # its own news is not dbt's
+}
 DEFAULT_PORT = 15002  # Spark Connect's
 THRIFT_PORT = 10000
 HTTPS_PORT = 443
 FABRIC = "api.fabric.microsoft.com"  # as in profiles.yml
 KNOCK_S = 15.0
+# Sail 0.7 encodes any other character of a folder's name as in a URL, without a word: it reads nothing there and writes
+# beside it.
+_READ_AS_THEY_STAND = re.compile(r"[A-Za-z0-9/_.,:@+=&!$()-]+")
 
 
 @contextmanager
-def spark_session(settings: Settings) -> Iterator[None]:
-    """The session of this process, ready for dbt's `method: session`, which takes the one that is there."""
+def spark_session(settings: Settings) -> Iterator[str]:
+    """The session of this process, ready for dbt's `method: session`, which takes the one that is there.
+
+    The value is the lake's place as this Spark is to be told it.
+    """
     # Of pandas, which no model uses.
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
-    with _sail():
+    with _sail(settings) as lake:
         try:
             from pyspark.sql import SparkSession
         except ImportError:
             raise UsageError("ESIOS_TARGET is spark, and pyspark is not installed", HOW_TO_INSTALL) from None
 
-        try:
+        with _translating(f"no Spark session on the lake {settings.lake}"):
             session = SparkSession.builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
-            if settings.spark_format == "delta":
-                register_tables(session, settings)
-        except Exception as error:  # whatever the server says: Spark's, Sail's and gRPC's errors have no common base
-            raise WarehouseError(
-                f"no Spark session on this lake ({_first_line(error)})", "check SPARK_REMOTE and ESIOS_LAKE"
-            ) from None
         try:
-            yield
+            if settings.spark_format == "delta":
+                register_tables(session, replace(settings, lake=lake))
+            yield lake
         finally:
             session.stop()  # or the client looks for its server once more at the end of the process, and waits
 
 
 @contextmanager
-def _sail() -> Iterator[None]:
-    """Sail for as long as needed, where no other Spark is named."""
+def _translating(what: str) -> Iterator[None]:
+    try:
+        yield
+    except EsiosError:
+        raise
+    except Exception as error:  # whatever the server says: Spark's, Sail's and gRPC's errors have no common base
+        raise WarehouseError(f"{what} ({_first_line(error)})", "check SPARK_REMOTE and ESIOS_LAKE") from None
+
+
+@contextmanager
+def _sail(settings: Settings) -> Iterator[str]:
+    """Sail for as long as needed, where no other Spark is named. The value is the lake's place in its words."""
     if remote := os.environ.get("SPARK_REMOTE"):
         _knock_at_connect_server(remote)
-        yield
+        yield settings.lake
         return
     if os.environ.get("SPARK_CONF_DIR"):
-        yield
+        yield settings.lake
         return
-    os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", A_DAY_S)
-    # Few rows, by the files' own statistics, are not dealt out to all processors: payloads stay where they were read.
-    os.environ.setdefault("SAIL_EXECUTION__USE_ROW_NUMBER_ESTIMATES_TO_OPTIMIZE_PARTITIONING", "true")
-    # As a cluster (SAIL_MODE): a statement is as many tasks at once as it reads files, and no worker leaves meanwhile.
-    os.environ.setdefault("SAIL_CLUSTER__WORKER_TASK_SLOTS", "4096")
-    os.environ.setdefault("SAIL_CLUSTER__WORKER_MAX_IDLE_TIME_SECS", A_DAY_S)
-    os.environ.setdefault("RUST_LOG", "error")  # Sail's own news is not dbt's
+    if settings.spark_format == "iceberg":
+        raise UsageError(
+            "ESIOS_SPARK_FORMAT is iceberg, and Sail would have forgotten its Iceberg tables at the next run",
+            "set SPARK_REMOTE or SPARK_CONF_DIR to a Spark with a catalogue, or ESIOS_SPARK_FORMAT=delta",
+        )
+    for name, value in SAIL.items():
+        os.environ.setdefault(name, value)
     try:
         from pysail.spark import SparkConnectServer
     except ImportError:
@@ -84,10 +115,31 @@ def _sail() -> Iterator[None]:
     host, port = server.listening_address or ("127.0.0.1", 0)
     os.environ["SPARK_REMOTE"] = f"sc://{host}:{port}"
     try:
-        yield
+        yield _plain_place(settings.lake)
     finally:
         del os.environ["SPARK_REMOTE"]
         server.stop()
+
+
+def _plain_place(lake: str) -> str:
+    """A name of the lake that Sail reads as it stands: its own, or that of a link to it, the same each time.
+
+    A place that changed would have dbt parse the project again.
+    """
+    if is_url(lake) or _READ_AS_THEY_STAND.fullmatch(lake):
+        return lake
+    digest = hashlib.sha256(lake.encode()).hexdigest()[:16]
+    link = Path(tempfile.gettempdir(), f"esios-lake-{os.getuid()}-{digest}")
+    with suppress(OSError):  # it is there already, or may not be made: what counts is what is there
+        link.symlink_to(lake)
+    # The folder of temporary files is everybody's: somebody else's link could lead elsewhere tomorrow.
+    is_ours = link.is_symlink() and link.lstat().st_uid == os.getuid() and link.readlink() == Path(lake)
+    if not (is_ours and _READ_AS_THEY_STAND.fullmatch(str(link))):
+        raise UsageError(
+            f"ESIOS_LAKE is {lake!r}, a name that Sail cannot read, and {link} could not be made a link to it",
+            "set ESIOS_LAKE to a folder whose path has no blanks and only plain letters, or TMPDIR to such a one",
+        )
+    return str(link)
 
 
 def knock_at_thrift_server() -> None:
@@ -111,6 +163,12 @@ def knock_at_service(service: str) -> None:
     if "https" not in getproxies() or proxy_bypass(host):
         setting = "ESIOS_SPARK_HOST" if service == "databricks" else "ESIOS_SPARK_SERVICE"
         _knock(host, HTTPS_PORT, setting, "correct that address, or check the network")
+    adapter = {"databricks": "databricks", "fabric": "fabricspark"}[service]
+    if find_spec(f"dbt.adapters.{adapter}") is None:
+        raise UsageError(
+            f"ESIOS_SPARK_SERVICE is {service}, and dbt-{adapter} is not installed",
+            "install it in an environment of its own, as docs/spark.md says",
+        )
 
 
 def _knock_at_connect_server(remote: str) -> None:
@@ -136,23 +194,26 @@ def _knock(host: str, port: int, setting: str, remedy: str) -> None:
 def register_tables(session: SparkSession, settings: Settings) -> None:
     """Register the lake's tables in the session's catalogue. One that keeps its tables itself knows most of them.
 
-    With their columns: Sail takes what a statement says, and reads none from the table.
+    With their columns: Sail takes what a statement says, and reads none from the table. One that Spark cannot read is
+    an error, though nobody may need it: dbt would make one that it does not find anew.
     """
     from extract.warehouse.lake_storage import LakeStorage
 
     lake = LakeStorage(settings)
     tables = lake.tables()
     for schema in {table.schema for table in tables}:
-        session.sql(f"create schema if not exists `{schema}`").collect()
+        with _translating(f"no schema {schema} on the lake {settings.lake}"):
+            session.sql(f"create schema if not exists `{schema}`").collect()
     for table in tables:
         place = lake.uri(table)
-        columns = ", ".join(
-            f"`{column.name}` {column.dataType.simpleString()}{'' if column.nullable else ' not null'}"
-            for column in session.read.format("delta").load(place).schema
-        )
-        session.sql(
-            f"create table if not exists `{table.schema}`.`{table.name}` ({columns}) using delta location '{place}'"
-        ).collect()
+        with _translating(f"{table} in the lake {settings.lake} cannot be read by Spark"):
+            columns = ", ".join(
+                f"`{column.name}` {column.dataType.simpleString()}{'' if column.nullable else ' not null'}"
+                for column in session.read.format("delta").load(place).schema
+            )
+            session.sql(
+                f"create table if not exists `{table.schema}`.`{table.name}` ({columns}) using delta location '{place}'"
+            ).collect()
 
 
 def _first_line(error: BaseException) -> str:

@@ -24,8 +24,9 @@ payloads as (
         new_responses.response_id,
         new_responses.indicator_id,
         landed.payload
-    from {{ source('raw_esios', 'indicator_responses') }} as landed
-    inner join new_responses
+    {#- In this order the payloads stay even where Sail knows no difference in size. #}
+    from new_responses
+    inner join {{ source('raw_esios', 'indicator_responses') }} as landed
         on {{ same_answer('landed', 'new_responses') }}
     {% if batch and batch[2] %}
     where landed.extracted_at_utc between {{ batch[2] }} and {{ batch[3] }}

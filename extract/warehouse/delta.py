@@ -168,6 +168,8 @@ class Lake(DuckDB):
         """The newest snapshot; inside a transaction the one that it began with."""
         if table in self._pinned:
             return self._pinned[table]
+        if self._format == "iceberg" and table.schema != RAW_SCHEMA:
+            raise self._not_read(table)  # though a Delta table may lie there: of before the format was changed
         known = self._snapshots.get(table)
         if known is None:
             known = self.storage.find(table)
@@ -176,8 +178,6 @@ class Lake(DuckDB):
                 known.update_incremental()
         if known is not None:
             self._snapshots[table] = known
-        elif self._format == "iceberg" and table.schema != RAW_SCHEMA:
-            raise self._not_read(table)
         if self.in_transaction:
             self._pinned[table] = known
         return known

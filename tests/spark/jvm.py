@@ -40,7 +40,6 @@ json.dump(listed, open(sys.argv[1], "w"))
 class TwinsOnJvm(Twins):
     """The landing as Parquet files, dbt's tables as Iceberg's."""
 
-    reads_of_payloads: ClassVar[int] = 1
     # As if no table were small: only a hint keeps a join from an exchange. Without adaptive execution the plan is the
     # one that runs, with what it uses twice.
     explained_with: ClassVar[dict[str, str]] = {

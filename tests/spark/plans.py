@@ -28,10 +28,10 @@ LIST = "list of "
 OPERATOR = re.compile(r"^(?P<indent>[\s:+\-]*)(?:\*\(\d+\) )?(?P<name>\w+)(?P<arguments>.*)$")
 STATEMENT = re.compile(r"On (?P<node>[\w.]+): (?:/\*.*?\*/)?(?P<sql>.*)", re.DOTALL)
 PAYLOADS = re.compile(r"(?s)\bpayload\b.*raw_esios\.indicator_responses|raw_esios\.indicator_responses.*\bpayload\b")
-# A statement that writes a query's rows says so before the query, or between its CTEs and its last select.
+# How a statement begins that writes a query's rows.
 WRITES = (
     re.compile(r"\A\s*create or replace (?:temporary view|table)\s.*?\sas\s*\n", re.DOTALL),
-    re.compile(r"insert into \S+ \([^)]*\)"),
+    re.compile(r"\A\s*insert into \S+ \([^)]*\)"),
 )
 # Queries that take payloads elsewhere, each in another way.
 MOVING = (

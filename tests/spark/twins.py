@@ -36,8 +36,6 @@ class Twins:
     spark: Home
     # Settings under which plans are shown.
     explained_with: ClassVar[dict[str, str]] = {}
-    # How often the statement of the entries reads a payload: what it uses twice is not kept.
-    reads_of_payloads: ClassVar[int] = 2
 
     @property
     def lake(self) -> Path:
