@@ -55,7 +55,7 @@
     {%- else -%}
         {%- set query = with_tables_once(relation, compiled_code) -%}
     {%- endif -%}
-    {{ return(dbt.spark__create_table_as(temporary, relation, query if temporary else for_workers(query), language)) }}
+    {{ return(dbt.spark__create_table_as(temporary, relation, for_workers(query), language)) }}
 {% endmacro %}
 
 {% macro rows_in_slices(relation, query, slices) %}
