@@ -113,7 +113,7 @@
 
 {% macro table_of_rows(relation, query) %}
     create or replace table {{ relation }} using {{ lake_format() }}
-    {#- Sail (0.7) keeps the columns of the table that it replaces, unless it is told so. #}
+    {#- Sail (0.7) keeps the columns of the table that it replaces, unless an option says otherwise. #}
     {{ "options (overwriteSchema 'true')" if lake_format() == 'delta' }} {{ location_in_lake(relation) }} as
     {{ for_workers(query) }}
 {% endmacro %}
