@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from extract.errors import EsiosError, UsageError, WarehouseError
-from extract.settings import Settings, is_url
+from extract.settings import STORAGE_VARIABLES, Settings, is_url
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -97,6 +97,11 @@ def _sail(settings: Settings) -> Iterator[str]:
     except ImportError:
         raise UsageError("no SPARK_REMOTE is set, and Sail is not installed", HOW_TO_INSTALL) from None
 
+    from extract.warehouse.lake_storage import LakeStorage
+
+    # It looks for them in the environment alone, where plain http to this machine is to be allowed too.
+    options = LakeStorage(settings).options or {}
+    os.environ.update({name: value for name, value in options.items() if name.startswith(STORAGE_VARIABLES)})
     server = SparkConnectServer("127.0.0.1", 0)
     server.start(background=True)
     host, port = server.listening_address or ("127.0.0.1", 0)
