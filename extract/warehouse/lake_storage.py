@@ -30,6 +30,7 @@ _SECRET = re.compile(r"KEY|SECRET|TOKEN|SAS|PASSWORD", re.IGNORECASE)
 _SHORTEST_SECRET = 4
 # What only the storage's own people can look up, in XML.
 _OF_A_REQUEST = re.compile(r"<(RequestId|HostId|RequestID)>[^<]*</\1>")
+_TRACE = re.compile(r" 0: (<unknown>|\S+::).*")  # of delta-rs's own functions
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _NEEDS_MORE = re.compile(r"reader (feature|version)|unsupported.*feature", re.IGNORECASE)
 _SECOND = re.compile(r"concurrent|failed to commit transaction: \d|changed since last commit", re.IGNORECASE)
@@ -51,6 +52,11 @@ _REMEDIES = [
         "check ESIOS_LAKE, AWS_ENDPOINT_URL and the network, then run it again",
     ),
     (r"not a directory|file exists|is a file", "is not a folder", "set ESIOS_LAKE to a folder"),
+    (
+        r"no such file|not found|found gap|json error|parse.*parquet|parquet.*(magic|footer|corrupt|invalid)",
+        "lacks a file, or holds a damaged one",
+        "run it again; if that fails too, restore the lake's files from the storage's older versions or a backup",
+    ),
 ]
 
 
@@ -264,4 +270,4 @@ class LakeStorage:
         for name, value in self._given.items():
             if _SECRET.search(name) and len(value.strip()) >= _SHORTEST_SECRET:
                 text = text.replace(value.strip(), "…")
-        return " ".join(text.split())
+        return _TRACE.sub("", " ".join(text.split()))
