@@ -2,7 +2,8 @@
 
 The landing is generated once, on DuckDB, and copied to a lake. Sail runs inside dbt, Spark in a JVM that dbt starts:
 time and memory are those of dbt and of what it starts. Each size is built once on each engine, then one more day of
-all indicators. What Spark reads are the Parquet files of the same landing.
+all indicators; what an engine cannot finish is said, with the reason. What Spark reads are the Parquet files of the
+same landing.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,17 +52,39 @@ class Cost:
     peak_mb: float
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a build may take."""
+
+    memory_mb: int
+    seconds: int
+
+
+class Unfinished(Exception):
+    """A build did not end well; says why."""
+
+
+def first_error(output: str) -> str:
+    """What dbt says behind its first failure."""
+    lines = [re.sub(r"\x1b\[\d*m|^\d\d:\d\d:\d\d ", "", line).strip() for line in output.splitlines()]
+    found = [number for number, line in enumerate(lines) if re.match(r"(Runtime|Compilation|Database) Error", line)]
+    return " ".join(lines[found[0] : found[0] + 2])[:300] if found else ""
+
+
 @dataclass
 class Watched:
     """A process and those it started: Spark's JVM is not waited for, so the system's own account leaves it out."""
 
     process: psutil.Process
+    limits: Limits
     peak: int = 0
     cpu: dict[int, float] = field(default_factory=dict)
+    stopped_for: str = ""
     ended: threading.Event = field(default_factory=threading.Event)
 
     def watch(self) -> None:
-        """Until it has ended."""
+        """Until it has ended, or goes beyond a limit."""
+        began = perf_counter()
         while not self.ended.wait(POLL_S):
             resident = 0
             with suppress(psutil.NoSuchProcess):
@@ -70,14 +94,25 @@ class Watched:
                         self.cpu[one.pid] = times.user + times.system
                         resident += one.memory_info().rss
             self.peak = max(self.peak, resident)
+            if resident > self.limits.memory_mb * 2**20:
+                self.stop(f"it took more than {self.limits.memory_mb:,} MB of memory")
+            elif perf_counter() - began > self.limits.seconds:
+                self.stop(f"it took more than {self.limits.seconds:,} s")
+
+    def stop(self, reason: str) -> None:
+        """End it, and what it started."""
+        self.stopped_for = self.stopped_for or reason
+        for one in (*self.process.children(recursive=True), self.process):
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
 
 
-def measure(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
-    """Run a command to its end and account for it and all that it starts."""
+def measure(command: Sequence[str], environment: Mapping[str, str], limits: Limits) -> Cost:
+    """Run a command to its end and account for it and all that it starts; `Unfinished` where it fails."""
     with tempfile.TemporaryFile("w+") as out:
         began = perf_counter()
         process = subprocess.Popen(command, env=dict(environment), stdout=out, stderr=out, cwd=ROOT)
-        watched = Watched(psutil.Process(process.pid))
+        watched = Watched(psutil.Process(process.pid), limits)
         watcher = threading.Thread(target=watched.watch)
         watcher.start()
         code = process.wait()
@@ -86,7 +121,9 @@ def measure(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
         watcher.join()
         if code:
             out.seek(0)
-            raise SystemExit(f"{' '.join(command)} ended with {code}:\n{out.read()[-3000:]}")
+            output = out.read()
+            print(output[-3000:], file=sys.stderr)
+            raise Unfinished(watched.stopped_for or first_error(output) or f"it ended with {code}")
     return Cost(seconds, sum(watched.cpu.values()), watched.peak / 2**20)
 
 
@@ -198,9 +235,9 @@ class Bed:
         if self.engine == "Spark local[2]" and name == "raw":
             sparks.name_landed_tables(self.lake / "raw_esios", self.variables())
 
-    def run(self, versions: int) -> Cost:
+    def run(self, versions: int, limits: Limits) -> Cost:
         """One build, which leaves so many versions."""
-        cost = measure(self.build, self.variables())
+        cost = measure(self.build, self.variables(), limits)
         assert self.versions() == versions, (self.versions(), versions)
         return cost
 
@@ -244,61 +281,105 @@ def add_landed_rows(newer: Path, warehouse: Path) -> None:
             file.execute(f"insert into {name} select * from newer.{name} where {at} > (select max({at}) from {name})")
 
 
+@dataclass(frozen=True, order=True)
+class Size:
+    """So many indicators, for so many years."""
+
+    indicators: int
+    years: int
+
+    @classmethod
+    def read(cls, text: str) -> Size:
+        """`200x5`."""
+        indicators, years = text.split("x")
+        return cls(int(indicators), int(years))
+
+    def __str__(self) -> str:
+        return f"{self.indicators}x{self.years}"
+
+
+@dataclass(frozen=True)
+class Built:
+    """What one engine took for one size."""
+
+    values: int
+    first: Cost
+    day: Cost
+
+
 def report(engine: str, what: str, cost: Cost, beside: Cost | None) -> None:
     """One line of the table."""
     ratio = f", {cost.cpu_seconds / beside.cpu_seconds:.2f} x DuckDB's" if beside else ""
     say(f"{engine}: {what}", f"{cost.seconds:.1f} s, {cost.cpu_seconds:.1f} s CPU{ratio}, {cost.peak_mb:.0f} MB")
 
 
-def compare(engine: str, sizes: Mapping[int, int], first: Mapping[int, Cost], day: Mapping[int, Cost]) -> None:
-    """The longest history beside the shortest."""
-    least, most = min(first), max(first)
-    growth = sizes[most] / sizes[least]
-    ways: dict[str, Callable[[Cost], float]] = {"wall": lambda cost: cost.seconds, "CPU": lambda cost: cost.cpu_seconds}
-    for way, of in ways.items():
-        more = of(first[most]) / of(first[least]) / growth
-        say(f"{engine}: {growth:.1f} x the data / linear, {way}", f"{more:.2f} x", "at most 1.2")
-        later = of(day[most]) / of(day[least])
-        say(f"{engine}: one more day after {most} years / after {least}, {way}", f"{later:.2f} x", "at most 1.5")
+WAYS: dict[str, Callable[[Cost], float]] = {"wall": lambda cost: cost.seconds, "CPU": lambda cost: cost.cpu_seconds}
+
+
+def compare(engine: str, built: Mapping[Size, Built]) -> None:
+    """Each size beside the largest that is smaller in years or in indicators alone, and beside the smallest."""
+    for more in sorted(built):
+        for less in {max((one for one in built if one.years == more.years and one < more), default=None),
+                     max((one for one in built if one.indicators == more.indicators and one < more), default=None),
+                     min(built)} - {None, more}:  # fmt: skip
+            assert less
+            here, there = built[more], built[less]
+            growth = here.values / there.values
+            named = f"{engine}: {less} -> {more}, {growth:.1f} x the data"
+            for way, of in WAYS.items():
+                linear = of(here.first) / of(there.first) / growth
+                say(f"{named}: build / linear, {way}", f"{linear:.2f} x", "at most 1.2")
+            say(f"{named}: peak memory", f"{here.first.peak_mb / there.first.peak_mb:.2f} x")
+            if less.indicators == more.indicators:
+                for way, of in WAYS.items():
+                    say(f"{named}: one more day, {way}", f"{of(here.day) / of(there.day):.2f} x", "at most 1.5")
+
+
+def build_both(bed: Bed, landing: Landing, limits: Limits, beside: Built | None, slowest: int) -> Built:
+    """The whole landing, then one more day; each reported as it is done."""
+    costs = []
+    for name, what, versions, yardstick in (
+        ("raw", f"dbt build of {landing.values:,} values", landing.values, beside and beside.first),
+        ("raw-and-day", "one more day of all", landing.values_and_day, beside and beside.day),
+    ):
+        bed.put(landing, name)
+        costs.append(cost := bed.run(versions, limits))
+        report(bed.engine, what, cost, yardstick)
+        for node, seconds in bed.slowest(slowest).items():
+            say(f"    {node}", f"{seconds:.1f} s")
+    return Built(landing.values, *costs)
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--indicators", type=int, default=200)
-    parser.add_argument("--years", type=int, nargs="+", default=[1, 5])
+    parser.add_argument("--sizes", type=Size.read, nargs="+", default=[Size(200, 1), Size(200, 5)], metavar="200x5")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES[:2])
     parser.add_argument("--landings", type=Path, help="keep what is generated there, for the next time")
     parser.add_argument("--slowest", type=int, default=0, help="name so many of the slowest models and tests")
+    parser.add_argument("--memory-mb", type=int, default=psutil.virtual_memory().total // 2**20 * 3 // 4)
+    parser.add_argument("--seconds", type=int, default=4 * 3600, help="end a build that takes longer, or more memory")
     chosen = parser.parse_args()
-    sizes: dict[int, int] = {}
-    costs: dict[str, tuple[dict[int, Cost], dict[int, Cost]]] = {engine: ({}, {}) for engine in chosen.engines}
+    limits = Limits(chosen.memory_mb, chosen.seconds)
+    built: dict[str, dict[Size, Built]] = {engine: {} for engine in chosen.engines}
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as temporary, fresh_warehouse() as environment:
-        build = dbt_build(project(Path(temporary), chosen.indicators))
-        for years in chosen.years:
-            place = (chosen.landings or Path(temporary)) / f"{chosen.indicators}x{years}"
-            landing = Landing.make(place, chosen.indicators, last_day_of(years))
-            sizes[years] = landing.values
+        for size in sorted(chosen.sizes):
+            build = dbt_build(project(Path(temporary) / f"project-{size}", size.indicators))
+            place = (chosen.landings or Path(temporary)) / str(size)
+            landing = Landing.make(place, size.indicators, last_day_of(size.years))
             for number, engine in enumerate(chosen.engines):
-                bed = Bed(engine, Path(temporary) / f"{years}-{number}", build, environment)
+                bed = Bed(engine, Path(temporary) / f"{size}-{number}", build, environment)
                 bed.folder.mkdir()
-                first, day = costs[engine]
-                for name, what, versions, into in (
-                    ("raw", f"dbt build of {landing.values:,} values", landing.values, first),
-                    ("raw-and-day", "one more day of all", landing.values_and_day, day),
-                ):
-                    bed.put(landing, name)
-                    into[years] = bed.run(versions)
-                    duckdb_took = costs.get("DuckDB", ({}, {}))[name == "raw-and-day"].get(years)
-                    report(engine, what, into[years], duckdb_took if engine != "DuckDB" else None)
-                    for node, seconds in bed.slowest(chosen.slowest).items():
-                        say(f"    {node}", f"{seconds:.1f} s")
+                try:
+                    beside = built.get("DuckDB", {}).get(size) if engine != "DuckDB" else None
+                    built[engine][size] = build_both(bed, landing, limits, beside, chosen.slowest)
+                except Unfinished as reason:
+                    say(f"{engine}: {landing.values:,} values are not built", str(reason))
                 shutil.rmtree(bed.folder)
             if not chosen.landings:
                 shutil.rmtree(place)
-    if len(chosen.years) > 1:
-        for engine, (first, day) in costs.items():
-            compare(engine, sizes, first, day)
+    for engine, sizes in built.items():
+        compare(engine, sizes)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 HOW_TO_INSTALL = "run `make setup-spark`"
 # Sail forgets a session, with all of its catalogue, after five minutes of silence.
 A_DAY_S = "86400"
+# What Sail orders, groups and joins at once; beyond it rows go to temporary files, as DuckDB's do (profiles.yml).
+SAIL_MEMORY = {
+    "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
+    "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": str(3 * 2**30),
+}
 DEFAULT_PORT = 15002  # Spark Connect's
 THRIFT_PORT = 10000
 HTTPS_PORT = 443
@@ -91,6 +96,10 @@ def _sail(settings: Settings) -> Iterator[str]:
             "set SPARK_REMOTE or SPARK_CONF_DIR to a Spark with a catalogue, or ESIOS_SPARK_FORMAT=delta",
         )
     os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", A_DAY_S)
+    # Few rows, by the files' own statistics, are not dealt out to all processors: payloads stay where they were read.
+    os.environ.setdefault("SAIL_EXECUTION__USE_ROW_NUMBER_ESTIMATES_TO_OPTIMIZE_PARTITIONING", "true")
+    for name, value in SAIL_MEMORY.items():
+        os.environ.setdefault(name, value)
     os.environ.setdefault("RUST_LOG", "error")  # Sail's own news is not dbt's
     try:
         from pysail.spark import SparkConnectServer

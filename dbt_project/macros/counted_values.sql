@@ -45,6 +45,7 @@
         inner join {{ apart }} as apart
             on entries.response_id = apart.response_id
         where apart.is_lone = 0
+            and {{ in_slice('entries.period_start_utc', type_instant()) }}
         {% endif %}
     ) as said
     {#- A value that another response corrects at the same instant was never valid. #}
@@ -54,6 +55,33 @@
             or said.first_in_window_at_utc is null
             or said.extracted_at_utc < said.first_in_window_at_utc
         )
+{% endmacro %}
+
+{% macro all_counted_values() %}
+    {#- Those of all periods. Where they are written, and not only looked up, those of lone responses go without order. -#}
+    {%- if not views_are_written() -%}{{ return(counted_values()) }}{%- endif -%}
+    with lone_responses_apart as (
+        {{ lone_responses_apart() }}
+    )
+
+    {{ counted_values(apart='lone_responses_apart') }}
+    union all
+    select
+        entries.indicator_id,
+        entries.geo_id,
+        entries.period_start_utc,
+        entries.period_end_utc,
+        entries.response_id,
+        entries.extracted_at_utc,
+        entries.values_updated_at_utc,
+        entries.value,
+        1 as times_said,
+        entries.response_id as last_response_id
+    from {{ ref('stg_esios__indicator_values') }} as entries
+    inner join lone_responses_apart as apart
+        on entries.response_id = apart.response_id
+    where apart.is_lone = 1
+        and {{ in_slice('entries.period_start_utc', type_instant()) }}
 {% endmacro %}
 
 {% macro lone_responses_apart() %}
@@ -100,6 +128,7 @@
                 end as is_unclear
             from {{ ref('stg_esios__response_entries') }} as entries
             where entries.period_start_utc is not null
+                and {{ in_slice('entries.period_start_utc', type_instant()) }}
             group by entries.response_id, entries.indicator_id, entries.geo_id
         ) as areas
         group by areas.response_id, areas.indicator_id

@@ -4,6 +4,7 @@
 {%- set in_order = 'partition by response_id, has_clear_time order by geo_id, period_start_utc' -%}
 {%- set rivals = 'partition by response_id, period_start_utc, case when instant_lacks_area = 0 then geo_id end' -%}
 {%- set entry = 'response_id, indicator_id, geo_id, geo_name, datetime_text, value_text, period_start_utc, value' -%}
+{% call rows_for(table, 'cut_entries') -%}
 with new_responses as (
     select
         staged.response_id,
@@ -23,8 +24,9 @@ payloads as (
         new_responses.response_id,
         new_responses.indicator_id,
         landed.payload
-    from {{ source('raw_esios', 'indicator_responses') }} as landed
-    inner join new_responses
+    {#- In this order the payloads stay even where Sail knows no difference in size. #}
+    from new_responses
+    inner join {{ source('raw_esios', 'indicator_responses') }} as landed
         on {{ same_answer('landed', 'new_responses') }}
     {% if batch and batch[2] %}
     where landed.extracted_at_utc between {{ batch[2] }} and {{ batch[3] }}
@@ -94,7 +96,7 @@ sifted_entries as (
             else 0
         end as is_doubtful
     from entries_in_order
-),
+){{ written_once('sifted_entries') }},
 
 doubtful_entries as (
     {#- Equal entries are one. #}
@@ -167,8 +169,7 @@ cut_entries as (
         cast(code as {{ type_code(30) }}) as code
     from all_entries
 )
-
-{{ rows_for(table, 'cut_entries') }}
+{%- endcall %}
 {% endmacro %}
 
 {% macro stage_further_entries(table) %}
@@ -176,8 +177,8 @@ cut_entries as (
     {%- if execute -%}
         {%- set statements = [] -%}
         {%- for batch in batches_of_responses(highest(table, 'response_id')) -%}
-            {%- do statements.append(entries_of_responses(batch, table)) -%}
+            {%- do statements.append(one_by_one([entries_of_responses(batch, table)]) | trim) -%}
         {%- endfor -%}
-        {{ one_by_one(statements) }}
+        {{ statements | select | join(';\n') }}
     {%- endif -%}
 {% endmacro %}

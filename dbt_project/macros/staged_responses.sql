@@ -4,6 +4,7 @@
     {#- Query of the landed responses of a batch that a condition is true of, numbered from the last response_id on; `table`:
         where to insert them. A payload is opened where it lies: what is put in order has none. -#}
 {%- set texts = json_texts('landed.payload', ['$.indicator.name', '$.indicator.values_updated_at']) %}
+{% call rows_for(table, 'numbered_responses') -%}
 with described as (
     select
         landed.indicator_id,
@@ -44,8 +45,7 @@ numbered_responses as (
         {{ parse_instant('described.values_updated_at_text') }} as values_updated_at_utc
     from described
 )
-
-{{ rows_for(table, 'numbered_responses') }}
+{%- endcall %}
 {% endmacro %}
 
 {% macro stage_further_responses(table) %}
@@ -62,15 +62,14 @@ numbered_responses as (
 {% endmacro %}
 
 {% macro rows_for(table, rows) %}
-    {#- The end of a query: all of `rows`, or their insert into a table, column by column: a table of before has its columns in
-        another order. -#}
+    {#- The query of all of `rows`, the last of the CTEs in the call's block, or its insert into a table, column by column: a table
+        of before has its columns in another order. -#}
     {%- if table is none -%}
+{{ caller() }}
 select *
 from {{ rows }}
     {%- else -%}
     {%- set columns = adapter.get_columns_in_relation(table) | map(attribute='name') | join(', ') -%}
-insert into {{ table }} ({{ columns }})
-select {{ columns }}
-from {{ rows }}
+{{ insert_of_rows(table, columns, caller(), rows) }}
     {%- endif -%}
 {% endmacro %}

@@ -110,13 +110,21 @@
         {%- endif -%}
         {%- if rebuilt -%}
             {%- do statements.append('delete from ' ~ version_log() ~ ' where indicator_id in (' ~ rebuilt | join(', ') ~ ')') -%}
+            {%- set listed = [] -%}
+            {%- for indicator in rebuilt -%}{%- do listed.append('(' ~ indicator ~ ", '" ~ digests[indicator] ~ "')") -%}{%- endfor -%}
+            {%- set insert -%}
+            insert into {{ version_log() }} (indicator_id, response_id, registration, built_at_utc, rebuilt_at_utc, built_after_id)
+            select
+                listed.indicator_id,
+                {{ staged }} as response_id,
+                listed.registration,
+                {{ now_utc() }} as built_at_utc,
+                {{ now_utc() }} as rebuilt_at_utc,
+                0 as built_after_id
+            from (values {{ listed | join(', ') }}) as listed (indicator_id, registration)
+            {%- endset -%}
+            {%- do statements.append(insert) -%}
         {%- endif -%}
-        {%- for indicator in rebuilt -%}
-            {%- do statements.append(
-                'insert into ' ~ version_log() ~ ' (indicator_id, response_id, registration, built_at_utc, rebuilt_at_utc, built_after_id) '
-                ~ "values (" ~ indicator ~ ', ' ~ staged ~ ", '" ~ digests[indicator] ~ "', " ~ now_utc() ~ ', ' ~ now_utc() ~ ', 0)'
-            ) -%}
-        {%- endfor -%}
         {{ one_by_one(statements) }}
     {%- endif -%}
 {% endmacro %}

@@ -111,7 +111,7 @@
         landed.extracted_at_utc > {{ last_literal }}
     {%- else -%}
         not exists (
-            select 1
+            select {{ stays_small('staged') }} 1
             from {{ staged }} as staged
             where {{ same_answer('staged', 'landed') }}
         )

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import duckdb
 import pytest
 
 from benchmarks import sparks
-from tests.integration.conftest import home
+from tests.integration.conftest import Home, home
 
 from .jvm import HAS_JVM_SPARK, NO_JVM_SPARK, TwinsOnJvm
-from .twins import Twins, revised
+from .plans import MOVING, STAYING, moved_payloads, payload_reads, statements_on_payloads
+from .twins import Twins, in_utc, revised
 
 pytestmark = pytest.mark.timeout(3000)
 DONE = re.compile(r"Done\. .*")
@@ -48,32 +50,46 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     (folder / "spark").mkdir()
     with home("duckdb", folder / "duckdb") as one, home("spark", folder / "spark") as other:
         if request.param is TwinsOnJvm:
-            other = replace(other, variables=other.variables | sparks.variables(folder / "jvm"))
+            other = replace(
+                other, variables=other.variables | sparks.variables(folder / "jvm", java=sparks.SHORT_LIVED)
+            )
         if request.param is TwinsOnCluster:
             other = replace(other, variables=other.variables | sparks.TWO_WORKERS)
+        if request.param is not TwinsOnCluster:
+            for each in (one, other):
+                # Several statements for each build.
+                _change(each, "dbt_project.yml", "responses_at_once: null", "responses_at_once: 4")
+                _change(each, "dbt_project.yml", "rows_in_a_slice: 2000000", "rows_in_a_slice: 2000")
         seen = Seen(twins := request.param(one, other))
         one.extract("--start", "2018-03-01", "--end", "2018-04-30").ok()
         one.extract("--start", "2018-03-01", "--end", "2018-04-15", "--indicator", "600", "--indicator", "1293").ok()
         twins.copy_landing()
-        if request.param is TwinsOnCluster:
-            # Without a finding quality_findings would read an empty table: where a plan has one part alone, Sail 0.7
-            # cannot send an aggregate together with the writing of its rows ("no UDF found for sum").
-            twins.land(revised(twins, day=27))
         _build(seen)
         twins.land(revised(twins))
         for each in (one, other):
-            registry = each.folder / "project" / "models" / "registry" / "esios_indicators.yml"
-            text = registry.read_text("utf-8")
-            changed = re.sub(r"(- id: 600\n)", r"\1            sealed: D-1T14:00\n", text)
-            assert changed != text
-            registry.write_text(changed, "utf-8")
+            _change(
+                each, "models/registry/esios_indicators.yml", r"(- id: 600\n)", r"\1            sealed: D-1T14:00\n"
+            )
+            # What is a view on DuckDB, and the one that is written by periods: all rows are of the new text.
+            _change(each, "models/marts/demand_forecast_esios_local.sql", "^    name,$", "    lower(name) as name,")
+            _change(each, "models/marts/esios_values.sql", "^    unit,$", "    lower(unit) as unit,")
         _build(seen)
         # Nothing but responses: what is a view on DuckDB is written by the periods that are new or revised.
         one.extract("--start", "2018-05-01", "--end", "2018-05-02").ok()
         twins.copy_new_runs()
         twins.land(revised(twins, day=29))
+        twins.land(revised(twins, day=26)[:1])  # committed late: others of later extractions are staged already
+        twins.kill_build_at("insert into staging_esios.demand_forecast_publications")
         _build(seen)
         yield seen
+
+
+def _change(home: Home, file_name: str, text: str, other: str) -> None:
+    """One place of a file in the home's own copy of the project."""
+    file = home.folder / "project" / file_name
+    changed, places = re.subn(text, other, file.read_text("utf-8"), flags=re.MULTILINE)
+    assert places == 1
+    file.write_text(changed, "utf-8")
 
 
 def _build(seen: Seen) -> None:
@@ -107,6 +123,40 @@ def test_revisions_are_present_for_the_comparison(seen: Seen) -> None:
     assert rows["quality_findings"] > 10
     assert rows["esios_value_versions"] > rows["esios_values"] > 4000
     assert rows["daily_quality"] > 100
+
+
+def test_a_changed_model_is_replaced_in_all_rows(seen: Seen) -> None:
+    # That they are DuckDB's is compared above.
+    for table, column in (("esios_values", "unit"), ("demand_forecast_esios_local", "name")):
+        with in_utc(duckdb.connect()) as reader:
+            texts = reader.execute(
+                f"select distinct {column} from read_parquet(?)", [seen.twins.files("esios", table)]
+            ).fetchall()
+        assert texts
+        assert all(text == text.lower() for (text,) in texts)
+
+
+def test_payloads_are_opened_where_they_lie(seen: Seen) -> None:
+    statements = statements_on_payloads(seen.twins.spark.folder / "logs" / "dbt.log")
+    # At first, by increments, and where the last number does not tell what is staged.
+    assert {node for node, _ in statements} == {"stg_esios__indicator_responses", "stg_esios__response_entries"}
+    assert len(statements) >= 6
+    assert any("not exists" in query for _, query in statements)
+    plans = seen.twins.plans([query for _, query in statements])
+    assert [moved for plan in plans for moved in moved_payloads(plan)] == []
+    reads: dict[str, int] = {}
+    for (node, _), plan in zip(statements, plans, strict=True):  # where nothing is new, the plan is empty
+        reads[node] = max(reads.get(node, 0), payload_reads(plan))
+    assert reads == {"stg_esios__indicator_responses": 1, "stg_esios__response_entries": 1}
+
+
+def test_a_plan_that_moves_payloads_is_known_by_its_operators(seen: Seen) -> None:
+    plans = seen.twins.plans([*MOVING, *STAYING])
+    moves = [moved_payloads(plan) for plan in plans]
+    assert [query for query, moved in zip(MOVING, moves, strict=False) if not moved] == []
+    assert [moved for moved in moves[len(MOVING) :] if moved] == []
+    scans = [query.count("raw_esios.indicator_responses") for query in (*MOVING, *STAYING)]
+    assert [payload_reads(plan) for plan in plans] == scans
 
 
 def test_the_unit_tests_pass(seen: Seen) -> None:

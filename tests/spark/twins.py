@@ -6,20 +6,26 @@ import datetime as dt
 import decimal
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from tests.integration.conftest import Finished, Home
+from tests.integration.conftest import BIN, ROOT, Finished, Home
 
 # What a clock says, and what names a run.
 NOT_COMPARED = {"judged_at_utc", "published_at_utc", "built_at_utc", "rebuilt_at_utc"}
 NO_RESULTS = ("dbt_results", "test_history", "tables_kept")
+EXPLAIN = Path(__file__).with_name("explain.py")
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,8 @@ class Twins:
 
     duckdb: Home
     spark: Home
+    # Settings under which plans are shown.
+    explained_with: ClassVar[dict[str, str]] = {}
 
     @property
     def lake(self) -> Path:
@@ -82,6 +90,30 @@ class Twins:
         """`dbt build` on both, without the unit tests."""
         command = ("dbt", "--no-use-colors", "build", "--exclude-resource-type", "unit_test")
         return [home(*command, timeout=1000) for home in (self.duckdb, self.spark)]
+
+    def kill_build_at(self, statement: str) -> None:
+        """Start `dbt build` on Spark's side, and kill it and all that it started when it sends a statement."""
+        log = self.spark.folder / "logs" / "dbt.log"
+        with log.open(encoding="utf-8") as lines:
+            lines.seek(0, os.SEEK_END)
+            command = [str(BIN / "dbt"), "build", "--exclude-resource-type", "unit_test"]
+            dbt = subprocess.Popen(
+                command, env=self.spark.environment, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True
+            )
+            sent = ""
+            while statement not in sent and dbt.poll() is None:
+                sent += lines.read()
+                time.sleep(0.002)
+            os.killpg(dbt.pid, signal.SIGKILL)
+            assert dbt.wait() == -signal.SIGKILL, sent[-3000:]
+
+    def plans(self, queries: list[str]) -> list[str]:
+        """The physical plan of each query on Spark's side, as printed."""
+        exchanged = self.spark.folder / "explain.json"
+        exchanged.write_text(json.dumps(queries), "utf-8")
+        self.spark(sys.executable, str(EXPLAIN), str(exchanged), json.dumps(self.explained_with)).ok()
+        plans: list[str] = json.loads(exchanged.read_text("utf-8"))
+        return plans
 
     def relations(self) -> list[tuple[str, str]]:
         """(schema, table) of all that dbt keeps on Spark's side, but for its own results."""

@@ -18,6 +18,9 @@
 {% macro fabricspark__explode_values(payloads) %}{{ return(spark__explode_values(payloads)) }}{% endmacro %}
 {% macro fabricspark__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}{{ return(spark__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates)) }}{% endmacro %}
 {% macro fabricspark__get_empty_schema_sql(columns) %}{{ return(spark__get_empty_schema_sql(columns)) }}{% endmacro %}
+{% macro fabricspark__in_slice(column, type, margin) %}{{ return(spark__in_slice(column, type, margin)) }}{% endmacro %}
+{% macro fabricspark__create_table_as(temporary, relation, compiled_code, language='sql') %}{{ return(spark__create_table_as(temporary, relation, compiled_code, language)) }}{% endmacro %}
+{% macro fabricspark__written_once(name) %}{{ return(spark__written_once(name)) }}{% endmacro %}
 {% macro fabricspark__clustered_on(columns, unique) %}{{ return(spark__clustered_on(columns, unique)) }}{% endmacro %}
 {% macro fabricspark__indexed_on(columns, included) %}{{ return(spark__indexed_on(columns, included)) }}{% endmacro %}
 {% macro fabricspark__rows_in(table) %}{{ return(spark__rows_in(table)) }}{% endmacro %}
@@ -27,7 +30,9 @@
 {% macro fabricspark__in_its_own_batch(statement) %}{{ return(spark__in_its_own_batch(statement)) }}{% endmacro %}
 {% macro fabricspark__replacing_by_key() %}{{ return(spark__replacing_by_key()) }}{% endmacro %}
 {% macro fabricspark__step() %}{{ return(spark__step()) }}{% endmacro %}
+{% macro fabricspark__views_are_written() %}{{ return(spark__views_are_written()) }}{% endmacro %}
 {% macro fabricspark__one_by_one(statements) %}{{ return(spark__one_by_one(statements)) }}{% endmacro %}
+{% macro fabricspark__insert_of_rows(table, columns, ctes, rows) %}{{ return(spark__insert_of_rows(table, columns, ctes, rows)) }}{% endmacro %}
 {% macro fabricspark__stays_small(relation) %}{{ return(spark__stays_small(relation)) }}{% endmacro %}
 {% macro fabricspark__in_parts_by_month(instant) %}{{ return(spark__in_parts_by_month(instant)) }}{% endmacro %}
 {% macro fabricspark__text_literal(escaped) %}{{ return(spark__text_literal(escaped)) }}{% endmacro %}

@@ -34,12 +34,11 @@
 
 {% macro unreadable_payload() %}{{ return('{"indicator":{"values":[{}]}}') }}{% endmacro %}
 
-{% macro responses_at_once() %}{{ return(adapter.dispatch('responses_at_once')()) }}{% endmacro %}
+{% macro responses_at_once() %}{{ return(var('responses_at_once') or adapter.dispatch('responses_at_once')()) }}{% endmacro %}
 {#- An engine holds what it opens in memory, and a payload is some thousand times an entry: so many responses at once. -#}
 {% macro duckdb__responses_at_once() %}{{ return(500) }}{% endmacro %}
 {% macro sqlserver__responses_at_once() %}{{ return(500) }}{% endmacro %}
-{#- Each batch is a commit and its files there: few large ones are read faster than many small ones. -#}
-{% macro spark__responses_at_once() %}{{ return(2000) }}{% endmacro %}
+{% macro spark__responses_at_once() %}{{ return(500) }}{% endmacro %}
 
 {#- What explode_values selects of an `entry`. -#}
 {% macro entry_columns() %}

@@ -46,10 +46,15 @@
             ~ indicators | join(', ') ~ '))'
         ) -%}
     {%- endfor -%}
+    {%- set days = [] -%}
+    {%- for bounds in indicators_of -%}
+        {%- for bound in bounds -%}{%- do days.append("date '" ~ bound.split("'")[1][:10] ~ "'") -%}{%- endfor -%}
+    {%- endfor -%}
+    {%- set rows = query_of_slice(sql, days | min, add_days(days | max, 1)) if days else sql -%}
     {%- set new_rows -%}
         (
             select rows_of_model.*
-            from ({{ sql }}) as rows_of_model
+            from ({{ rows }}) as rows_of_model
             where {{ conditions | join(' or ') or '1 = 0' }}
         )
     {%- endset -%}

@@ -83,6 +83,12 @@
     be written again by each build. dbt's unit tests need relations: `steps_as: table`. -#}
 {% macro spark__step() %}{{ return(var('steps_as') or 'ephemeral') }}{% endmacro %}
 
+{% macro views_are_written() %}{{ return(adapter.dispatch('views_are_written')()) }}{% endmacro %}
+{#- Whether a build writes the rows of what is a view elsewhere: then all of them are asked for, not those of a period. -#}
+{% macro duckdb__views_are_written() %}{{ return(false) }}{% endmacro %}
+{% macro sqlserver__views_are_written() %}{{ return(false) }}{% endmacro %}
+{% macro spark__views_are_written() %}{{ return(true) }}{% endmacro %}
+
 {% macro one_by_one(statements) %}{{ return(adapter.dispatch('one_by_one')(statements)) }}{% endmacro %}
 {#- Several statements of one hook, one after the other. -#}
 {% macro duckdb__one_by_one(statements) %}{{ statements | join(';\n') }}{% endmacro %}
@@ -90,6 +96,26 @@
 {#- Each is a call, and a commit, of its own. -#}
 {% macro spark__one_by_one(statements) %}
     {%- for each in statements -%}{%- call statement() -%}{{ each }}{%- endcall -%}{%- endfor -%}
+{% endmacro %}
+
+{% macro insert_of_rows(table, columns, ctes, rows) %}{{ return(adapter.dispatch('insert_of_rows')(table, columns, ctes, rows)) }}{% endmacro %}
+{#- Insert the rows of the last of some CTEs. Standard SQL has the CTEs behind the insert, T-SQL before it. -#}
+{% macro duckdb__insert_of_rows(table, columns, ctes, rows) %}
+insert into {{ table }} ({{ columns }})
+{{ ctes }}
+select {{ columns }}
+from {{ rows }}
+{% endmacro %}
+{% macro sqlserver__insert_of_rows(table, columns, ctes, rows) %}
+{{ ctes }}
+insert into {{ table }} ({{ columns }})
+select {{ columns }}
+from {{ rows }}
+{% endmacro %}
+{% macro spark__insert_of_rows(table, columns, ctes, rows) %}
+    {%- set query = with_tables_once(table, ctes) ~ ' select ' ~ columns ~ ' from ' ~ rows -%}
+insert into {{ table }} ({{ columns }})
+{{ for_workers(query, columns.split(', ')) }}
 {% endmacro %}
 
 {% macro stays_small(relation) %}{{ return(adapter.dispatch('stays_small')(relation)) }}{% endmacro %}

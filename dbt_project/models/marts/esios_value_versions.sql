@@ -8,7 +8,8 @@
     indexes=clustered_on(['indicator_id', 'geo_id', 'period_start_utc', 'version'], unique=true)
     + indexed_on(['indicator_id', 'last_response_id'], included=['known_until_utc']),
     pre_hook=['{{ create_version_log() }}', '{{ delete_versions_to_rebuild(this) }}'],
-    post_hook='{{ write_version_log() }}'
+    post_hook='{{ write_version_log() }}',
+    meta={'slices': {'rows_of': 'stg_esios__response_entries', 'time': 'period_start_utc'}}
 ) }}
 
 {#- Work in proportion to what is new: only the periods that new responses touch. All responses of these are read, so that
@@ -67,6 +68,7 @@ only_versions as (
     inner join lone_responses_apart as apart
         on entries.response_id = apart.response_id
     where apart.is_lone = 1
+        and {{ in_slice('entries.period_start_utc', type_instant()) }}
     {% endif %}
 ),
 

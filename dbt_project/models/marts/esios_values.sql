@@ -1,4 +1,4 @@
-{{ config(meta={'kept': {
+{{ config(partition_by=in_parts_by_month('period_start_utc'), meta={'kept': {
     'rows_of': 'esios_value_versions',
     'counter': 'last_response_id',
     'labels': {

@@ -79,21 +79,29 @@ edges as (
     group by indicator_id, window_number
 ),
 
-binned_values as (
+windows_to_count as (
+    {#- By the edges of a window are counted its own values, the reference, and those of the window a year later. #}
     select
-        windowed_values.indicator_id,
-        windowed_values.newest_day,
-        edges.window_number - {{ windows_apart }} as window_number,
-        case when windowed_values.window_number = edges.window_number then 1 else 0 end as is_reference,
-        {{ bin_of('windowed_values.value', 'edges') }} as bin
-    from windowed_values
-    inner join edges
-        on windowed_values.indicator_id = edges.indicator_id
-            and (
-                windowed_values.window_number = edges.window_number
-                or windowed_values.window_number = edges.window_number - {{ windows_apart }}
-            )
+        edges.*,
+        sides.is_reference,
+        edges.window_number - sides.windows_back as counted_window
+    from edges
+    cross join (values (0, {{ windows_apart }}), (1, 0)) as sides (is_reference, windows_back)
     where edges.window_number >= {{ windows_apart }}
+),
+
+binned_values as (
+    {#- The small side first: Sail (0.7) holds that one, and does not know how small it is. #}
+    select
+        to_count.indicator_id,
+        windowed_values.newest_day,
+        to_count.window_number - {{ windows_apart }} as window_number,
+        to_count.is_reference,
+        {{ bin_of('windowed_values.value', 'to_count') }} as bin
+    from windows_to_count as to_count
+    inner join windowed_values
+        on to_count.indicator_id = windowed_values.indicator_id
+            and to_count.counted_window = windowed_values.window_number
 ),
 
 counted_bins as (

@@ -7,7 +7,8 @@
     pre_hook=['{{ create_judgement_log() }}', '{{ delete_days_to_rebuild(this) }}'],
     post_hook='{{ write_judgement_log() }}',
     indexes=clustered_on(['indicator_id', 'geo_id', 'madrid_day'], unique=true)
-    + indexed_on(['has_finding', 'indicator_id', 'geo_id', 'madrid_day'])
+    + indexed_on(['has_finding', 'indicator_id', 'geo_id', 'madrid_day']),
+    meta={'slices': {'rows_of': 'period_checks', 'time': 'madrid_day'}}
 ) }}
 
 {#- The days whose periods were judged or compared again, and those that were asked for again or whose due periods changed.
@@ -32,18 +33,14 @@ days_near as (
         checks.geo_id,
         checks.madrid_day
     from {{ ref('period_checks') }} as checks
-    {% if is_incremental() %}
-    where {{ within_days('checks', 'madrid_day', days, 'date') }}
-    {% endif %}
+    where {{ within_days('checks', 'madrid_day', days, 'date') if is_incremental() else in_slice('checks.madrid_day', 'date') }}
     union
     select
         asked.indicator_id,
         asked.geo_id,
         asked.madrid_day
     from {{ ref('due_days') }} as asked
-    {% if is_incremental() %}
-    where {{ within_days('asked', 'madrid_day', days, 'date') }}
-    {% endif %}
+    where {{ within_days('asked', 'madrid_day', days, 'date') if is_incremental() else in_slice('asked.madrid_day', 'date') }}
 ),
 
 days_to_judge as (
@@ -96,9 +93,7 @@ values_of_days as (
         on {{ same_day('checks', 'asked') }}
     left join {{ ref('stg_esios__indicator_responses') }} as firsts
         on checks.first_response_id = firsts.response_id
-    {% if is_incremental() %}
-    where {{ within_days('checks', 'madrid_day', days, 'date') }}
-    {% endif %}
+    where {{ within_days('checks', 'madrid_day', days, 'date') if is_incremental() else in_slice('checks.madrid_day', 'date') }}
     group by checks.indicator_id, checks.geo_id, checks.madrid_day
 ),
 
@@ -113,9 +108,7 @@ weeks_of_days as (
         count(weeks.unlike_last_week) as inconsistent_values,
         count(weeks.sum_of_four) as sums_of_four
     from {{ ref('week_checks') }} as weeks
-    {% if is_incremental() %}
-    where {{ within_days('weeks', 'madrid_day', days, 'date') }}
-    {% endif %}
+    where {{ within_days('weeks', 'madrid_day', days, 'date') if is_incremental() else in_slice('weeks.madrid_day', 'date') }}
     group by weeks.indicator_id, weeks.geo_id, weeks.madrid_day
 ),
 

@@ -4,17 +4,21 @@
     incremental_strategy=replacing_by_key(),
     unique_key=['indicator_id', 'madrid_day'],
     on_schema_change='append_new_columns',
+    partition_by=in_parts_by_month('madrid_day'),
     pre_hook='{{ delete_days_to_rebuild(this) }}',
     indexes=clustered_on(['indicator_id', 'geo_id', 'period_start_utc'], unique=true)
     + indexed_on(['indicator_id', 'madrid_day'])
     + indexed_on(['has_finding', 'indicator_id', 'geo_id', 'period_start_utc'])
     + indexed_on(['judgement', 'indicator_id'], included=['madrid_day'])
-    + indexed_on(['indicator_id', 'last_response_id'])
+    + indexed_on(['indicator_id', 'last_response_id']),
+    meta={'slices': {'rows_of': 'esios_value_versions', 'time': 'period_start_utc'}}
 ) }}
 
 {#- Work in proportion to what is new: the days of new values and those that were asked for again, each with its neighbours,
     because a period is odd by its neighbours. Whole days of an indicator are judged again. -#}
 {%- set judgement = 1 -%}
+{#- The neighbours of a month are months. -#}
+{%- set margin = 65 if 'month' in listed_cadences() | map(attribute=3) else 4 -%}
 {%- set in_order = 'partition by periods.indicator_id, periods.geo_id order by periods.period_start_utc' -%}
 {%- if is_incremental() -%}
     {%- set judgement = highest(this, 'judgement') + 1 -%}
@@ -51,6 +55,8 @@ neighbouring_periods as (
     from period_histories as periods
     {% if is_incremental() %}
     where {{ within_days('periods', 'period_start_utc', days, type_instant()) }}
+    {% else %}
+    where {{ in_slice('periods.period_start_utc', type_instant(), margin) }}
     {% endif %}
 ),
 
@@ -148,6 +154,8 @@ periods_there as (
     inner join days_to_judge
         on periods.indicator_id = days_to_judge.indicator_id
             and periods.madrid_day = days_to_judge.madrid_day
+    {% else %}
+    where {{ in_slice('periods.madrid_day', 'date') }}
     {% endif %}
 ),
 

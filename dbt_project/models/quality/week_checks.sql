@@ -4,18 +4,20 @@
     incremental_strategy=replacing_by_key(),
     unique_key=['indicator_id', 'madrid_day'],
     on_schema_change='append_new_columns',
+    partition_by=in_parts_by_month('madrid_day'),
     pre_hook='{{ delete_days_to_rebuild(this) }}',
     indexes=clustered_on(['indicator_id', 'geo_id', 'period_start_utc'], unique=true)
     + indexed_on(['indicator_id', 'madrid_day'])
     + indexed_on(['has_finding', 'indicator_id', 'geo_id', 'period_start_utc'])
-    + indexed_on(['judgement', 'indicator_id'], included=['madrid_day'])
+    + indexed_on(['judgement', 'indicator_id'], included=['madrid_day']),
+    meta={'slices': {'rows_of': 'period_checks', 'time': 'madrid_day'}}
 ) }}
 
 {#- A bad value makes the same hours of the next week look unlike it. So an odd period is not a yardstick: the week before
     the judged days is itself compared with the one before that. A day affects the next two weeks. -#}
 {%- set changes = judged_days(ref('period_checks'), highest(this, 'judgement')) if is_incremental() else '' -%}
 {%- set days = days_near(changes, 16) if is_incremental() else none -%}
-{%- set is_near = within_days('periods', 'madrid_day', days, 'date') if is_incremental() else '1 = 1' -%}
+{%- set is_near = within_days('periods', 'madrid_day', days, 'date') if is_incremental() else in_slice('periods.madrid_day', 'date', 16) -%}
 {#- With the day, as in same_period. -#}
 {%- set of_clock = ['indicator_id', 'geo_id', 'madrid_day', 'datetime_local'] -%}
 {%- set z = '(abs(here.difference - weeks.usual_difference) / nullif(weeks.scale, 0))' -%}
@@ -98,9 +100,9 @@ compared_periods as (
     inner join days_to_compare as days
         on periods.indicator_id = days.indicator_id
             and periods.madrid_day = days.madrid_day
-    where {{ is_near }}
     {% endif %}
-),
+    where {{ is_near }}
+){{ written_once('compared_periods') }},
 
 compared_days as (
     {{ medians('compared_periods', ['indicator_id', 'geo_id', 'madrid_day'], 'difference', 'usual_difference', 'usual_deviation', {
@@ -174,7 +176,7 @@ judged_periods as (
             and here.difference is not null
     left join odd_yardsticks as odd
         on {{ same('here', 'odd', of_clock) }}
-    {{ 'where here.times_to_judge > 0' if is_incremental() }}
+    where {{ 'here.times_to_judge > 0' if is_incremental() else in_slice('here.madrid_day', 'date') }}
 )
 
 select

@@ -1,0 +1,119 @@
+{#- Write a large table by slices of time, and once what is asked for again. Sail (0.7) holds what it orders and joins in memory; and a file that spans little time is
+    found, and passed over, by its statistics when a later build replaces the newest days. -#}
+
+{% macro in_slice(column, type, margin=0) %}{{ return(adapter.dispatch('in_slice')(column, type, margin)) }}{% endmacro %}
+{#- The condition of a first build that a day or an instant lies in the slice to write, or within so many days of it. -#}
+{% macro duckdb__in_slice(column, type, margin) %}1 = 1{% endmacro %}
+{% macro sqlserver__in_slice(column, type, margin) %}1 = 1{% endmacro %}
+{#- Of all time, as it stands: see query_of_slice. -#}
+{% macro spark__in_slice(column, type, margin) %}
+    {%- set first, until = literals_of_slice() -%}
+    {%- if margin -%}{%- set first, until = add_days(first, -margin), add_days(until, margin) -%}{%- endif -%}
+    {{ return(column ~ ' >= cast(' ~ first ~ ' as ' ~ type ~ ') and ' ~ column ~ ' < cast(' ~ until ~ ' as ' ~ type ~ ')') }}
+{% endmacro %}
+
+{% macro literals_of_slice() %}
+    {#- The first day of the slice that is all time, and the day after its last. -#}
+    {{ return(["date '1000-01-01'", "date '9000-01-01'"]) }}
+{% endmacro %}
+
+{% macro slices() %}
+    {#- [first day, day after the last], as literals, of the slices of the table that the model at hand writes whole: by its meta
+        `slices`, or `kept` (see table_in_place_of_view). Fewer than two: at once. -#}
+    {%- set meta = config.get('meta', {}) -%}
+    {%- set sliced = meta.get('slices') or meta.get('kept') -%}
+    {%- if not sliced -%}{{ return([]) }}{%- endif -%}
+    {%- set time = sliced.get('time', 'period_start_utc') -%}
+    {%- set query -%}
+        select
+            date_format({{ time }}, 'yyyy-MM-dd') as day_text,
+            count(*) as rows_there
+        from {{ ref(sliced.rows_of) }}
+        where {{ time }} is not null
+        group by date_format({{ time }}, 'yyyy-MM-dd')
+        order by 1
+    {%- endset -%}
+    {%- set first, until = literals_of_slice() -%}
+    {%- set cut = namespace(slices=[], first=first, rows=0) -%}
+    {%- for day, rows in run_query(query).rows -%}
+        {%- if cut.rows and cut.rows + rows | int > var('rows_in_a_slice') | int -%}
+            {%- set literal = "date '" ~ day ~ "'" -%}
+            {%- do cut.slices.append([cut.first, literal]) -%}
+            {%- set cut.first, cut.rows = literal, 0 -%}
+        {%- endif -%}
+        {%- set cut.rows = cut.rows + rows | int -%}
+    {%- endfor -%}
+    {{ return(cut.slices + [[cut.first, until]]) }}
+{% endmacro %}
+
+{% macro spark__create_table_as(temporary, relation, compiled_code, language='sql') %}
+    {#- dbt's own, and by slices where there are more than one: into a table to build in, and from there at once, so that a build that
+        is killed leaves nothing. -#}
+    {%- set slices = [] if temporary or language != 'sql' else slices() -%}
+    {%- if slices | length > 1 -%}
+        {%- set query = rows_in_slices(relation, compiled_code, slices) -%}
+    {%- else -%}
+        {%- set query = with_tables_once(relation, compiled_code) -%}
+    {%- endif -%}
+    {{ return(dbt.spark__create_table_as(temporary, relation, query if temporary else for_workers(query), language)) }}
+{% endmacro %}
+
+{% macro rows_in_slices(relation, query, slices) %}
+    {#- Write the rows of a query slice by slice into a table to build in; a query of all that is there then. -#}
+    {%- set written = table_to_build_in(relation) -%}
+    {%- set kept = config.get('meta', {}).get('kept') -%}
+    {%- set of_slice -%}
+        {%- if kept -%}
+        select rows_of_model.* from ({{ query }}) as rows_of_model where {{ in_slice('rows_of_model.period_start_utc', type_instant()) }}
+        {%- else -%}
+        {{ query }}
+        {%- endif -%}
+    {%- endset -%}
+    {%- for first, until in slices -%}
+        {%- set rows = with_tables_once(relation, query_of_slice(of_slice, first, until)) -%}
+        {%- call statement() -%}{{ table_of_rows(written, rows) if loop.first else 'insert into ' ~ written ~ ' ' ~ for_workers(rows) }}{%- endcall -%}
+    {%- endfor -%}
+    {{ return('select * from ' ~ written) }}
+{% endmacro %}
+
+{% macro query_of_slice(query, first, until) %}
+    {#- A query with in_slice in it, of the days from `first` to the one before `until`. -#}
+    {%- set all_time = literals_of_slice() -%}
+    {{ return(query | replace(all_time[0], first) | replace(all_time[1], until)) }}
+{% endmacro %}
+
+{% macro written_once(name) %}{{ return(adapter.dispatch('written_once')(name)) }}{% endmacro %}
+{#- Behind a CTE that is asked for several times: write it once. What comes behind it names no CTE before it. -#}
+{% macro duckdb__written_once(name) %}{% endmacro %}
+{% macro sqlserver__written_once(name) %}{% endmacro %}
+{#- Neither Sail nor Spark keeps the rows of a CTE: each use reads and computes again. See with_tables_once. -#}
+{% macro spark__written_once(name) %}/* written once: {{ name }} */{% endmacro %}
+
+{% macro with_tables_once(relation, query) %}
+    {#- Write the CTEs of a query that are to be written once into tables to build in; the query that reads those. A unit test
+        puts the query into brackets: it stays as it is. -#}
+    {%- if model.resource_type != 'model' -%}{{ return(query) }}{%- endif -%}
+    {%- set rest = namespace(query=query) -%}
+    {%- for part in query.split('/* written once: ')[1:] -%}
+        {%- set name = part.split(' */')[0] -%}
+        {%- set until_it, behind_it = rest.query.split(spark__written_once(name)) -%}
+        {%- set written = table_to_build_in(relation.incorporate(path={'identifier': relation.identifier | replace('__dbt_tmp', '') ~ '__' ~ name})) -%}
+        {%- call statement() -%}{{ table_of_rows(written, until_it ~ ' select * from ' ~ name) }}{%- endcall -%}
+        {%- set rest.query = 'with ' ~ name ~ ' as (select * from ' ~ written ~ ')' ~ behind_it -%}
+    {%- endfor -%}
+    {{ return(rest.query) }}
+{% endmacro %}
+
+{% macro table_to_build_in(relation) %}
+    {#- A table beside the one that a build writes; its rows stay until the next build. -#}
+    {%- set written = own_table('building_esios', relation.identifier) -%}
+    {%- call statement() -%}{{ create_schema_if_missing(written.schema) }}{%- endcall -%}
+    {{ return(written) }}
+{% endmacro %}
+
+{% macro table_of_rows(relation, query) %}
+    create or replace table {{ relation }} using {{ lake_format() }}
+    {#- Sail (0.7) keeps the columns of the table that it replaces, unless it is told so. #}
+    {{ "options (overwriteSchema 'true')" if lake_format() == 'delta' }} {{ location_in_lake(relation) }} as
+    {{ for_workers(query) }}
+{% endmacro %}
