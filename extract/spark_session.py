@@ -50,7 +50,7 @@ _READ_AS_THEY_STAND = re.compile(r"[A-Za-z0-9/_.,:@+=&!$()-]+")
 def spark_session(settings: Settings) -> Iterator[str]:
     """The session of this process, ready for dbt's `method: session`, which takes the one that is there.
 
-    The value is the lake's place as this Spark is to be told it.
+    The value is the lake's place in the words of this Spark.
     """
     # Of pandas, which no model uses.
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
@@ -196,7 +196,7 @@ def register_tables(session: SparkSession, settings: Settings) -> None:
     """Register the lake's tables in the session's catalogue. One that keeps its tables itself knows most of them.
 
     With their columns: Sail takes what a statement says, and reads none from the table. One that Spark cannot read is
-    an error, though nobody may need it: dbt would make one that it does not find anew.
+    an error, even if no model reads it: dbt would make one that it does not find again.
     """
     from extract.warehouse.lake_storage import LakeStorage
 

@@ -54,7 +54,7 @@ _REMEDIES = [
     (r"not a directory|file exists|is a file", "is not a folder", "set ESIOS_LAKE to a folder"),
     (
         r"no such file|not found|found gap|json error|parse.*parquet|parquet.*(magic|footer|corrupt|invalid)",
-        "lacks a file, or holds a damaged one",
+        "does not have each of its files whole",
         "run it again; if that fails too, restore the lake's files from the storage's older versions or a backup",
     ),
 ]

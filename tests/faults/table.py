@@ -574,7 +574,7 @@ SPARK = {
     ),
     "damaged lake": Fault(
         "A file of a lake is missing, cut off or overwritten", 5,
-        ("in the lake", "lacks a file, or holds a damaged one", "run it again; if that fails too, restore"), UNTOUCHED,
+        ("in the lake", "does not have each of its files whole", "run it again; if that fails too, restore"), UNTOUCHED,
     ),
     "no lake yet": Fault(
         "A lake that nothing was landed in", 2, ("there is no lake at", "make one with `make run`"), UNTOUCHED

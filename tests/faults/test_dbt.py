@@ -92,7 +92,7 @@ def test_results_are_found_where_dbt_writes_them(shell: Shell, project: Path, ta
     ],
 )
 @pytest.mark.parametrize("engine", ["duckdb", pytest.param("spark", marks=needs_spark)])
-def test_a_faulty_project_has_built_nothing_and_is_told_alike_on_each_engine(
+def test_a_faulty_project_has_built_nothing_and_ends_alike_on_each_engine(
     shell: Shell, project: Path, engine: str, file: str, text: str
 ) -> None:
     (project / file).write_text(text, "utf-8")
