@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from extract.errors import EsiosError, UsageError, WarehouseError
-from extract.settings import Settings, is_url
+from extract.settings import STORAGE_VARIABLES, Settings, is_url
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -58,7 +58,7 @@ _READ_AS_THEY_STAND = re.compile(r"[A-Za-z0-9/_.,:@+=&!$()-]+")
 def spark_session(settings: Settings) -> Iterator[str]:
     """The session of this process, ready for dbt's `method: session`, which takes the one that is there.
 
-    The value is the lake's place as this Spark is to be told it.
+    The value is the lake's place in the words of this Spark.
     """
     # Of pandas, which no model uses.
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
@@ -110,6 +110,11 @@ def _sail(settings: Settings) -> Iterator[str]:
     except ImportError:
         raise UsageError("no SPARK_REMOTE is set, and Sail is not installed", HOW_TO_INSTALL) from None
 
+    from extract.warehouse.lake_storage import LakeStorage
+
+    # It looks for them in the environment alone, where plain http to this machine is to be allowed too.
+    options = LakeStorage(settings).options or {}
+    os.environ.update({name: value for name, value in options.items() if name.startswith(STORAGE_VARIABLES)})
     server = SparkConnectServer("127.0.0.1", 0)
     server.start(background=True)
     host, port = server.listening_address or ("127.0.0.1", 0)
@@ -195,7 +200,7 @@ def register_tables(session: SparkSession, settings: Settings) -> None:
     """Register the lake's tables in the session's catalogue. One that keeps its tables itself knows most of them.
 
     With their columns: Sail takes what a statement says, and reads none from the table. One that Spark cannot read is
-    an error, though nobody may need it: dbt would make one that it does not find anew.
+    an error, even if no model reads it: dbt would make one that it does not find again.
     """
     from extract.warehouse.lake_storage import LakeStorage
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
+import re
 import shutil
 import tempfile
 import time
@@ -22,14 +23,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import duckdb
 
 from extract.errors import UsageError, WarehouseError
 from extract.settings import Settings
 from extract.warehouse.base import RAW_SCHEMA, packaged_ddl, read_ddl
-from extract.warehouse.duckdb import DuckDB, column_of, translating
+from extract.warehouse.duckdb import DuckDB, column_of
 from extract.warehouse.lake_storage import WrittenMeanwhile
 from extract.warehouse.lake_upkeep import Upkeep
 from extract.warehouse.tables import Column, Key, Kind, TableName, missing_table
@@ -62,6 +63,8 @@ _AS_DUCKDB = {
 _JOIN_EVERY = 50
 _JOINED_BYTES = 8 << 20
 _LONGEST_PAUSE_S = 2.0
+# How DuckDB begins what it says of a file that it could not read.
+_READING_FILES = re.compile(r"reading the stream registered as 'files of ([^']+)' failed")
 # A row that depends on nothing else is in for good at some time, however many others write.
 _PATIENCE = 1_000
 
@@ -92,7 +95,7 @@ class Lake(DuckDB):
     def __init__(self, settings: Settings, *, read_only: bool = False, create: bool = True) -> None:
         self._upkeep = Upkeep(settings)
         self.storage = self._upkeep.storage
-        if (read_only or not create) and not settings.may_be_there:
+        if (read_only or not create) and not self.storage.is_there():
             raise UsageError(
                 f"there is no lake at {settings.lake} yet", "make one with `make run`, or set ESIOS_LAKE to one"
             )
@@ -106,7 +109,7 @@ class Lake(DuckDB):
         self._guarded: dict[TableName, str] = {}
         self._spill = tempfile.mkdtemp(prefix="esios-lake-")
         super().__init__(_MEMORY)
-        with translating():
+        with self.translating():
             self._connection.execute("set temp_directory = '{}'".format(self._spill.replace("'", "''")))
             self._connection.execute(f"create schema {_COLLECTED}")
 
@@ -190,7 +193,7 @@ class Lake(DuckDB):
         snapshot = self._snapshot(table)
         if snapshot is None:
             return
-        with translating():
+        with self.translating():
             connection.register(f"files of {table}", self._dataset(table, snapshot))
             connection.execute(f"create schema if not exists {self.quote(table.schema or '')}")
             connection.execute(f"create or replace view {self.sql_name(table)} as {self._content(table)}")
@@ -233,9 +236,15 @@ class Lake(DuckDB):
             self._show(stream, table)
         return stream
 
+    def raise_for(self, error: duckdb.Error) -> NoReturn:
+        """A file that DuckDB could not read is the storage's matter."""
+        if found := _READING_FILES.search(str(error)):
+            self.storage.raise_for(error, TableName(*found[1].split(".", 1)))
+        super().raise_for(error)
+
     def _named(self, sql: str) -> list[TableName]:
         """The tables with a schema that a query names."""
-        with translating():
+        with self.translating():
             found = self._connection.execute("select json_serialize_sql(?)", [sql]).fetchall()[0][0]
         names: list[TableName] = []
         _collect_tables(json.loads(found), names)
@@ -301,7 +310,7 @@ class Lake(DuckDB):
             return self.sql_name(name)
         if not written.collected:
             collected = self.quote(_COLLECTED, str(name))
-            with translating():
+            with self.translating():
                 self._connection.execute(f"create table {collected} as select * from {self.sql_name(name)} limit 0")
             written.collected = collected
             self._show(self._connection, name)
@@ -311,7 +320,7 @@ class Lake(DuckDB):
         name, written = self._write_to(table)
         if not written.rewritten:
             whole = self.sql_name(name)
-            with translating():
+            with self.translating():
                 self._connection.execute(f"drop view {whole}")
                 self._connection.execute(f"create table {whole} as {self._content(name)}")
             written.rewritten = True
@@ -323,7 +332,7 @@ class Lake(DuckDB):
         if not (written.rewritten or written.collected):
             return
         source = self.sql_name(table) if written.rewritten else written.collected
-        with self.storage.translating(table), translating():
+        with self.storage.translating(table), self.translating():
             write_deltalake(
                 written.snapshot,
                 self._rows_of(source, written.snapshot),

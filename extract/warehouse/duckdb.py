@@ -120,7 +120,7 @@ class DuckDB(Warehouse):
                     "set ESIOS_DUCKDB_PATH to a place where you may write",
                 ) from None
         self._connection = self._open(read_only, wait_s, sleep, clock)
-        with translating():
+        with self.translating():
             self._set_up()
 
     def _set_up(self) -> None:
@@ -206,7 +206,7 @@ class DuckDB(Warehouse):
         self._streams.clear()
         self._release()
         # Closing rolls back what is open, and writes the log into the file (checkpoint), which may fail on a full disk.
-        with translating():
+        with self.translating():
             self._connection.close()
 
     def close_for_now(self) -> None:
@@ -214,10 +214,29 @@ class DuckDB(Warehouse):
         # file's first block in place (DuckDB 2.0): a SIGKILL within that write, seen once in some 280, leaves a damaged
         # file. So there is one a run, not one a window.
         try:
-            with suppress(WarehouseError), translating():
+            with suppress(WarehouseError), self.translating():
                 self._connection.execute("pragma disable_checkpoint_on_shutdown")
         finally:  # an interrupt may come at any statement
             self.close()
+
+    @contextmanager
+    def translating(self) -> Iterator[None]:
+        """Turn what DuckDB raises into this project's errors."""
+        try:
+            yield
+        except duckdb.InterruptException:
+            raise KeyboardInterrupt from None
+        except duckdb.Error as error:
+            self.raise_for(error)
+        except RuntimeError as error:
+            # What DuckDB makes of a signal during a query, whatever its handler raised.
+            if "Query interrupted" in str(error):
+                raise KeyboardInterrupt from None
+            raise
+
+    def raise_for(self, error: duckdb.Error) -> NoReturn:
+        """Raise what an error of DuckDB means."""
+        raise _translated(error) from error
 
     # ---------------------------------------------------------------- catalogue
     def tables(self) -> list[TableName]:
@@ -268,17 +287,17 @@ class DuckDB(Warehouse):
         return list(dict.fromkeys(keys))
 
     def run_script(self, script: str) -> None:
-        with translating():
+        with self.translating():
             self._connection.execute(script)
 
     # ---------------------------------------------------------------- transactions
     def begin(self) -> None:
-        with translating():
+        with self.translating():
             self._connection.begin()
 
     def commit(self) -> None:
         try:
-            with translating():
+            with self.translating():
                 self._connection.commit()
         except EsiosError:
             self.rollback()
@@ -307,7 +326,7 @@ class DuckDB(Warehouse):
 
     # ---------------------------------------------------------------- statements
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
-        with translating():
+        with self.translating():
             done = self._connection.execute(sql, list(params))
             if [column[0] for column in done.description or ()] != ["Count"]:
                 return -1
@@ -315,13 +334,13 @@ class DuckDB(Warehouse):
             return int(count[0]) if count else -1
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        with self.transaction(), translating():
+        with self.transaction(), self.translating():
             self._connection.executemany(sql, [list(row) for row in rows])
 
     def rows(self, sql: str, params: Sequence[Any] = (), batch: int = 10_000) -> Rows:
         stream = self._stream(sql)
         try:
-            with translating():
+            with self.translating():
                 stream.execute(sql, list(params))
         except EsiosError:
             self._end(stream)
@@ -331,7 +350,7 @@ class DuckDB(Warehouse):
 
         def tuples() -> Iterator[tuple[Any, ...]]:
             try:
-                with translating():
+                with self.translating():
                     while found := stream.fetchmany(batch):
                         yield from (self._outward(row, instants) for row in found) if instants else found
             finally:
@@ -344,7 +363,7 @@ class DuckDB(Warehouse):
 
         stream = self._stream(sql)
         try:
-            with translating():
+            with self.translating():
                 # A relation, because the Arrow reader over an executed statement copies every row once more.
                 reader: pa.RecordBatchReader = stream.sql(sql, params=list(params)).to_arrow_reader(size)
         except EsiosError:
@@ -353,7 +372,7 @@ class DuckDB(Warehouse):
 
         def all_of_them() -> Iterator[pa.RecordBatch]:
             try:
-                with translating():
+                with self.translating():
                     yield from reader
             finally:
                 self._end(stream)
@@ -383,7 +402,7 @@ class DuckDB(Warehouse):
         """
         if self.in_transaction or self._stages:
             return self._connection
-        with translating():
+        with self.translating():
             stream = self._connection.cursor()
         self._streams.add(stream)
         return stream
@@ -395,7 +414,7 @@ class DuckDB(Warehouse):
                 stream.close()
 
     def _fetch(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
-        with translating():
+        with self.translating():
             return self._connection.execute(sql, list(params)).fetchall()
 
     # ---------------------------------------------------------------- loading
@@ -421,7 +440,7 @@ class DuckDB(Warehouse):
         import pyarrow as pa
 
         for batch in batches:
-            with translating():
+            with self.translating():
                 self._connection.register("incoming_batch", pa.Table.from_batches([batch]))
                 try:
                     self._connection.execute(f"insert into {stage} select * from incoming_batch")
@@ -469,22 +488,3 @@ def _translated(error: duckdb.Error) -> EsiosError:
     if isinstance(error, duckdb.OutOfMemoryException):
         return WarehouseError(f"DuckDB ran out of memory ({text})", "free memory or disk for its temporary files")
     return WarehouseError(f"DuckDB failed ({text})", "nothing half-done was kept; run it again with --debug for more")
-
-
-@contextmanager
-def translating() -> Iterator[None]:
-    try:
-        yield
-    except duckdb.InterruptException:
-        raise KeyboardInterrupt from None
-    except duckdb.Error as error:
-        _raise(error)
-    except RuntimeError as error:
-        # What DuckDB makes of a signal during a query, whatever its handler raised.
-        if "Query interrupted" in str(error):
-            raise KeyboardInterrupt from None
-        raise
-
-
-def _raise(error: duckdb.Error) -> NoReturn:
-    raise _translated(error) from error

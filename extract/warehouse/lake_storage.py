@@ -28,12 +28,15 @@ if TYPE_CHECKING:
 NOT_INSTALLED = "make setup-spark"
 _SECRET = re.compile(r"KEY|SECRET|TOKEN|SAS|PASSWORD", re.IGNORECASE)
 _SHORTEST_SECRET = 4
+# What only the storage's own people can look up, in XML.
+_OF_A_REQUEST = re.compile(r"<(RequestId|HostId|RequestID)>[^<]*</\1>")
+_TRACE = re.compile(r" 0: (<unknown>|\S+::).*")  # of delta-rs's own functions
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _NEEDS_MORE = re.compile(r"reader (feature|version)|unsupported.*feature", re.IGNORECASE)
 _SECOND = re.compile(r"concurrent|failed to commit transaction: \d|changed since last commit", re.IGNORECASE)
 _REMEDIES = [
     (
-        r"access ?denied|forbidden|\b40[13]\b|signature|invalidaccesskey|authenti|authoriz|permission denied|read-only",
+        r"access.?denied|forbidden|\b40[13]\b|signature|invalidaccesskey|authenti|authoriz|permission denied|read-only",
         "may not be read or written",
         "check the credentials and rights (AWS_* or AZURE_*, see .env.example)",
     ),
@@ -49,6 +52,11 @@ _REMEDIES = [
         "check ESIOS_LAKE, AWS_ENDPOINT_URL and the network, then run it again",
     ),
     (r"not a directory|file exists|is a file", "is not a folder", "set ESIOS_LAKE to a folder"),
+    (
+        r"no such file|not found|found gap|json error|parse.*parquet|parquet.*(magic|footer|corrupt|invalid)",
+        "does not have each of its files whole",
+        "run it again; if that fails too, restore the lake's files from the storage's older versions or a backup",
+    ),
 ]
 
 
@@ -144,6 +152,13 @@ class LakeStorage:
         return pf.SubTreeFileSystem(f"{parts.username}{parts.path}", service)
 
     # ---------------------------------------------------------------- tables
+    def is_there(self) -> bool:
+        """Whether there is a folder of this machine, or anything at all below an address."""
+        if not is_url(self.root):
+            return Path(self.root).exists()
+        with self.translating():
+            return bool(self._folders(""))
+
     def tables(self) -> list[TableName]:
         """Every Delta table of the lake, in the order of their names; none where the lake is not there yet."""
         with self.translating():
@@ -250,9 +265,9 @@ class LakeStorage:
         raise WarehouseError(f"{what} failed ({text})", "nothing half-done was kept; run it again") from None
 
     def _cleaned(self, text: str) -> str:
-        """One line without colours and without the values of keys, secrets and tokens."""
-        text = _COLOUR.sub("", text)
+        """One line without colours, a request's numbers and the values of keys, secrets and tokens."""
+        text = _OF_A_REQUEST.sub("", _COLOUR.sub("", text))
         for name, value in self._given.items():
             if _SECRET.search(name) and len(value.strip()) >= _SHORTEST_SECRET:
                 text = text.replace(value.strip(), "…")
-        return " ".join(text.split())
+        return _TRACE.sub("", " ".join(text.split()))

@@ -553,6 +553,17 @@ SPARK = {
     "Spark service": Fault(
         "`ESIOS_SPARK_SERVICE` is not known", 2, ("ESIOS_SPARK_SERVICE is 'emr'", "databricks, fabric"), UNBUILT
     ),
+    "method of Spark": Fault(
+        "`ESIOS_SPARK_METHOD` is not known", 2, ("ESIOS_SPARK_METHOD is 'odbc'", "session, thrift"), UNBUILT
+    ),
+    "Iceberg on Sail": Fault(
+        "`ESIOS_SPARK_FORMAT=iceberg` and no Spark with a catalogue", 2,
+        ("Sail would have forgotten its Iceberg tables", "set SPARK_REMOTE or SPARK_CONF_DIR to a Spark"), UNBUILT,
+    ),
+    "unreadable table": Fault(
+        "A table in the lake that Spark cannot read", 5,
+        ("esios.of_somebody_else in the lake", "cannot be read by Spark", "check SPARK_REMOTE and ESIOS_LAKE"), UNBUILT,
+    ),
     "storage out of reach": Fault(
         "The storage of a lake cannot be reached", 5,
         ("the lake s3://lake/a cannot be reached", "check ESIOS_LAKE, AWS_ENDPOINT_URL and the network"), UNTOUCHED,
@@ -560,6 +571,10 @@ SPARK = {
     "file for a lake": Fault(
         "A file lies where the lake is to be", 5, ("in the lake", "is not a folder", "set ESIOS_LAKE to a folder"),
         UNTOUCHED,
+    ),
+    "damaged lake": Fault(
+        "A file of a lake is missing, cut off or overwritten", 5,
+        ("in the lake", "does not have each of its files whole", "run it again; if that fails too, restore"), UNTOUCHED,
     ),
     "no lake yet": Fault(
         "A lake that nothing was landed in", 2, ("there is no lake at", "make one with `make run`"), UNTOUCHED
@@ -670,11 +685,12 @@ SHORT: tuple[tuple[str, str, str, str], ...] = (
      "what was built before",
      "no Spark server, no Thrift server, no Spark service"),
     ("a Spark session in another zone than UTC; an address, format or service that is not known", "2 and what to set",
-     "what was built before", "no Spark address, Spark in another zone, format of a lake, Spark service"),
+     "what was built before",
+     "no Spark address, Spark in another zone, format of a lake, Spark service, method of Spark, Iceberg on Sail"),
     ("two dbt runs at once in a lake", "5 and the process that is at work, after ESIOS_WAREHOUSE_WAIT_S seconds",
      "what the other run builds", "another dbt run"),
-    ("the storage of a lake cannot be reached, or is a file", "5 and what to check", "everything",
-     "storage out of reach, file for a lake"),
+    ("the storage of a lake cannot be reached, is a file, or holds a table that cannot be read", "5 and what to check",
+     "everything", "storage out of reach, file for a lake, unreadable table, damaged lake"),
     ("a lake that is not there yet, or whose tables need another reader", "2 and how to write them", "everything",
      "no lake yet, newer Delta, Iceberg lake"),
     ("a dbt run is killed in a lake", "nothing", "the next run completes it", "killed dbt run"),

@@ -13,7 +13,9 @@ import pytest
 
 from tests.end_to_end.conftest import ROOT, Finished, Shell
 from tests.faults.table import PROCESS
+from tests.integration.conftest import HAS_SPARK, NO_SPARK
 
+needs_spark = pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
 BUILD = """
 import sys
 from extract.errors import EsiosError
@@ -80,9 +82,22 @@ def test_results_are_found_where_dbt_writes_them(shell: Shell, project: Path, ta
     assert (project / (target or "target") / "run_results.json").is_file()
 
 
-def test_a_dbt_that_could_not_begin_has_built_nothing(shell: Shell, project: Path) -> None:
-    (project / "models" / "b.sql").write_text("select n from {{ ref('nowhere') }}", "utf-8")
-    PROCESS["dbt cannot begin"].check(ended(started(shell, project)))
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("models/b.sql", "select n from {{ ref('nowhere') }}"),
+        ("models/b.sql", "select {{ n"),
+        ("models/models.yml", "models: [{name: b, columns: none"),
+        ("dbt_project.yml", "name: small\nprofile: another\n"),
+    ],
+)
+@pytest.mark.parametrize("engine", ["duckdb", pytest.param("spark", marks=needs_spark)])
+def test_a_faulty_project_has_built_nothing_and_ends_alike_on_each_engine(
+    shell: Shell, project: Path, engine: str, file: str, text: str
+) -> None:
+    (project / file).write_text(text, "utf-8")
+    place = {"ESIOS_TARGET": engine, "ESIOS_LAKE": str(shell.folder / "lake")}
+    PROCESS["dbt cannot begin"].check(ended(started(shell, project, **place)))
 
 
 def test_of_a_dbt_that_was_killed_half_way_it_is_not_said_that_nothing_was_built(shell: Shell, project: Path) -> None:

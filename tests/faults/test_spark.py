@@ -19,7 +19,7 @@ from extract.settings import load_settings
 from tests.end_to_end.conftest import Finished
 from tests.faults.table import SPARK
 from tests.integration.conftest import HAS_SPARK, NO_SPARK, ROOT, Home
-from tests.spark.lakes import newer_table
+from tests.spark.lakes import land, month, newer_table
 
 pytestmark = pytest.mark.timeout(300)
 HOLD = """
@@ -103,10 +103,37 @@ def test_another_address_is_refused(lake: Home, remote: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value", "fault"),
-    [("ESIOS_SPARK_FORMAT", "hudi", "format of a lake"), ("ESIOS_SPARK_SERVICE", "emr", "Spark service")],
+    [
+        ("ESIOS_SPARK_FORMAT", "hudi", "format of a lake"),
+        ("ESIOS_SPARK_SERVICE", "emr", "Spark service"),
+        ("ESIOS_SPARK_METHOD", "odbc", "method of Spark"),
+    ],
 )
 def test_a_word_that_is_not_known_is_refused(lake: Home, name: str, value: str, fault: str) -> None:
-    SPARK[fault].check(dbt(lake, "parse", **{name: value}))
+    for refused in (dbt(lake, "parse", **{name: value}), esios(lake, "status", **{name: value})):
+        SPARK[fault].check(refused)
+
+
+@pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
+def test_iceberg_tables_are_not_built_where_they_would_be_forgotten(lake: Home) -> None:
+    SPARK["Iceberg on Sail"].check(dbt(lake, "run", ESIOS_SPARK_FORMAT="iceberg"))
+    assert built(lake) == []
+
+
+@pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
+def test_a_table_that_spark_cannot_read_is_named_and_dbt_ends_at_once(lake: Home) -> None:
+    newer_table(lake.folder / "lake" / "esios" / "of_somebody_else", "columnMapping")
+    log = lake.folder / "lake" / "esios" / "of_somebody_else" / "_delta_log" / f"{0:020}.json"
+    log.write_text("no JSON", "utf-8")
+    SPARK["unreadable table"].check(lake("dbt", "--no-use-colors", "run", timeout=60))
+
+
+@pytest.mark.skipif(not HAS_SPARK, reason=NO_SPARK)
+def test_dbt_debug_finds_its_session_and_empty_variables_count_as_unset(lake: Home) -> None:
+    empty = dict.fromkeys(("ESIOS_SPARK_METHOD", "ESIOS_SPARK_PORT", "ESIOS_SPARK_HOST", "SPARK_REMOTE"), "")
+    finished = dbt(lake, "debug", **empty)
+    assert finished.code == 0, finished.out
+    assert "Connection test: [OK connection ok]" in finished.out
 
 
 def test_a_run_is_refused_while_another_is_at_work(lake: Home) -> None:
@@ -141,6 +168,12 @@ def test_a_storage_that_fails_is_named_with_the_remedy(lake: Home) -> None:
     SPARK["storage out of reach"].check(finished)
     assert "sesame" not in finished.out + finished.err
     SPARK["no lake yet"].check(esios(lake, "export"))
+    with lake.warehouse() as warehouse:
+        warehouse.ensure_schema()
+        land(warehouse, month(1), b"whole")
+    next((lake.folder / "lake" / "raw_esios" / "indicator_responses").glob("*.parquet")).unlink()
+    SPARK["damaged lake"].check(esios(lake, "status"))
+    shutil.rmtree(lake.folder / "lake")
     (lake.folder / "lake").write_text("a file")
     SPARK["file for a lake"].check(esios(lake, "extract", "--start", "2018-01-01", "--end", "2018-01-01"))
     assert (lake.folder / "lake").read_text() == "a file"

@@ -24,6 +24,7 @@ from extract.landing import Run
 from extract.settings import ROOT
 from extract.warehouse import TableName, connect
 from extract.warehouse.lake_storage import LakeStorage
+from tests.faults.table import SPARK
 from tests.spark.lakes import (
     NOON,
     SECRET,
@@ -166,6 +167,40 @@ def test_iceberg_tables_are_refused_and_the_landing_is_read(tmp_path: Path) -> N
         ):
             with pytest.raises(UsageError, match="not read from an Iceberg lake"):
                 read("esios_values")
+    # Nor what was built there before as Delta.
+    deltalake.write_deltalake(LakeStorage(made).uri(TableName("esios", "esios_values")), pa.table({"value": [1.0]}))
+    for verb in (("status",), ("export", "--table", "esios_values"), ("export", "--indicator", "460")):
+        refused = esios(*verb, ESIOS_LAKE=str(tmp_path), ESIOS_SPARK_FORMAT="iceberg")
+        assert refused.returncode == 2, verb
+        assert "not read from an Iceberg lake" in refused.stderr
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut off", "overwritten"])
+@pytest.mark.parametrize("kind", ["*.parquet", "_delta_log/*1.json"])
+def test_a_damaged_lake_is_named_with_the_remedy(tmp_path: Path, kind: str, damage: str) -> None:
+    made = lake_settings(tmp_path)
+    with connect(made) as warehouse:
+        warehouse.ensure_schema()
+        for number in (1, 2, 3):
+            land(warehouse, month(number), b"x" * 1000)
+    file = next(tmp_path.joinpath(*RESPONSES).glob(kind))
+    content = file.read_bytes()
+    file.unlink() if damage == "missing" else file.write_bytes(content[:99] if damage == "cut off" else b"no" * 500)
+    fault = SPARK["damaged lake"]
+    with connect(made) as warehouse:
+        for work in (
+            lambda: responses(warehouse),
+            lambda: land(warehouse, month(1), b"another"),
+            lambda: optimize(made, print),
+        ):
+            with pytest.raises(WarehouseError) as caught:
+                work()
+            assert all(words in str(caught.value) for words in fault.says), str(caught.value)
+            assert "<unknown>" not in str(caught.value)
+    file.write_bytes(content)
+    with connect(made) as warehouse:
+        assert land(warehouse, month(1), b"another")
+    assert_whole(made)
 
 
 def test_a_lake_that_is_not_there_yet_is_not_made_by_a_reader(tmp_path: Path) -> None:
@@ -207,9 +242,12 @@ def test_a_storage_that_cannot_be_reached_is_code_5_and_no_secret_is_shown(tmp_p
         assert "sesame" not in ended.stdout + ended.stderr
 
 
-def test_a_bucket_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_a_bucket_that_is_missing_and_a_lake_that_is_not_there_are_named(tmp_path: Path) -> None:
     pytest.importorskip("moto", reason="moto, an S3 server for tests, is not installed: `make test-spark` installs it")
     with s3_server(tmp_path) as variables:
+        for place in ("s3://another/a", "s3://lake/nothing", "s3://lake"):
+            with pytest.raises(UsageError, match=f"there is no lake at {place} yet"):
+                connect(lake_settings(place, **variables), read_only=True)
         made = lake_settings("s3://another/a", **variables)
         with connect(made) as warehouse, pytest.raises(WarehouseError, match=r"is not there.*make the bucket"):
             warehouse.ensure_schema()
