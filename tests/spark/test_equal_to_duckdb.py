@@ -93,7 +93,11 @@ def _change(home: Home, file_name: str, text: str, other: str) -> None:
 
 
 def _build(seen: Seen) -> None:
-    done = [DONE.search(finished.out) for finished in seen.twins.build()]
+    builds = seen.twins.build()
+    for finished in builds:
+        if finished.code:  # pytest shows it where a test fails
+            print(finished.out[-3000:], finished.err[-3000:])
+    done = [DONE.search(finished.out) for finished in builds]
     seen.built += [each[0] if each else "did not end" for each in done]
     seen.different.append(seen.twins.differences())
 
