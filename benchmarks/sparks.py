@@ -19,7 +19,6 @@ TWO_WORKERS = {
     "SAIL_MODE": "local-cluster",
     "SAIL_CLUSTER__WORKER_INITIAL_COUNT": "2",
     "SAIL_CLUSTER__WORKER_MAX_COUNT": "2",
-    "SAIL_CLUSTER__WORKER_TASK_SLOTS": "4096",  # a merge is as many tasks at once as it reads files
 }
 # For a JVM that works on little for a minute or two: a third of such a build went into compiling what runs a few times.
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"

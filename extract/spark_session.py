@@ -29,12 +29,20 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 HOW_TO_INSTALL = "run `make setup-spark`"
-# Sail forgets a session, with all of its catalogue, after five minutes of silence.
 A_DAY_S = "86400"
-# What Sail orders, groups and joins at once; beyond it rows go to temporary files, as DuckDB's do (profiles.yml).
-SAIL_MEMORY = {
+# Where the environment says nothing else.
+SAIL = {
+    # It forgets a session, with all of its catalogue, after five minutes of silence.
+    "SAIL_SPARK__SESSION_TIMEOUT_SECS": A_DAY_S,
+    # Few rows, by the files' own statistics, are not dealt out to all processors: payloads stay where they were read.
+    "SAIL_EXECUTION__USE_ROW_NUMBER_ESTIMATES_TO_OPTIMIZE_PARTITIONING": "true",
+    # What it orders, groups and joins at once; beyond it rows go to temporary files, as DuckDB's do (profiles.yml).
     "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
     "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": str(3 * 2**30),
+    # As a cluster (SAIL_MODE): a statement is as many tasks at once as it reads files, and no worker leaves meanwhile.
+    "SAIL_CLUSTER__WORKER_TASK_SLOTS": "4096",
+    "SAIL_CLUSTER__WORKER_MAX_IDLE_TIME_SECS": A_DAY_S,
+    "RUST_LOG": "error",  # its own news is not dbt's
 }
 DEFAULT_PORT = 15002  # Spark Connect's
 THRIFT_PORT = 10000
@@ -95,12 +103,8 @@ def _sail(settings: Settings) -> Iterator[str]:
             "ESIOS_SPARK_FORMAT is iceberg, and Sail would have forgotten its Iceberg tables at the next run",
             "set SPARK_REMOTE or SPARK_CONF_DIR to a Spark with a catalogue, or ESIOS_SPARK_FORMAT=delta",
         )
-    os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", A_DAY_S)
-    # Few rows, by the files' own statistics, are not dealt out to all processors: payloads stay where they were read.
-    os.environ.setdefault("SAIL_EXECUTION__USE_ROW_NUMBER_ESTIMATES_TO_OPTIMIZE_PARTITIONING", "true")
-    for name, value in SAIL_MEMORY.items():
+    for name, value in SAIL.items():
         os.environ.setdefault(name, value)
-    os.environ.setdefault("RUST_LOG", "error")  # Sail's own news is not dbt's
     try:
         from pysail.spark import SparkConnectServer
     except ImportError:

@@ -8,13 +8,8 @@ $(VENV)/.spark: requirements-spark.lock $(READY)
 setup-spark: $(VENV)/.spark ## Add what Spark needs to .venv (dbt-spark, Sail, delta-rs; 150 MB)
 
 .PHONY: test-spark
-test-spark: $(VENV)/.spark ## The suite on Spark SQL (Sail, within dbt): landing, dbt, results equal to DuckDB's
-	$(PYTEST) tests/spark tests/integration/test_whole_way.py tests/warehouse/test_contract.py -k "spark and not sail-cluster"
-
-# Not in CI: which plans have one part alone, which Sail 0.7's cluster cannot aggregate and write, differs from run to run.
-.PHONY: test-spark-cluster
-test-spark-cluster: $(VENV)/.spark ## The comparison with DuckDB on Sail as a cluster of two workers (may stop at a fault of Sail 0.7)
-	$(BIN)/pytest -n 0 tests/spark/test_equal_to_duckdb.py -k sail-cluster
+test-spark: $(VENV)/.spark ## The suite on Spark SQL (Sail, within dbt and with two workers): landing, dbt, results equal to DuckDB's
+	$(PYTEST) tests/spark tests/integration/test_whole_way.py tests/warehouse/test_contract.py -k spark
 
 # Spark itself (needs Java 17): before the client of the same name on the path, and in no environment.
 JVM_SPARK := .venv-spark-jvm

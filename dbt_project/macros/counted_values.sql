@@ -35,15 +35,18 @@
             min(case when entries.is_in_window = 1 then entries.extracted_at_utc end) over ({{ all_of_period }}) as first_in_window_at_utc,
             count(*) over ({{ all_of_period }}) as times_said,
             max(entries.response_id) over ({{ all_of_period }}) as last_response_id
-        from {{ ref('stg_esios__indicator_values') }} as entries
+        {#- The small side first: Sail (0.7) holds that one where it does not know how many rows there are. #}
         {% if touched is not none %}
-        inner join {{ touched }} as touched
-            on entries.indicator_id = touched.indicator_id
-                and entries.period_start_utc = touched.period_start_utc
-        {% endif %}
-        {% if apart is not none %}
-        inner join {{ apart }} as apart
-            on entries.response_id = apart.response_id
+        from {{ touched }} as touched
+        inner join {{ ref('stg_esios__indicator_values') }} as entries
+            on touched.indicator_id = entries.indicator_id
+                and touched.period_start_utc = entries.period_start_utc
+        {% elif apart is none %}
+        from {{ ref('stg_esios__indicator_values') }} as entries
+        {% else %}
+        from {{ apart }} as apart
+        inner join {{ ref('stg_esios__indicator_values') }} as entries
+            on apart.response_id = entries.response_id
         where apart.is_lone = 0
             and {{ in_slice('entries.period_start_utc', type_instant()) }}
         {% endif %}
@@ -77,9 +80,9 @@
         entries.value,
         1 as times_said,
         entries.response_id as last_response_id
-    from {{ ref('stg_esios__indicator_values') }} as entries
-    inner join lone_responses_apart as apart
-        on entries.response_id = apart.response_id
+    from lone_responses_apart as apart
+    inner join {{ ref('stg_esios__indicator_values') }} as entries
+        on apart.response_id = entries.response_id
     where apart.is_lone = 1
         and {{ in_slice('entries.period_start_utc', type_instant()) }}
 {% endmacro %}
@@ -88,7 +91,8 @@
     {#- Query of (response_id, is_lone). Lone responses share no period with another and say each of theirs once, as in a
         backfill: their values need no order. Judged by the spans of their instants. An area that is not named may be any; and
         where an instant comes twice in a response, in two spellings, the steps from each to the next add up to more than the
-        span. -#}
+        span. Of a slice of time, only steps within it count. -#}
+    {%- set next_start = '(case when ' ~ in_slice('entries.next_start_utc', type_instant()) ~ ' then entries.next_start_utc end)' %}
     select
         spans.response_id,
         case
@@ -120,8 +124,8 @@
                 max(entries.period_start_utc) as last_start_utc,
                 case
                     when entries.geo_id is null then 1
-                    when count(*) > count(entries.next_start_utc) + 1 then 1
-                    when sum({{ hours_between('entries.period_start_utc', 'entries.next_start_utc') }})
+                    when count(*) > count({{ next_start }}) + 1 then 1
+                    when sum({{ hours_between('entries.period_start_utc', next_start) }})
                         > {{ hours_between('min(entries.period_start_utc)', 'max(entries.period_start_utc)') }} + 0.001
                         then 1
                     else 0

@@ -16,8 +16,8 @@
 
 {% macro bin_counts() %}
     {%- for bin in range(10) %}
-    sum(case when bin = {{ bin }} then 1 - is_reference else 0 end) as here_{{ bin }},
-    sum(case when bin = {{ bin }} then is_reference else 0 end) as before_{{ bin }}{{ ',' if not loop.last }}
+    sum(case when bin = {{ bin }} and is_reference = 0 then values_in_bin else 0 end) as here_{{ bin }},
+    sum(case when bin = {{ bin }} and is_reference = 1 then values_in_bin else 0 end) as before_{{ bin }}{{ ',' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
 

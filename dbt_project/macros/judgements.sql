@@ -18,6 +18,26 @@
     from ({{ judged_days(ref('due_days'), due_judged) }}) as days
 {% endmacro %}
 
+{% macro days_to_judge(changes) %}
+{#- CTEs. The last, days_to_judge: the days of an indicator of which a period may be judged otherwise, by a query of the spans
+    that changed. A period is odd by the one before it and the one after it, and what follows an odd one takes no step of
+    its own: one period before the change, and two after it. -#}
+changes as (
+    select
+        changed.indicator_id,
+        {{ add_days(day_of(to_madrid('changed.start_utc')), by_cadence('changed.indicator_id', -1, -1, -31)) }} as first_day,
+        {{ add_days(day_of(to_madrid(add_seconds('changed.end_utc', -1))), by_cadence('changed.indicator_id', 2, 3, 63)) }} as end_day
+    from ({{ changes }}) as changed
+),
+
+days_to_judge as (
+    select distinct
+        changes.indicator_id,
+        each_day.madrid_day
+    from {{ each_day('changes', 'first_day', 'end_day') }}
+)
+{%- endmacro %}
+
 {% macro judged_days(table, judged) %}
     {#- The days of a table that were judged again after judgement number `judged`. -#}
     select

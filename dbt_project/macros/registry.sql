@@ -144,3 +144,18 @@
     {%- endfor -%}
     {{ return(listed) }}
 {% endmacro %}
+
+{% macro indicators_of_cadence(word) %}
+    {#- The indicators that have, or once had, a cadence. -#}
+    {{ return(listed_cadences() | selectattr(3, 'equalto', word) | map(attribute=0) | unique | list) }}
+{% endmacro %}
+
+{% macro by_cadence(indicator, shorter, day, month) %}
+    {#- SQL expression: `month` for an indicator with periods of months, `day` for one of days, `shorter` for any other. -#}
+    {%- set cases = [] -%}
+    {%- for word, result in [('month', month), ('day', day)] -%}
+        {%- set indicators = indicators_of_cadence(word) -%}
+        {%- if indicators -%}{%- do cases.append('when ' ~ indicator ~ ' in (' ~ indicators | join(', ') ~ ') then ' ~ result) -%}{%- endif -%}
+    {%- endfor -%}
+    {{ return('case ' ~ cases | join(' ') ~ ' else ' ~ shorter ~ ' end' if cases else shorter) }}
+{% endmacro %}

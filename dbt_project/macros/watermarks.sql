@@ -130,9 +130,10 @@
     {{ return(all_that_is_unknown_is_later(checks, 'checked_at_utc', known)) }}
 {% endmacro %}
 
-{% macro days_near(changes, margin) %}
+{% macro days_near(changes, margin, months=0) %}
     {#- (indicator, first day, last day) of each indicator in `changes`, a query of indicator_id, start_utc and end_utc: the
-        days within `margin` days of them. As literals in the SQL they show a server how little of history is meant. -#}
+        days within `margin` days of them, or within so many months where its periods are months. As literals in the SQL
+        they show a server how little of history is meant. -#}
     {% set query %}
         select
             changes.indicator_id,
@@ -143,8 +144,9 @@
         order by changes.indicator_id
     {% endset %}
     {%- set days = [] -%}
-    {%- set apart = modules.datetime.timedelta(days=margin) -%}
+    {%- set monthly = indicators_of_cadence('month') if months else [] -%}
     {%- for indicator, start, end in asked_now(query, [[460, "'2018-01-01'", "'2018-02-01'"]]) -%}
+        {%- set apart = modules.datetime.timedelta(days=margin + 31 * months if indicator | int in monthly else margin) -%}
         {%- set first = modules.datetime.datetime.fromisoformat(start.split("'")[1]) - apart -%}
         {%- set last = modules.datetime.datetime.fromisoformat(end.split("'")[1]) + apart -%}
         {%- do days.append([indicator, first.date().isoformat(), last.date().isoformat()]) -%}

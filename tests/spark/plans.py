@@ -135,10 +135,10 @@ def _carried(operator: Operator, moves: list[str]) -> set[str]:
     if operator.name in PROJECTIONS:
         listed = operator.arguments.partition("[")[2].rpartition("]")[0]
         return _carrying(map(_value_and_name, _parts(listed)), carried)
-    if operator.name == "Generate":  # what is exploded, what else is kept, outer or not, what comes out
-        kept = re.search(r", \[([^\[\]]*)\], (?:true|false), \[[^\[\]]*\]$", operator.arguments)
-        assert kept, operator
-        return {column for column in carried if _holds(kept[1], {column})}
+    if operator.name == "Generate":  # what is exploded, what else is kept if anything, outer or not, what comes out
+        said = re.search(r"(?:, \[([^\[\]]*)\])?, (?:true|false), \[[^\[\]]*\]$", operator.arguments)
+        assert said, operator
+        return {column for column in carried if _holds(said[1] or "", {column})}
     if operator.name == "UnnestExec":  # what is exploded keeps its name
         return {column for column in carried if not column.startswith(LIST)}
     return carried

@@ -58,7 +58,7 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         if request.param is not TwinsOnCluster:
             for each in (one, other):
                 # Several statements for each build.
-                _change(each, "dbt_project.yml", "responses_at_once: null", "responses_at_once: 4")
+                _change(each, "dbt_project.yml", "responses_at_once: null", "responses_at_once: 15")
                 _change(each, "dbt_project.yml", "rows_in_a_slice: 2000000", "rows_in_a_slice: 2000")
         seen = Seen(twins := request.param(one, other))
         one.extract("--start", "2018-03-01", "--end", "2018-04-30").ok()
@@ -93,7 +93,11 @@ def _change(home: Home, file_name: str, text: str, other: str) -> None:
 
 
 def _build(seen: Seen) -> None:
-    done = [DONE.search(finished.out) for finished in seen.twins.build()]
+    builds = seen.twins.build()
+    for finished in builds:
+        if finished.code:  # pytest shows it where a test fails
+            print(finished.out[-3000:], finished.err[-3000:])
+    done = [DONE.search(finished.out) for finished in builds]
     seen.built += [each[0] if each else "did not end" for each in done]
     seen.different.append(seen.twins.differences())
 
@@ -117,12 +121,14 @@ def test_each_increment_is_equal_in_every_relation(seen: Seen) -> None:
 
 
 def test_revisions_are_present_for_the_comparison(seen: Seen) -> None:
-    rows = {table: len(seen.twins.rows_of(schema, table)[1]) for schema, table in seen.twins.relations()}
-    assert rows["stg_esios__rejected_values"] > 10
-    assert rows["stg_esios__unregistered_areas"] > 0
-    assert rows["quality_findings"] > 10
-    assert rows["esios_value_versions"] > rows["esios_values"] > 4000
-    assert rows["daily_quality"] > 100
+    def rows(schema: str, table: str) -> int:
+        return len(seen.twins.rows_of(schema, table)[1])
+
+    assert rows("staging_esios", "stg_esios__rejected_values") > 10
+    assert rows("staging_esios", "stg_esios__unregistered_areas") > 0
+    assert rows("quality_esios", "quality_findings") > 10
+    assert rows("esios", "esios_value_versions") > rows("esios", "esios_values") > 4000
+    assert rows("quality_esios", "daily_quality") > 100
 
 
 def test_a_changed_model_is_replaced_in_all_rows(seen: Seen) -> None:

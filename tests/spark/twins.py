@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import decimal
 import hashlib
 import json
 import os
@@ -131,7 +130,7 @@ class Twins:
             here, there = self.rows_of(schema, table)
             if len(here) != len(there):
                 different[f"{schema}.{table}"] = f"{len(here)} rows on DuckDB, {len(there)} in the lake"
-            unlike = [pair for pair in zip(here, there, strict=False) if not are_alike(*pair)]
+            unlike = [pair for pair in zip(here, there, strict=False) if pair[0] != pair[1] and not are_alike(*pair)]
             if unlike:
                 different[f"{schema}.{table}"] = unlike[0]
         return different
@@ -141,12 +140,12 @@ class Twins:
         with self.connect() as file:
             named = "main" if schema == "esios" else schema
             columns = [row[0] for row in file.sql(f'describe {named}."{table}"').fetchall()]
-            kept = ", ".join(f'"{column}"' for column in sorted(columns) if column not in NOT_COMPARED)
-            here = file.sql(f'select {kept} from {named}."{table}"').fetchall()
+            kept = sorted(column for column in columns if column not in NOT_COMPARED)
+            here = rows_in_order(file, f'{named}."{table}"', kept)
         files = self.files(schema, table)
         with in_utc(duckdb.connect()) as reader:
-            there = reader.execute(f"select {kept} from read_parquet(?)", [files]).fetchall() if files else []
-        return in_order(here), in_order(there)
+            there = rows_in_order(reader, f"read_parquet({files})", kept) if files else []
+        return here, there
 
 
 def in_utc(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -163,19 +162,19 @@ def with_zones(rows: pa.Table) -> pa.Table:
     return rows.cast(pa.schema(zoned))
 
 
-def plain(value: Any) -> Any:
-    if isinstance(value, dt.datetime) and value.tzinfo:
-        return value.astimezone(dt.UTC).replace(tzinfo=None)
-    return float(value) if isinstance(value, decimal.Decimal) else value
-
-
-def in_order(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Sorted by all columns; numbers roughly, so that a last digit does not put two rows the other way round."""
-
-    def key(row: tuple[Any, ...]) -> list[tuple[bool, str]]:
-        return [(value is None, f"{value:.6g}" if isinstance(value, float) else str(value)) for value in row]
-
-    return sorted((tuple(map(plain, row)) for row in rows), key=key)
+def rows_in_order(connection: duckdb.DuckDBPyConnection, relation: str, columns: list[str]) -> list[tuple[Any, ...]]:
+    """All rows, sorted by all columns; numbers roughly: a last digit does not put two rows the other way round."""
+    kinds = {name: kind for name, kind, *_ in connection.sql(f"describe select * from {relation}").fetchall()}
+    shown, keys = [], []
+    for column in columns:
+        value, kind = f'"{column}"', kinds[column]
+        if kind == "TIMESTAMP WITH TIME ZONE":
+            value = f"timezone('UTC', {value})"
+        elif kind == "DOUBLE" or kind.startswith("DECIMAL"):
+            value = f"{value}::double"
+        shown.append(value)
+        keys.append(f"printf('%.6g', {value})" if value.endswith("double") else f"{value}::varchar")
+    return connection.sql(f"select {', '.join(shown)} from {relation} order by {', '.join(keys)}").fetchall()
 
 
 def are_alike(here: tuple[Any, ...], there: tuple[Any, ...]) -> bool:

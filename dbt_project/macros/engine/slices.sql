@@ -55,7 +55,7 @@
     {%- else -%}
         {%- set query = with_tables_once(relation, compiled_code) -%}
     {%- endif -%}
-    {{ return(dbt.spark__create_table_as(temporary, relation, query if temporary else for_workers(query), language)) }}
+    {{ return(dbt.spark__create_table_as(temporary, relation, for_workers(query), language)) }}
 {% endmacro %}
 
 {% macro rows_in_slices(relation, query, slices) %}
@@ -113,7 +113,7 @@
 
 {% macro table_of_rows(relation, query) %}
     create or replace table {{ relation }} using {{ lake_format() }}
-    {#- Sail (0.7) keeps the columns of the table that it replaces, unless it is told so. #}
+    {#- Sail (0.7) keeps the columns of the table that it replaces, unless an option says otherwise. #}
     {{ "options (overwriteSchema 'true')" if lake_format() == 'delta' }} {{ location_in_lake(relation) }} as
     {{ for_workers(query) }}
 {% endmacro %}

@@ -64,9 +64,9 @@ only_versions as (
         entries.response_id as last_response_id,
         entries.extracted_at_utc as known_from_utc,
         cast(null as {{ type_instant() }}) as known_until_utc
-    from {{ ref('stg_esios__indicator_values') }} as entries
-    inner join lone_responses_apart as apart
-        on entries.response_id = apart.response_id
+    from lone_responses_apart as apart
+    inner join {{ ref('stg_esios__indicator_values') }} as entries
+        on apart.response_id = entries.response_id
     where apart.is_lone = 1
         and {{ in_slice('entries.period_start_utc', type_instant()) }}
     {% endif %}

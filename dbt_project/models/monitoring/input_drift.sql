@@ -2,6 +2,7 @@
     newest day, so that the newest window is always whole. Ten bins of the reference's deciles. -#}
 {%- set window_days = 28 -%}
 {%- set windows_apart = 13 -%}
+{%- set values_least = 168 -%}
 
 with newest_values as (
     select
@@ -37,7 +38,7 @@ windowed_values as (
     from newest_values as newest
     inner join newest_days
         on newest.indicator_id = newest_days.indicator_id
-),
+){{ written_once('windowed_values') }},
 
 ranked_values as (
     select
@@ -49,24 +50,25 @@ ranked_values as (
     from windowed_values
 ),
 
-deciles as (
-    select digits.decile
-    from (values (1), (2), (3), (4), (5), (6), (7), (8), (9)) as digits (decile)
+values_near_deciles as (
+    select
+        *,
+        cast(floor((place - 1) * 10e0 / (values_there - 1) + 0.5) as {{ type_whole() }}) as decile
+    from ranked_values
+    {#- A quarter of a window is the least that has a distribution. No value of so many is near two deciles. #}
+    where values_there >= {{ values_least }}
 ),
 
 decile_parts as (
     select
-        ranked_values.indicator_id,
-        ranked_values.window_number,
-        ranked_values.values_there,
-        deciles.decile,
+        indicator_id,
+        window_number,
+        values_there,
+        decile,
         {#- Linear interpolation between the two values around decile * (n - 1) / 10. #}
-        ranked_values.value * (
-            1 - abs(ranked_values.place - 1 - deciles.decile * (ranked_values.values_there - 1) / 10e0)
-        ) as part
-    from ranked_values
-    inner join deciles
-        on abs(ranked_values.place - 1 - deciles.decile * (ranked_values.values_there - 1) / 10e0) < 1
+        value * (1 - abs(place - 1 - decile * (values_there - 1) / 10e0)) as part
+    from values_near_deciles
+    where abs(place - 1 - decile * (values_there - 1) / 10e0) < 1
 ),
 
 edges as (
@@ -104,15 +106,27 @@ binned_values as (
             and to_count.counted_window = windowed_values.window_number
 ),
 
+values_in_bins as (
+    select
+        indicator_id,
+        window_number,
+        is_reference,
+        bin,
+        max(newest_day) as newest_day,
+        count(*) as values_in_bin
+    from binned_values
+    group by indicator_id, window_number, is_reference, bin
+),
+
 counted_bins as (
     select
         indicator_id,
         window_number,
         max(newest_day) as newest_day,
-        sum(1 - is_reference) as values_there,
-        sum(is_reference) as reference_values,
+        sum(case when is_reference = 0 then values_in_bin else 0 end) as values_there,
+        sum(case when is_reference = 1 then values_in_bin else 0 end) as reference_values,
         {{ bin_counts() }}
-    from binned_values
+    from values_in_bins
     group by indicator_id, window_number
 ),
 
@@ -125,9 +139,8 @@ shares as (
         reference_values,
         {{ bin_shares() }}
     from counted_bins
-    {#- A quarter of a window is the least that has a distribution. #}
-    where values_there >= 168
-        and reference_values >= 168
+    where values_there >= {{ values_least }}
+        and reference_values >= {{ values_least }}
 ),
 
 indices as (

@@ -17,32 +17,16 @@
 {#- Work in proportion to what is new: the days of new values and those that were asked for again, each with its neighbours,
     because a period is odd by its neighbours. Whole days of an indicator are judged again. -#}
 {%- set judgement = 1 -%}
-{#- The neighbours of a month are months. -#}
-{%- set margin = 65 if 'month' in listed_cadences() | map(attribute=3) else 4 -%}
 {%- set in_order = 'partition by periods.indicator_id, periods.geo_id order by periods.period_start_utc' -%}
 {%- if is_incremental() -%}
     {%- set judgement = highest(this, 'judgement') + 1 -%}
     {%- set behind = indicators_behind(ref('esios_value_versions'), 'last_response_id', highest(this, 'last_response_id')) -%}
     {%- set changes = changed_periods(with_rebuilt(behind), highest(this, 'due_judgement')) -%}
-    {%- set days = days_near(changes, 4) -%}
+    {%- set days = days_near(changes, 4, months=3) -%}
 {%- endif -%}
 with {{ period_histories() }},
 {% if is_incremental() %}
-changes as (
-    select
-        changed.indicator_id,
-        {{ add_days(day_of(to_madrid('changed.start_utc')), -1) }} as first_day,
-        {{ add_days(day_of(to_madrid(add_seconds('changed.end_utc', -1))), 2) }} as end_day
-    from ({{ changes }}) as changed
-),
-
-days_to_judge as (
-    select distinct
-        changes.indicator_id,
-        each_day.madrid_day
-    from {{ each_day('changes', 'first_day', 'end_day') }}
-),
-
+{{ days_to_judge(changes) }},
 {% endif %}
 neighbouring_periods as (
     select
@@ -56,7 +40,7 @@ neighbouring_periods as (
     {% if is_incremental() %}
     where {{ within_days('periods', 'period_start_utc', days, type_instant()) }}
     {% else %}
-    where {{ in_slice('periods.period_start_utc', type_instant(), margin) }}
+    where {{ in_slice('periods.period_start_utc', type_instant(), 65 if indicators_of_cadence('month') else 4) }}
     {% endif %}
 ),
 
