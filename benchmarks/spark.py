@@ -66,7 +66,8 @@ class Unfinished(Exception):
 
 def first_error(output: str) -> str:
     """What dbt says behind its first failure."""
-    lines = [re.sub(r"\x1b\[\d*m|^\d\d:\d\d:\d\d ", "", line).strip() for line in output.splitlines()]
+    plain = re.sub(r"\x1b\[\d*m", "", output)
+    lines = [re.sub(r"^\d\d:\d\d:\d\d", "", line).strip() for line in plain.splitlines()]
     found = [number for number, line in enumerate(lines) if re.match(r"(Runtime|Compilation|Database) Error", line)]
     return " ".join(lines[found[0] : found[0] + 2])[:300] if found else ""
 
