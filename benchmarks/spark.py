@@ -66,7 +66,8 @@ class Unfinished(Exception):
 
 def first_error(output: str) -> str:
     """What dbt says behind its first failure."""
-    lines = [re.sub(r"\x1b\[\d*m|^\d\d:\d\d:\d\d ", "", line).strip() for line in output.splitlines()]
+    plain = re.sub(r"\x1b\[\d*m", "", output)
+    lines = [re.sub(r"^\d\d:\d\d:\d\d", "", line).strip() for line in plain.splitlines()]
     found = [number for number, line in enumerate(lines) if re.match(r"(Runtime|Compilation|Database) Error", line)]
     return " ".join(lines[found[0] : found[0] + 2])[:300] if found else ""
 
@@ -339,8 +340,8 @@ def build_both(bed: Bed, landing: Landing, limits: Limits, beside: Built | None,
     """The whole landing, then one more day; each reported as it is done."""
     costs = []
     for name, what, versions, yardstick in (
-        ("raw", f"dbt build of {landing.values:,} values", landing.values, beside and beside.first),
-        ("raw-and-day", "one more day of all", landing.values_and_day, beside and beside.day),
+        ("raw", f"dbt build of {landing.values:,} values", landing.values, beside.first if beside else None),
+        ("raw-and-day", "one more day of all", landing.values_and_day, beside.day if beside else None),
     ):
         bed.put(landing, name)
         costs.append(cost := bed.run(versions, limits))

@@ -71,7 +71,8 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
                 each, "models/registry/esios_indicators.yml", r"(- id: 600\n)", r"\1            sealed: D-1T14:00\n"
             )
             # What is a view on DuckDB, and the one that is written by periods: all rows are of the new text.
-            _change(each, "models/marts/demand_forecast_esios_local.sql", "^    name,$", "    lower(name) as name,")
+            local = "    1 as added,\n    lower(name) as name,"
+            _change(each, "models/marts/demand_forecast_esios_local.sql", "^    name,$", local)
             _change(each, "models/marts/esios_values.sql", "^    unit,$", "    lower(unit) as unit,")
         _build(seen)
         # Nothing but responses: what is a view on DuckDB is written by the periods that are new or revised.

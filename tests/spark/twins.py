@@ -100,10 +100,12 @@ class Twins:
                 command, env=self.spark.environment, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True
             )
             sent = ""
-            while statement not in sent and dbt.poll() is None:
-                sent += lines.read()
-                time.sleep(0.002)
-            os.killpg(dbt.pid, signal.SIGKILL)
+            try:
+                while statement not in sent and dbt.poll() is None:
+                    sent += lines.read()
+                    time.sleep(0.002)
+            finally:
+                os.killpg(dbt.pid, signal.SIGKILL)
             assert dbt.wait() == -signal.SIGKILL, sent[-3000:]
 
     def plans(self, queries: list[str]) -> list[str]:

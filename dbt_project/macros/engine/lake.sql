@@ -41,7 +41,7 @@
     {%- set names = columns | map(attribute='name') | list -%}
     {%- set key = [unique_key] if unique_key is string else unique_key -%}
     {%- set written = rows_to_merge(target, source, names) -%}
-    {%- set bounds = bounds_of(written, columns | selectattr('name', 'in', key)) -%}
+    {%- set bounds = bounds_of(written, columns | selectattr('name', 'in', key) | list) -%}
     {%- set old_keys -%}
         select count(*) as old_keys
         from (select distinct {{ key | join(', ') }} from {{ written }}) as new_rows
@@ -112,21 +112,24 @@
     {#- A list of conditions, from the first to the last value of each key column: what an engine knows of its files then excludes
         most of the old rows. Empty where there is no new row. -#}
     {%- set forms = {'date': 'yyyy-MM-dd', 'timestamp': 'yyyy-MM-dd HH:mm:ss.SSSSSS'} -%}
-    {%- set conditions = [] -%}
+    {%- set bounds = [] -%}
     {%- for column in columns -%}
-        {%- set form = forms.get(column.dtype) -%}
-        {%- set query -%}
-            select
-                {{ "date_format(min(" ~ column.name ~ "), '" ~ form ~ "')" if form else 'min(' ~ column.name ~ ')' }} as first_of_all,
-                {{ "date_format(max(" ~ column.name ~ "), '" ~ form ~ "')" if form else 'max(' ~ column.name ~ ')' }} as last_of_all
-            from {{ written }}
-        {%- endset -%}
-        {%- set first, last = run_query(query).rows[0] -%}
-        {%- if first is not none and form -%}
-            {%- do conditions.append(column.name ~ ' between ' ~ column.dtype ~ " '" ~ first ~ "' and " ~ column.dtype ~ " '" ~ last ~ "'") -%}
-        {%- elif first is not none -%}
-            {%- do conditions.append(column.name ~ ' between ' ~ first | int ~ ' and ' ~ last | int) -%}
+        {%- if column.dtype not in ['smallint', 'int', 'bigint'] + forms | list -%}
+            {%- do exceptions.raise_compiler_error(column.name ~ ' is of type ' ~ column.dtype ~ ': a key is of whole numbers, days and instants') -%}
         {%- endif -%}
+        {%- for bound in ['min', 'max'] -%}
+            {%- set value = bound ~ '(' ~ column.name ~ ')' -%}
+            {%- do bounds.append('date_format(' ~ value ~ ", '" ~ forms[column.dtype] ~ "')" if column.dtype in forms else value) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- set found = run_query('select ' ~ bounds | join(', ') ~ ' from ' ~ written).rows[0] -%}
+    {%- set conditions = [] -%}
+    {%- for column in columns if found[0] is not none -%}
+        {%- set literals = [] -%}
+        {%- for value in found[2 * loop.index0:2 * loop.index0 + 2] -%}
+            {%- do literals.append(column.dtype ~ " '" ~ value ~ "'" if column.dtype in forms else value | int) -%}
+        {%- endfor -%}
+        {%- do conditions.append(column.name ~ ' between ' ~ literals | join(' and ')) -%}
     {%- endfor -%}
     {{ return(conditions) }}
 {% endmacro %}

@@ -108,6 +108,10 @@
     {#- A table beside the one that a build writes; its rows stay until the next build. -#}
     {%- set written = own_table('building_esios', relation.identifier) -%}
     {%- call statement() -%}{{ create_schema_if_missing(written.schema) }}{%- endcall -%}
+    {%- if lake_format() == 'iceberg' -%}
+        {#- A Hive metastore refuses other columns in the places of a table's, and Iceberg keeps the files that it replaces. -#}
+        {%- call statement() -%}drop table if exists {{ written }} purge{%- endcall -%}
+    {%- endif -%}
     {{ return(written) }}
 {% endmacro %}
 
