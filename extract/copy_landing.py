@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -21,13 +21,15 @@ from extract.errors import UsageError, WarehouseError
 from extract.settings import TARGETS, Settings, configuration, load_settings
 from extract.warehouse import Warehouse, connect
 
+# Values of a table's group column, the first and the last; None: the whole table.
+_Group = tuple[Any, Any] | None
 PREDICTIONS = "raw_esios.predictions"
 PAYLOAD = "payload"
 
 
 @dataclass(frozen=True)
 class _Copied:
-    """A table to copy: its rows of one `group` at a time, in the order of `clock`, which few of them share; `key`
+    """A table to copy: by values of `group`, and of each in the order of `clock`, which few of its rows share; `key`
     identifies them.
     """
 
@@ -39,9 +41,10 @@ class _Copied:
 
 
 _WINDOW = ("indicator_id", "window_start_utc", "window_end_utc")
-# A payload may have many megabytes. Responses before their checks, as an extract lands them.
+# Payloads of some 400 KB: few at once for the memory, not fewer because DuckDB opens 2,048 to give any of them.
+# Responses before their checks, as an extract lands them.
 TABLES = (
-    _Copied(landing.RESPONSES, "indicator_id", "extracted_at_utc", (*_WINDOW, "extracted_at_utc"), 16),
+    _Copied(landing.RESPONSES, "indicator_id", "extracted_at_utc", (*_WINDOW, "extracted_at_utc"), 64),
     _Copied(landing.CHECKS, "indicator_id", "checked_at_utc", (*_WINDOW, "checked_at_utc", "run_id")),
     _Copied(landing.RUNS, None, "started_at_utc", ("run_id",)),
     _Copied(ENTRIES, None, "indicator_id", ("indicator_id",)),
@@ -85,6 +88,8 @@ def copy_landing(here: Settings, there: Settings, say: Callable[[str], None]) ->
             raise UsageError(f"nothing is landed on {here.target}", "run `esios extract` first, or set ESIOS_TARGET")
         target.ensure_schema()
         _claim(target, recorded)
+        source.allow_payloads()
+        target.allow_payloads()
         done = []
         for copied in TABLES:
             if source.exists(copied.table):
@@ -115,7 +120,7 @@ class _Chunk:
 
     copied: _Copied
     names: tuple[str, ...]
-    group: Any
+    group: _Group
     keys: list[tuple[Any, ...]]  # (clock, *key)
 
     @property
@@ -127,14 +132,15 @@ class _Chunk:
         """The keys that a warehouse does not have."""
         return set(self.keys) - set(_keys(warehouse, self.copied, self.group, self.between))
 
-    def rows(self, warehouse: Warehouse, keys: Collection[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-        """The whole rows of some of the keys, in their order."""
+    def rows(self, warehouse: Warehouse) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        """The whole rows of the keys, in their order."""
         where, values = _where(self.copied, self.group, self.between)
         at = [self.names.index(name) for name in (self.copied.clock, *self.copied.key)]
         select = f"select {', '.join(self.names)} from {self.copied.table}{where}"
+        keys = set(self.keys)
         rows = warehouse.rows(select, values, batch=self.copied.rows_at_once)
         found = {key: row for row in rows if (key := tuple(row[place] for place in at)) in keys}
-        return (found[key] for key in sorted(found))
+        return {key: found[key] for key in sorted(found)}
 
 
 def _copy_table(source: Warehouse, target: Warehouse, copied: _Copied) -> TableCopy:
@@ -146,20 +152,31 @@ def _copy_table(source: Warehouse, target: Warehouse, copied: _Copied) -> TableC
         rows += len(keys)
         for start in range(0, len(keys), copied.rows_at_once):
             chunk = _Chunk(copied, names, group, keys[start : start + copied.rows_at_once])
-            added += _copy_chunk(source, target, chunk)
-            total.update(_verified(source, target, chunk))
+            here = chunk.rows(source)
+            added += _copy_chunk(here, target, chunk)
+            total.update(_verified(here, target, chunk))
     return TableCopy(copied.table, rows, added, total.hexdigest())
 
 
-def _groups(warehouse: Warehouse, copied: _Copied) -> list[Any]:
+def _groups(warehouse: Warehouse, copied: _Copied) -> list[_Group]:
+    """The values of the group, from and to: a large one alone, of small ones as many as make a chunk."""
     if copied.group is None:
         return [None]
-    sql = f"select distinct {copied.group} from {copied.table} order by {copied.group}"
-    return [row[0] for row in warehouse.rows(sql)]
+    sql = f"select {copied.group}, count(*) from {copied.table} group by {copied.group} order by {copied.group}"
+    groups: list[_Group] = []
+    rows = 0
+    for value, count in warehouse.rows(sql):
+        if groups and groups[-1] and rows + count <= copied.rows_at_once:
+            groups[-1] = (groups[-1][0], value)
+            rows += count
+        else:
+            groups.append((value, value))
+            rows = count
+    return groups
 
 
 def _keys(
-    warehouse: Warehouse, copied: _Copied, group: Any, between: tuple[Any, Any] | None = None
+    warehouse: Warehouse, copied: _Copied, group: _Group, between: tuple[Any, Any] | None = None
 ) -> list[tuple[Any, ...]]:
     """(clock, *key) of the rows of a group in their order, with `between` only those whose clock lies there."""
     where, values = _where(copied, group, between)
@@ -167,48 +184,50 @@ def _keys(
     return sorted(warehouse.rows(f"select {listed} from {copied.table}{where}", values))
 
 
-def _where(copied: _Copied, group: Any, between: tuple[Any, Any] | None) -> tuple[str, list[Any]]:
-    conditions = [f"{copied.group} = ?"] if copied.group else []
-    values = [group] if copied.group else []
-    if between:
-        conditions.append(f"{copied.clock} between ? and ?")
-        values += between
+def _where(copied: _Copied, group: _Group, between: tuple[Any, Any] | None) -> tuple[str, list[Any]]:
+    limits = [(copied.group, group), (copied.clock, between)]
+    conditions = [f"{column} between ? and ?" for column, limit in limits if limit]
+    values = [value for _, limit in limits if limit for value in limit]
     return (f" where {' and '.join(conditions)}" if conditions else ""), values
 
 
-def _copy_chunk(source: Warehouse, target: Warehouse, chunk: _Chunk) -> int:
+def _copy_chunk(here: dict[tuple[Any, ...], tuple[Any, ...]], target: Warehouse, chunk: _Chunk) -> int:
     """Add the rows of a chunk that are missing in the target, in one commit; their count."""
 
     def work() -> int:
         with target.lock(landing.LOCK, chunk.copied.table):
             missing = chunk.missing_in(target)
-            found = chunk.rows(source, missing) if missing else ()
-            target.append(chunk.copied.table, [dict(zip(chunk.names, row, strict=True)) for row in found])
+            rows = [dict(zip(chunk.names, row, strict=True)) for key, row in here.items() if key in missing]
+            target.append(chunk.copied.table, rows)
             return len(missing)
 
     return target.atomically(work)
 
 
-def _verified(source: Warehouse, target: Warehouse, chunk: _Chunk) -> bytes:
+def _verified(here: dict[tuple[Any, ...], tuple[Any, ...]], target: Warehouse, chunk: _Chunk) -> bytes:
     """The hash of a chunk's rows, the same on both sides; `WarehouseError` otherwise."""
-    digests = []
-    for side in (source, target):
-        hashed = hashlib.sha256()
-        count = 0
-        for row in chunk.rows(side, set(chunk.keys)):
-            columns = zip(chunk.names, row, strict=True)
-            hashed.update(repr([_canonical(name, value) for name, value in columns]).encode())
-            count += 1
-        digests.append((count, hashed.digest()))
-    if digests[0] != digests[1]:
+    there = chunk.rows(target)
+    hashes = [_hash(chunk.names, rows) for rows in (here, there)]
+    if hashes[0] != hashes[1]:
         first, last = chunk.between
-        of_group = f" of {chunk.copied.group} {chunk.group}" if chunk.copied.group else ""
+        of_group = ""
+        if chunk.group:
+            to = f" to {chunk.group[1]}" if chunk.group[1] != chunk.group[0] else ""
+            of_group = f" of {chunk.copied.group} {chunk.group[0]}{to}"
         raise WarehouseError(
             f"{chunk.copied.table}{of_group}: the rows with {chunk.copied.clock} from {first} to {last} are"
-            f" {digests[0][0]} here and {digests[1][0]} there, or differ",
+            f" {len(here)} here and {len(there)} there, or differ",
             "what was copied before stays; look at these rows on both sides, then run it again",
         )
-    return digests[0][1]
+    return hashes[0]
+
+
+def _hash(names: Sequence[str], rows: dict[tuple[Any, ...], tuple[Any, ...]]) -> bytes:
+    hashed = hashlib.sha256()
+    for row in rows.values():
+        columns = zip(names, row, strict=True)
+        hashed.update(repr([_canonical(name, value) for name, value in columns]).encode())
+    return hashed.digest()
 
 
 def _canonical(name: str, value: Any) -> Any:

@@ -252,6 +252,9 @@ class Warehouse(ABC):
         everywhere, with which plain arithmetic does what the engines' date functions do each in its own way.
         """
 
+    def allow_payloads(self) -> None:  # noqa: B027 - most engines need nothing
+        """Before many payloads are read: give the engine the memory that this takes."""
+
     # ---------------------------------------------------------------- loading
     def append(self, table: TableName | str, data: Data | Sequence[Mapping[str, Any]]) -> int:
         """Add rows to an existing table and give their count.

@@ -71,6 +71,8 @@ _OTHERS: dict[str, dict[str, Any]] = {
 # What is staged beyond this goes to temporary files beside the warehouse. 4 million rows under a primary key fit into
 # half of it; DuckDB's own default would let a long load take 80 % of the machine.
 MEMORY_LIMIT = "512MB"
+# To give one payload DuckDB 2.0 opens 2,048: 1 GB, of quarters of hours. As in profiles.yml, where dbt reads them too.
+PAYLOADS_LIMIT = "3GB"
 
 # Within one process several connections share the file; between processes the file's own lock is enough.
 _locks: dict[tuple[str, str], threading.Lock] = {}
@@ -394,6 +396,9 @@ class DuckDB(Warehouse):
 
     def micros(self, instant: str) -> str:
         return f"epoch_us({instant})"
+
+    def allow_payloads(self) -> None:
+        self.execute(f"set memory_limit = '{PAYLOADS_LIMIT}'")
 
     def _stream(self, sql: str) -> duckdb.DuckDBPyConnection:  # noqa: ARG002 - a lake looks what it names
         """Where to run a query: a connection of its own, so that other statements do not end the stream.
