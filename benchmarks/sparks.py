@@ -22,8 +22,7 @@ TWO_WORKERS = {
 }
 # For a JVM that works on little for a minute or two: a third of such a build went into compiling what runs a few times.
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-# Derby's metastore serves one process at a time, and has no table of locks for Iceberg. By default Hive refuses a table
-# that is replaced by one with other columns.
+# Derby's metastore serves one process at a time, and has no table of locks for Iceberg.
 DEFAULTS = """
 spark.master local[2]
 spark.driver.memory {memory}
@@ -41,7 +40,6 @@ spark.sql.extensions org.apache.iceberg.spark.extensions.IcebergSparkSessionExte
 spark.sql.shuffle.partitions 2
 spark.sql.warehouse.dir {folder}/warehouse
 spark.hadoop.iceberg.engine.hive.lock-enabled false
-spark.hadoop.hive.metastore.disallow.incompatible.col.type.changes false
 spark.hadoop.javax.jdo.option.ConnectionURL jdbc:derby:;databaseName={folder}/metastore;create=true
 """
 NAME_TABLES = """
