@@ -6,10 +6,14 @@
         found for sum"). How many parts one has, the number of its files and of their rows says; a union has more than one, so
         that the workers make the rows, and hand the driver the names of their files. -#}
     {%- if env_var('SAIL_MODE', 'local') == 'local' -%}{{ return(query) }}{%- endif -%}
-    {%- set columns = names or run_query('select * from (' ~ query ~ ') as rows_to_write limit 0').column_names -%}
+    {%- set columns = names or run_query('select * from (\n' ~ query ~ '\n) as rows_to_write limit 0').column_names -%}
     {%- set nulls = [] -%}
     {%- for column in columns -%}{%- do nulls.append('null') -%}{%- endfor -%}
-    select * from ({{ query }}) as rows_to_write
+    select *
+    from (
+        {{ query }}
+    ) as rows_to_write
     union all
-    select {{ nulls | join(', ') }} from range(0, 0)
+    select {{ nulls | join(', ') }}
+    from range(0, 0)
 {% endmacro %}

@@ -1,4 +1,7 @@
-{{ config(partition_by=in_parts_by_month('period_start_utc'), meta={'kept': {'rows_of': 'esios_value_versions', 'counter': 'last_response_id'}}) }}
+{{ config(
+    partition_by=in_parts_by_month('period_start_utc'),
+    meta={'kept': {'rows_of': 'esios_value_versions', 'counter': 'last_response_id'}}
+) }}
 
 with {{ period_histories() }}
 
