@@ -339,8 +339,8 @@ def build_both(bed: Bed, landing: Landing, limits: Limits, beside: Built | None,
     """The whole landing, then one more day; each reported as it is done."""
     costs = []
     for name, what, versions, yardstick in (
-        ("raw", f"dbt build of {landing.values:,} values", landing.values, beside and beside.first),
-        ("raw-and-day", "one more day of all", landing.values_and_day, beside and beside.day),
+        ("raw", f"dbt build of {landing.values:,} values", landing.values, beside.first if beside else None),
+        ("raw-and-day", "one more day of all", landing.values_and_day, beside.day if beside else None),
     ):
         bed.put(landing, name)
         costs.append(cost := bed.run(versions, limits))
