@@ -82,7 +82,7 @@ def run_code(code: str, argument: str, environment: Mapping[str, str]) -> None:
 def name_landed_tables(raw: Path, environment: Mapping[str, str]) -> None:
     """Name each folder of Parquet files in `raw` to the metastore as a table of raw_esios.
 
-    With the columns that a Delta log there tells: without rows there may be no file to tell them.
+    With the columns of a Delta log there: without rows there may be no file that has them.
     """
     tables = {
         place.name: (str(place), DeltaTable(place).schema().to_json() if DeltaTable.is_deltatable(str(place)) else None)

@@ -52,6 +52,8 @@ KNOCK_S = 15.0
 # Sail 0.7 encodes any other character of a folder's name as in a URL, without a word: it reads nothing there and writes
 # beside it.
 _READ_AS_THEY_STAND = re.compile(r"[A-Za-z0-9/_.,:@+=&!$()-]+")
+# Behind `sc://HOST:PORT`: nothing, or `/;token=…;use_ssl=true`. A path would be shown, and could hold the token.
+_PARAMETERS = re.compile(r"(/(;[^;=]+=[^;]*)*;?)?")
 
 
 @contextmanager
@@ -183,7 +185,7 @@ def _knock_at_connect_server(remote: str) -> None:
         host, port = address.hostname, address.port or DEFAULT_PORT
     except ValueError:
         host = None
-    if address.scheme != "sc" or not host:
+    if address.scheme != "sc" or not host or not _PARAMETERS.fullmatch(address.path):
         raise UsageError("SPARK_REMOTE is not the address of a Spark Connect server", "set it to sc://HOST:PORT")
     _knock(host, port, "SPARK_REMOTE", "start that server, or unset SPARK_REMOTE to build with Sail")
 
@@ -222,4 +224,9 @@ def register_tables(session: SparkSession, settings: Settings) -> None:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    """What a server or a client says, without the token that SPARK_REMOTE may hold (`sc://HOST:PORT/;token=…`)."""
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    _, _, parameters = os.environ.get("SPARK_REMOTE", "").removeprefix("sc://").partition("/")
+    for secret in (parameters, *(part.partition("=")[2] for part in parameters.split(";"))):
+        text = text.replace(secret.strip(), "…") if secret.strip() else text
+    return text[:200]

@@ -16,6 +16,7 @@ from extract.dbt_build import build
 from extract.errors import WarehouseError
 from extract.lake_lock import only_dbt_run
 from extract.settings import load_settings
+from extract.spark_session import _first_line
 from tests.end_to_end.conftest import Finished
 from tests.faults.table import SPARK
 from tests.integration.conftest import HAS_SPARK, NO_SPARK, ROOT, Home
@@ -26,6 +27,7 @@ HOLD = """
 import time
 from extract.lake_lock import only_dbt_run
 from extract.settings import load_settings
+from extract.spark_session import _first_line
 with only_dbt_run(load_settings()):
     print("held", flush=True)
     time.sleep(60)
@@ -96,9 +98,27 @@ def test_a_port_that_is_none_is_refused(lake: Home, port: str) -> None:
     )
 
 
-@pytest.mark.parametrize("remote", ["localhost:15002", "http://localhost:15002", "sc://", "sc://localhost:port"])
-def test_another_address_is_refused(lake: Home, remote: str) -> None:
-    SPARK["no Spark address"].check(dbt(lake, "build", SPARK_REMOTE=remote))
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "localhost:15002",
+        "http://localhost:15002",
+        "sc://",
+        "sc://localhost:port",
+        "sc://localhost:15002/token=sesame",
+        "sc://localhost:15002/;token=sesame;x",
+    ],
+)
+def test_another_address_is_refused_and_no_token_in_it_shown(lake: Home, remote: str) -> None:
+    refused = dbt(lake, "--debug", "build", SPARK_REMOTE=remote)
+    SPARK["no Spark address"].check(refused)
+    assert "sesame" not in refused.out + refused.err
+
+
+def test_what_a_client_says_is_shown_without_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_REMOTE", "sc://host:15002/;use_ssl=true;token=sesame")
+    for said in ("no way to sc://host:15002/;use_ssl=true;token=sesame", "refused: Bearer sesame\nmore", ""):
+        assert "sesame" not in _first_line(RuntimeError(said))
 
 
 @pytest.mark.parametrize(
