@@ -27,7 +27,7 @@ payloads as (
     {#- In this order the payloads stay even where Sail knows no difference in size. #}
     from new_responses
     inner join {{ source('raw_esios', 'indicator_responses') }} as landed
-        on {{ same_answer('landed', 'new_responses') }}
+        on {{ same_answer('new_responses', 'landed') }}
     {% if batch and batch[2] %}
     where landed.extracted_at_utc between {{ batch[2] }} and {{ batch[3] }}
     {% endif %}

@@ -97,8 +97,8 @@ binned_values as (
     select
         to_count.indicator_id,
         windowed_values.newest_day,
-        to_count.window_number - {{ windows_apart }} as window_number,
         to_count.is_reference,
+        to_count.window_number - {{ windows_apart }} as window_number,
         {{ bin_of('windowed_values.value', 'to_count') }} as bin
     from windows_to_count as to_count
     inner join windowed_values
