@@ -145,8 +145,8 @@ def _warehouse_open(settings: Settings) -> Iterator[str]:
     if settings.target != "spark" or not READS_WAREHOUSE.intersection(sys.argv):
         yield settings.lake
         return
-    from extract.lake_lock import only_dbt_run
     from extract.spark_session import knock_at_service, knock_at_thrift_server, spark_session
+    from extract.warehouse.lake_lock import only_dbt_run
 
     with ExitStack() as around:
         if WRITES_WAREHOUSE.intersection(sys.argv):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from extract.counted import counted
 from extract.errors import UsageError
-from extract.lake_lock import only_dbt_run
 from extract.settings import Settings
 from extract.warehouse import RAW_SCHEMA, TableName
+from extract.warehouse.lake_lock import only_dbt_run
 from extract.warehouse.lake_upkeep import Upkeep
 
 
@@ -33,7 +33,8 @@ def optimize(settings: Settings, say: Callable[[str], None]) -> list[Optimized]:
 
     Extracts go on meanwhile. What dbt builds is left alone while dbt builds: whether a MERGE notices that its rows have
     moved depends on the Spark; so this waits for it as a second dbt run does. A table that another process rewrites
-    meanwhile is left for the next time, and `say` says so. `UsageError` where the warehouse is not a lake.
+    meanwhile, or whose files it joins, is left for the next time, and `say` says so. `UsageError` where the warehouse
+    is not a lake.
     """
     if settings.target != "spark":
         raise UsageError(f"ESIOS_TARGET is {settings.target}, which has no lake", "set ESIOS_TARGET=spark")
@@ -49,7 +50,7 @@ def optimize(settings: Settings, say: Callable[[str], None]) -> list[Optimized]:
 
 def _optimize(upkeep: Upkeep, table: TableName, say: Callable[[str], None]) -> Optimized:
     before = upkeep.count_files(table)
-    if not upkeep.join_small_files(table):
-        say(f"{table}: another process rewrites it; left for the next time")
+    if not upkeep.join_small_files(table, wait=True):
+        say(f"{table}: another process joins files or rewrites it; left for the next time")
     deleted = upkeep.delete_old_files(table)
     return Optimized(str(table), before, upkeep.count_files(table), deleted)

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import duckdb
 
-from extract.errors import UsageError, WarehouseError
+from extract.errors import EsiosError, UsageError, WarehouseError
 from extract.settings import Settings
 from extract.warehouse.base import RAW_SCHEMA, packaged_ddl, read_ddl
 from extract.warehouse.duckdb import DuckDB, column_of
@@ -344,7 +344,7 @@ class Lake(DuckDB):
             )
         self._snapshots[table] = written.snapshot
         if written.snapshot.version() % _JOIN_EVERY == 0:
-            with suppress(WarehouseError):  # the commit stands; the next one joins them
+            with suppress(EsiosError):  # the commit stands; the next one joins them
                 self._upkeep.join_small_files(table, _JOINED_BYTES)
 
     def _rows_of(self, source: str, snapshot: DeltaTable) -> pa.RecordBatchReader:

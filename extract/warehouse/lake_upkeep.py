@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from extract.settings import Settings
+from extract.warehouse.lake_lock import only_join
 from extract.warehouse.lake_storage import LakeStorage, WrittenMeanwhile
 from extract.warehouse.tables import TableName
 
@@ -23,18 +24,22 @@ class Upkeep:
 
     def __init__(self, settings: Settings) -> None:
         self.storage = LakeStorage(settings)
-        self._keep_h = settings.lake_keep_h
+        self._settings = settings
 
     def count_files(self, table: TableName) -> int:
         """The files of the newest version."""
         snapshot = self.storage.find(table)
         return 0 if snapshot is None else len(snapshot.file_uris())
 
-    def join_small_files(self, table: TableName, up_to_bytes: int | None = None) -> bool:
+    def join_small_files(self, table: TableName, up_to_bytes: int | None = None, *, wait: bool = False) -> bool:
         """Compact a table into files of about `up_to_bytes` (100 MB).
 
-        False where other processes rewrote the same files at each try.
+        False where another process joins files, to `wait` for as for any lock, or rewrote these ones at each try.
         """
+        with only_join(self._settings, self._settings.warehouse_wait_s if wait else 0.0) as is_ours:
+            return is_ours and self._join(table, up_to_bytes)
+
+    def _join(self, table: TableName, up_to_bytes: int | None) -> bool:
         for _ in range(_TRIES):
             snapshot = self.storage.find(table)
             if snapshot is None:
@@ -58,7 +63,10 @@ class Upkeep:
         with self.storage.translating(table):
             return len(
                 snapshot.vacuum(
-                    retention_hours=math.ceil(self._keep_h), dry_run=False, enforce_retention_duration=False, full=True
+                    retention_hours=math.ceil(self._settings.lake_keep_h),
+                    dry_run=False,
+                    enforce_retention_duration=False,
+                    full=True,
                 )
             )
 

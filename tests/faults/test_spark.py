@@ -14,9 +14,9 @@ import pytest
 
 from extract.dbt_build import build
 from extract.errors import WarehouseError
-from extract.lake_lock import only_dbt_run
 from extract.settings import load_settings
 from extract.spark_session import _first_line
+from extract.warehouse.lake_lock import only_dbt_run
 from tests.end_to_end.conftest import Finished
 from tests.faults.table import SPARK
 from tests.integration.conftest import HAS_SPARK, NO_SPARK, ROOT, Home
@@ -25,7 +25,7 @@ from tests.spark.lakes import land, month, newer_table
 pytestmark = pytest.mark.timeout(300)
 HOLD = """
 import time
-from extract.lake_lock import only_dbt_run
+from extract.warehouse.lake_lock import only_dbt_run
 from extract.settings import load_settings
 from extract.spark_session import _first_line
 with only_dbt_run(load_settings()):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
@@ -23,7 +26,9 @@ from extract.errors import UsageError
 from extract.landing import Run
 from extract.settings import Settings
 from extract.warehouse import TableName, connect
+from extract.warehouse.lake_lock import only_join
 from extract.warehouse.lake_storage import LakeStorage
+from extract.warehouse.lake_upkeep import Upkeep
 from tests.spark.lakes import NOON, assert_whole, count, lake_settings, land, month, python, responses, s3_server
 
 pytest.importorskip("deltalake", reason="deltalake is not installed: `make test-spark` installs it")
@@ -273,8 +278,6 @@ def test_small_files_are_joined_as_they_come(lake: Settings) -> None:
 @pytest.mark.parametrize("variables", ["folder"], indirect=True)
 def test_a_rewritten_table_doubles_no_row_beside_a_compaction(lake: Settings) -> None:
     """deltalake 1.6.6 lets such a commit pass, and both the moved rows and the new ones would stay."""
-    from extract.warehouse.lake_upkeep import Upkeep
-
     runs = [Run(f"r{n}", 460, NOON, dt.date(2018, 1, 1), None) for n in range(3)]
     tried = 0
     with connect(lake) as one, connect(lake) as other:
@@ -293,3 +296,47 @@ def test_a_rewritten_table_doubles_no_row_beside_a_compaction(lake: Settings) ->
         one.atomically(work)
         rows = list(one.rows(f"select run_id, status from {landing.RUNS} order by run_id"))
     assert (tried, rows) == (2, [("r0", "failed"), ("r1", "running"), ("r2", "running")])
+
+
+@pytest.mark.parametrize("variables", ["folder"], indirect=True)
+def test_files_are_joined_by_one_process_at_a_time(lake: Settings, variables: dict[str, str]) -> None:
+    """deltalake 1.6.6 commits both of two compactions that begin from one version: each row would be there twice."""
+    code = """
+from extract.lake import optimize
+from extract.settings import load_settings
+while True:
+    optimize(load_settings(), print)
+"""
+    with connect(lake) as warehouse:
+        warehouse.ensure_schema()
+        joining = [python(code, variables) for _ in range(3)]
+        try:
+            for number in range(60):
+                land(warehouse, month(1 + number % 12), f"response {number}".encode())
+        finally:
+            for process in joining:
+                process.kill()
+                assert process.communicate()[1] == ""
+    assert_whole(lake)
+    assert (count(lake, landing.RESPONSES), count(lake, landing.CHECKS)) == (60, 60)
+
+
+@pytest.mark.parametrize("wait_s", ["0.1", "30"])
+def test_a_process_that_joins_files_is_waited_for_and_left_alone(lake: Settings, wait_s: str) -> None:
+    settings = replace(lake, warehouse_wait_s=float(wait_s))
+    upkeep = Upkeep(settings)
+    with connect(lake) as warehouse:
+        for number in range(3):
+            land(warehouse, month(1), f"{number}".encode())
+        table = warehouse.resolve(landing.RESPONSES)
+    assert upkeep.count_files(table) == 3
+    freed = threading.Timer(1.0, (held := ExitStack()).close)
+    assert held.enter_context(only_join(lake, 0.0))
+    try:
+        assert upkeep.join_small_files(table) is False
+        freed.start()
+        assert upkeep.join_small_files(table, wait=True) is (wait_s == "30")
+    finally:
+        freed.join()
+    assert upkeep.join_small_files(table)
+    assert upkeep.count_files(table) == 1

@@ -19,10 +19,10 @@ from extract import landing
 from extract.errors import EsiosError, UsageError, WarehouseError
 from extract.export import export_table
 from extract.lake import optimize
-from extract.lake_lock import only_dbt_run
 from extract.landing import Run
 from extract.settings import ROOT
 from extract.warehouse import TableName, connect
+from extract.warehouse.lake_lock import only_dbt_run
 from extract.warehouse.lake_storage import LakeStorage
 from tests.faults.table import SPARK
 from tests.spark.lakes import (

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from extract import lake_lock
 from extract.errors import WarehouseError
-from extract.lake_lock import Lease, only_dbt_run
 from extract.settings import Settings, load_settings
+from extract.warehouse import lake_lock
+from extract.warehouse.lake_lock import Lease, only_dbt_run
 from extract.warehouse.lake_storage import LakeStorage
 
 

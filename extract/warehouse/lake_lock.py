@@ -1,4 +1,4 @@
-"""One dbt run at a time in a lake: Spark has no transaction over two tables, so two runs would append a response twice.
+"""One at a time in a lake: dbt runs, because Spark has no transaction over two tables, and whoever joins files.
 
 In a folder the operating system keeps the lock, and frees it with its process, however that ends. An object store has
 no such lock: there a lease lies in a Delta table. It is renewed while the run lasts, and over a while after that.
@@ -25,64 +25,89 @@ from extract.lock_file import lock_file
 from extract.settings import Settings, is_url
 from extract.warehouse.lake_storage import LakeStorage
 
-NAME = "_dbt_run"
+DBT_RUN = "_dbt_run"
+JOIN = "_join"
 LEASE = timedelta(minutes=2)
 RENEWALS = 4  # in the time of a lease: three may fail
 _TRY_AGAIN_S = 0.5
+
+# Takes a lock: None where it is ours from then on, else who holds it.
+Take = Callable[[], str | None]
 
 
 @contextmanager
 def only_dbt_run(settings: Settings) -> Iterator[None]:
     """Hold the lake; `WarehouseError` where another run still does after `ESIOS_WAREHOUSE_WAIT_S` seconds."""
-    with _lease(settings) if is_url(settings.lake) else _file_lock(settings):
-        yield
-
-
-def _wait_for(taken: Callable[[], str | None], settings: Settings) -> None:
-    """Until `taken` gives None; else what it gives names who holds the lake."""
-    give_up = time.monotonic() + settings.warehouse_wait_s
-    while holder := taken():
-        if time.monotonic() >= give_up:
+    with _lock(settings, DBT_RUN) as take:
+        if holder := _wait_for(take, settings.warehouse_wait_s):
             raise WarehouseError(
                 f"another dbt run ({holder}) is at work in the lake {settings.lake}",
                 "let it end, or raise ESIOS_WAREHOUSE_WAIT_S to wait for it longer",
             )
-        time.sleep(_TRY_AGAIN_S)
-
-
-@contextmanager
-def _file_lock(settings: Settings) -> Iterator[None]:
-    with lock_file(Path(settings.lake) / f"{NAME}.lock") as lock:
-        _wait_for(lock.take, settings)
         yield
 
 
 @contextmanager
-def _lease(settings: Settings) -> Iterator[None]:
-    lease = Lease(LakeStorage(settings))
-    _wait_for(lease.take, settings)
+def only_join(settings: Settings, wait_s: float) -> Iterator[bool]:
+    """Whether files may be joined: not where another process still joins some after so many seconds.
+
+    Of two compactions that begin from one version deltalake (1.6.6) commits both, and each row would be there twice.
+    """
+    with _lock(settings, JOIN) as take:
+        yield _wait_for(take, wait_s) is None
+
+
+def _wait_for(take: Take, wait_s: float) -> str | None:
+    """None once the lock is ours, else who holds it at the end."""
+    give_up = time.monotonic() + wait_s
+    while (holder := take()) and time.monotonic() < give_up:
+        time.sleep(_TRY_AGAIN_S)
+    return holder
+
+
+@contextmanager
+def _lock(settings: Settings, name: str) -> Iterator[Take]:
+    if is_url(settings.lake):
+        with _lease(settings, name) as take:
+            yield take
+    else:
+        with lock_file(Path(settings.lake) / f"{name}.lock") as lock:
+            yield lock.take
+
+
+@contextmanager
+def _lease(settings: Settings, name: str) -> Iterator[Take]:
+    lease = Lease(LakeStorage(settings), name)
     ended = threading.Event()
     renewing = threading.Thread(target=lease.renew_until, args=(ended,), daemon=True)
-    renewing.start()
+
+    def take() -> str | None:
+        holder = lease.take()
+        if holder is None:
+            renewing.start()
+        return holder
+
     try:
-        yield
+        yield take
     finally:
-        ended.set()
-        renewing.join()
-        lease.write(timedelta())
+        if renewing.ident:
+            ended.set()
+            renewing.join()
+            lease.write(timedelta())
 
 
 @dataclass
 class Lease:
-    """A row of one Delta table: who may build until when. Who read an older version of it cannot write."""
+    """A row of one Delta table: who has it until when. Who read an older version of it cannot write."""
 
     storage: LakeStorage
+    name: str = DBT_RUN
     holder: str = field(default_factory=lambda: f"process {os.getpid()} on {platform.node()}, {uuid.uuid4().hex[:8]}")
     version: int = -1
 
     @property
     def uri(self) -> str:
-        return f"{self.storage.root}/{NAME}"
+        return f"{self.storage.root}/{self.name}"
 
     def take(self) -> str | None:
         """None where it is ours now, else who holds it. `WarehouseError` where the store fails."""
@@ -136,7 +161,7 @@ class Lease:
 
         row = {"holder": [self.holder], "until_utc": [datetime.now(UTC) + lasts]}
         table = DeltaTable(self.uri, version=self.version, storage_options=self.storage.options)
-        once = CommitProperties(app_transactions=[Transaction(NAME, self.version + 1)], max_commit_retries=0)
+        once = CommitProperties(app_transactions=[Transaction(self.name, self.version + 1)], max_commit_retries=0)
         write_deltalake(table, pa.table(row, schema=_schema()), mode="overwrite", commit_properties=once)
         self.version += 1
 
