@@ -21,6 +21,7 @@
 {% macro fabricspark__in_slice(column, type, margin) %}{{ return(spark__in_slice(column, type, margin)) }}{% endmacro %}
 {% macro fabricspark__create_table_as(temporary, relation, compiled_code, language='sql') %}{{ return(spark__create_table_as(temporary, relation, compiled_code, language)) }}{% endmacro %}
 {% macro fabricspark__written_once(name) %}{{ return(spark__written_once(name)) }}{% endmacro %}
+{% macro fabricspark__written_by_response(name) %}{{ return(spark__written_by_response(name)) }}{% endmacro %}
 {% macro fabricspark__clustered_on(columns, unique) %}{{ return(spark__clustered_on(columns, unique)) }}{% endmacro %}
 {% macro fabricspark__indexed_on(columns, included) %}{{ return(spark__indexed_on(columns, included)) }}{% endmacro %}
 {% macro fabricspark__rows_in(table) %}{{ return(spark__rows_in(table)) }}{% endmacro %}

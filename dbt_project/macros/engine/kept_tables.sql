@@ -9,7 +9,7 @@
     {%- set source = {'table': ref(kept.rows_of), 'counter': kept.counter} -%}
     {%- set newest = highest(source.table, source.counter) -%}
     {%- set state = local_md5(sql ~ tojson(registrations(), sort_keys=true) ~ labels_of(kept)) -%}
-    {%- set written = rows_written(state) -%}
+    {%- set written = rows_written(this, state) -%}
     {%- if should_full_refresh() or written is none or load_relation(this) is none -%}
         {%- set result = write_whole() -%}
     {%- else -%}
@@ -19,7 +19,7 @@
         {%- set result = {'relations': [this.incorporate(type='table')]} -%}
     {%- endif -%}
     {#- Rows first: a run that dies before this line writes them again. -#}
-    {%- do write_rows_written(newest, state) -%}
+    {%- do write_rows_written(this, newest, state) -%}
     {{ return(result) }}
 {% endmacro %}
 
@@ -74,19 +74,38 @@
 
 {% macro kept_log() %}{{ return(own_table('staging_esios', 'tables_kept')) }}{% endmacro %}
 
-{% macro rows_written(state) %}
-    {#- Up to which number the rows of this model's table have been written in this state; none: in no such state, or not at all. -#}
+{% macro rows_written(table, state) %}
+    {#- Up to which number the rows of a table have been written in this state; none: in no such state, or not at all. -#}
     {%- if load_relation(kept_log()) is none -%}{{ return(none) }}{%- endif -%}
-    {%- set query = 'select written from ' ~ kept_log() ~ " where name = '" ~ model.name ~ "' and state = '" ~ state ~ "'" -%}
+    {%- set query = 'select written from ' ~ kept_log() ~ " where name = '" ~ table.identifier ~ "' and state = '" ~ state ~ "'" -%}
     {%- for row in run_query(query).rows -%}{{ return(row[0] | int) }}{%- endfor -%}
     {{ return(none) }}
 {% endmacro %}
 
-{% macro write_rows_written(newest, state) %}
+{% macro write_rows_written(table, newest, state) %}
     {%- set columns = 'name ' ~ type_code(100) ~ ' not null, state ' ~ type_code(32) ~ ' not null, written ' ~ type_counter() ~ ' not null' -%}
     {{ one_by_one([
         create_table_if_missing(kept_log(), columns),
-        'delete from ' ~ kept_log() ~ " where name = '" ~ model.name ~ "'",
-        'insert into ' ~ kept_log() ~ " (name, state, written) values ('" ~ model.name ~ "', '" ~ state ~ "', " ~ newest ~ ')'
+        'delete from ' ~ kept_log() ~ " where name = '" ~ table.identifier ~ "'",
+        'insert into ' ~ kept_log() ~ " (name, state, written) values ('" ~ table.identifier ~ "', '" ~ state ~ "', " ~ newest ~ ')'
     ]) }}
+{% endmacro %}
+
+{% macro write_rows_of_new_responses(table, rows) %}
+    {#- Add to a table the rows of a query that are of responses it has not got yet; all, where the query or a registration has
+        changed since. -#}
+    {%- set newest = highest(ref('stg_esios__response_entries'), 'response_id') -%}
+    {%- set state = local_md5(rows ~ tojson(registrations(), sort_keys=true)) -%}
+    {%- set written = rows_written(table, state) -%}
+    {%- if should_full_refresh() or written is none or load_relation(table) is none -%}
+        {%- call statement() -%}{{ table_of_rows(table, rows) }}{%- endcall -%}
+    {%- elif newest > written -%}
+        {#- Rows first: what a run that died before the last line has written comes again. -#}
+        {%- set further = ' where response_id > ' ~ written -%}
+        {%- if highest(table, 'response_id') > written -%}
+            {%- call statement() -%}delete from {{ table ~ further }}{%- endcall -%}
+        {%- endif -%}
+        {%- call statement() -%}insert into {{ table }} {{ for_workers(rows ~ further) }}{%- endcall -%}
+    {%- endif -%}
+    {%- do write_rows_written(table, newest, state) -%}
 {% endmacro %}

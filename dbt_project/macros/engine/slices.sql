@@ -89,16 +89,29 @@
 {#- Neither Sail nor Spark keeps the rows of a CTE: each use reads and computes again. See with_tables_once. -#}
 {% macro spark__written_once(name) %}/* written once: {{ name }} */{% endmacro %}
 
+{% macro written_by_response(name) %}{{ return(adapter.dispatch('written_by_response')(name)) }}{% endmacro %}
+{#- Behind a CTE each row of which is of one response (response_id) and depends on nothing but that and the registry. -#}
+{% macro duckdb__written_by_response(name) %}{% endmacro %}
+{% macro sqlserver__written_by_response(name) %}{% endmacro %}
+{#- A view is a table there: of a CTE of all entries only those of new responses are to be looked at again. -#}
+{% macro spark__written_by_response(name) %}/* written once: {{ name }} by response */{% endmacro %}
+
 {% macro with_tables_once(relation, query) %}
     {#- Write the CTEs of a query that are to be written once into tables to build in; the query that reads those. A unit test
         puts the query into brackets: it stays as it is. -#}
     {%- if model.resource_type != 'model' -%}{{ return(query) }}{%- endif -%}
     {%- set rest = namespace(query=query) -%}
     {%- for part in query.split('/* written once: ')[1:] -%}
-        {%- set name = part.split(' */')[0] -%}
-        {%- set until_it, behind_it = rest.query.split(spark__written_once(name)) -%}
+        {%- set marked = part.split(' */')[0] -%}
+        {%- set name = marked.split(' ')[0] -%}
+        {%- set until_it, behind_it = rest.query.split('/* written once: ' ~ marked ~ ' */') -%}
         {%- set written = table_to_build_in(relation.incorporate(path={'identifier': relation.identifier | replace('__dbt_tmp', '') ~ '__' ~ name})) -%}
-        {%- call statement() -%}{{ table_of_rows(written, until_it ~ ' select * from ' ~ name) }}{%- endcall -%}
+        {%- set rows = until_it ~ ' select * from ' ~ name -%}
+        {%- if marked.endswith(' by response') -%}
+            {%- do write_rows_of_new_responses(written, rows) -%}
+        {%- else -%}
+            {%- call statement() -%}{{ table_of_rows(written, rows) }}{%- endcall -%}
+        {%- endif -%}
         {%- set rest.query = 'with ' ~ name ~ ' as (select * from ' ~ written ~ ')' ~ behind_it -%}
     {%- endfor -%}
     {{ return(rest.query) }}

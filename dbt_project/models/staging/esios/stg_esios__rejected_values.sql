@@ -5,7 +5,7 @@ with quarantined_entries as (
     from {{ ref('stg_esios__judged_entries') }}
     where is_registered_area = 1
         and code is not null
-)
+){{ written_by_response('quarantined_entries') }}
 
 select
     quarantined_entries.response_id,
