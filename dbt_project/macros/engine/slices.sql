@@ -94,7 +94,11 @@
 {% macro duckdb__written_by_response(name) %}{% endmacro %}
 {% macro sqlserver__written_by_response(name) %}{% endmacro %}
 {#- A view is a table there: of a CTE of all entries only those of new responses are to be looked at again. -#}
-{% macro spark__written_by_response(name) %}/* written once: {{ name }} by response */{% endmacro %}
+{% macro spark__written_by_response(name) %}
+    {#- Named here, for dbt to know of it before it asks how far it has come. -#}
+    {%- do ref('stg_esios__response_entries') -%}
+    /* written once: {{ name }} by response */
+{% endmacro %}
 
 {% macro with_tables_once(relation, query) %}
     {#- Write the CTEs of a query that are to be written once into tables to build in; the query that reads those. A unit test
