@@ -3,12 +3,12 @@
 {%- set window_days = 28 -%}
 {%- set windows_apart = 13 -%}
 {%- set values_least = 168 -%}
+{%- set days_back = days_from_to(day_of(to_madrid('newest.period_start_utc')), 'newest_days.newest_day') -%}
 
 with newest_values as (
     select
         versions.indicator_id,
         versions.period_start_utc,
-        {{ day_of(to_madrid('versions.period_start_utc')) }} as madrid_day,
         {{ held('versions.value') }} as value
     from {{ ref('esios_value_versions') }} as versions
     inner join {{ ref('esios_indicator_areas') }} as areas
@@ -21,7 +21,7 @@ with newest_values as (
 newest_days as (
     select
         indicator_id,
-        max(madrid_day) as newest_day
+        {{ day_of(to_madrid('max(period_start_utc)')) }} as newest_day
     from newest_values
     group by indicator_id
 ),
@@ -32,9 +32,7 @@ windowed_values as (
         newest.period_start_utc,
         newest.value,
         newest_days.newest_day,
-        cast(
-            floor({{ days_from_to('newest.madrid_day', 'newest_days.newest_day') }} / {{ window_days }}e0) as {{ type_whole() }}
-        ) as window_number
+        cast(floor({{ days_back }} / {{ window_days }}e0) as {{ type_whole() }}) as window_number
     from newest_values as newest
     inner join newest_days
         on newest.indicator_id = newest_days.indicator_id
