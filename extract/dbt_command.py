@@ -44,6 +44,7 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
         {
             "ESIOS_TARGET": settings.target,
             "ESIOS_DUCKDB_PATH": str(settings.duckdb_path),
+            "ESIOS_DUCKDB_MEMORY_GB": f"{settings.duckdb_memory_gb:g}",
             "ESIOS_DBT_OUTPUT": (settings.target == "spark" and settings.spark_service) or settings.target,
             "ESIOS_LAKE": settings.lake,
             "DBT_ENV_SECRET_SPARK_TOKEN": configuration().get("SPARK_TOKEN", ""),

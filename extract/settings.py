@@ -84,6 +84,7 @@ class Settings:
     warehouse_wait_s: float
     api: ApiSettings
     mssql: MssqlSettings
+    duckdb_memory_gb: float = 3.0  # of a dbt run
     lake: str = ""  # an absolute path, or a URL without a slash at its end
     lake_keep_h: float = 168.0
     lake_storage: Mapping[str, str] = field(default_factory=dict, repr=False)  # AWS_* and AZURE_*, keys among them
@@ -123,6 +124,7 @@ def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path | N
     settings = Settings(
         target=target,
         duckdb_path=duckdb_path,
+        duckdb_memory_gb=_number(env, "ESIOS_DUCKDB_MEMORY_GB", 3.0, low=1),
         warehouse_wait_s=_number(env, "ESIOS_WAREHOUSE_WAIT_S", 60.0, low=0),
         api=_api(env),
         mssql=_mssql(env),

@@ -1,4 +1,4 @@
-"""One at a time in a lake: dbt runs, because Spark has no transaction over two tables, and whoever joins files.
+"""One at a time in a lake: dbt runs, because Spark has no transaction over two tables, and processes that join files.
 
 In a folder the operating system keeps the lock, and frees it with its process, however that ends. An object store has
 no such lock: there a lease lies in a Delta table. It is renewed while the run lasts, and over a while after that.

@@ -84,6 +84,7 @@ def test_secrets_do_not_show_in_repr() -> None:
         ("ESIOS_LAKE", "lake'; drop table x"),
         ("ESIOS_LAKE", "~nobody-of-this-name/lake"),
         ("ESIOS_LAKE_KEEP_HOURS", "0"),
+        ("ESIOS_DUCKDB_MEMORY_GB", "3GB"),
         ("ESIOS_SPARK_FORMAT", "hudi"),
     ],
 )
