@@ -223,7 +223,7 @@ def test_memory_does_not_grow_with_the_landing(tmp_path: Path) -> None:
             found.append(float(out.split()[-1]))
         return found
 
-    # After ten chunks the peak is nearly reached; then 80 MB more to copy.
-    few, many = peaks(160), peaks(480)
+    # After eight chunks the peak is reached; then 80 MB more to copy.
+    few, many = peaks(512), peaks(832)
     assert many[0] < few[0] + 60, (few, many)
     assert many[1] < few[1] + 60, (few, many)
