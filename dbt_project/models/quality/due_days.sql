@@ -178,8 +178,9 @@ select
     cast({{ judgement }} as {{ type_counter() }}) as judgement,
     cast(checks_so_far.checks_judged as {{ type_counter() }}) as checks_judged,
     checks_so_far.last_checked_at_utc
-from asked_days as asked
-cross join checks_so_far
+{#- The one row first: Sail (0.7) holds that side. #}
+from checks_so_far
+cross join asked_days as asked
 {% if is_incremental() %}
 left join known_days as known
     on asked.indicator_id = known.indicator_id
