@@ -98,7 +98,7 @@
     {%- set state = local_md5(rows ~ tojson(registrations(), sort_keys=true)) -%}
     {%- set written = rows_written(table, state) -%}
     {%- if should_full_refresh() or written is none or load_relation(table) is none -%}
-        {%- call statement() -%}{{ table_of_rows(table, rows) }}{%- endcall -%}
+        {%- do write_table_of_rows(table, rows) -%}
     {%- elif newest > written -%}
         {#- Rows first: what a run that died before the last line has written comes again. -#}
         {%- set further = ' where response_id > ' ~ written -%}

@@ -71,7 +71,11 @@
     {%- endset -%}
     {%- for first, until in slices -%}
         {%- set rows = with_tables_once(relation, query_of_slice(of_slice, first, until)) -%}
-        {%- call statement() -%}{{ table_of_rows(written, rows) if loop.first else 'insert into ' ~ written ~ ' ' ~ for_workers(rows) }}{%- endcall -%}
+        {%- if loop.first -%}
+            {%- do write_table_of_rows(written, rows) -%}
+        {%- else -%}
+            {%- call statement() -%}insert into {{ written }} {{ for_workers(rows) }}{%- endcall -%}
+        {%- endif -%}
     {%- endfor -%}
     {{ return('select * from ' ~ written) }}
 {% endmacro %}
@@ -114,7 +118,7 @@
         {%- if marked.endswith(' by response') -%}
             {%- do write_rows_of_new_responses(written, rows) -%}
         {%- else -%}
-            {%- call statement() -%}{{ table_of_rows(written, rows) }}{%- endcall -%}
+            {%- do write_table_of_rows(written, rows) -%}
         {%- endif -%}
         {%- set rest.query = 'with ' ~ name ~ ' as (select * from ' ~ written ~ ')' ~ behind_it -%}
     {%- endfor -%}
@@ -125,16 +129,19 @@
     {#- A table beside the one that a build writes; its rows stay until the next build. -#}
     {%- set written = own_table('building_esios', relation.identifier) -%}
     {%- call statement() -%}{{ create_schema_if_missing(written.schema) }}{%- endcall -%}
-    {%- if lake_format() == 'iceberg' -%}
-        {#- A Hive metastore refuses other columns in the places of a table's, and Iceberg keeps the files that it replaces. -#}
-        {%- call statement() -%}drop table if exists {{ written }} purge{%- endcall -%}
-    {%- endif -%}
     {{ return(written) }}
 {% endmacro %}
 
-{% macro table_of_rows(relation, query) %}
-    create or replace table {{ relation }} using {{ lake_format() }}
-    {#- Sail (0.7) keeps the columns of the table that it replaces, unless an option says otherwise. #}
-    {{ "options (overwriteSchema 'true')" if lake_format() == 'delta' }} {{ location_in_lake(relation) }} as
-    {{ for_workers(query) }}
+{% macro write_table_of_rows(relation, query) %}
+    {#- Make or replace a table with the rows of a query. -#}
+    {%- if lake_format() == 'iceberg' -%}
+        {#- A Hive metastore refuses other columns in the places of a table's, and Iceberg keeps the files that it replaces. -#}
+        {%- call statement() -%}drop table if exists {{ relation }} purge{%- endcall -%}
+    {%- endif -%}
+    {%- call statement() -%}
+        create or replace table {{ relation }} using {{ lake_format() }}
+        {#- Sail (0.7) keeps the columns of the table that it replaces, unless an option says otherwise. #}
+        {{ "options (overwriteSchema 'true')" if lake_format() == 'delta' }} {{ location_in_lake(relation) }} as
+        {{ for_workers(query) }}
+    {%- endcall -%}
 {% endmacro %}
