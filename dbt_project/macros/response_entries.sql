@@ -177,6 +177,7 @@ cut_entries as (
     {%- if execute -%}
         {%- set statements = [] -%}
         {%- for batch in batches_of_responses(highest(table, 'response_id')) -%}
+            {#- On Spark each is run before the next is put together, which writes its entries into the same table to build in. -#}
             {%- do statements.append(one_by_one([entries_of_responses(batch, table)]) | trim) -%}
         {%- endfor -%}
         {{ statements | select | join(';\n') }}

@@ -43,7 +43,7 @@ def test_a_folder_of_any_name_holds_what_sail_writes_and_nothing_lies_beside_it(
     with connect(lake_settings(place)) as warehouse:
         warehouse.ensure_schema()
         land(warehouse, month(1), BODY)
-    script = tmp_path / "in_a_session.py"  # pyspark looks for a Spark of its own where its program is no file
+    script = tmp_path / "in_a_session.py"  # without a file pyspark looks for a Spark of its own
     script.write_text(IN_A_SESSION, "utf-8")
     variables = {"ESIOS_TARGET": "spark", "ESIOS_LAKE": str(place), "TMPDIR": str(temporary), "SPARK_REMOTE": ""}
     done = subprocess.run(
