@@ -126,7 +126,7 @@
                     when entries.geo_id is null then 1
                     when count(*) > count({{ next_start }}) + 1 then 1
                     when sum({{ hours_between('entries.period_start_utc', next_start) }})
-                        > {{ hours_between('min(entries.period_start_utc)', 'max(entries.period_start_utc)') }} + 0.001
+                        > {{ hours_between('min(entries.period_start_utc)', 'max(entries.period_start_utc)') }} + 1e-3
                         then 1
                     else 0
                 end as is_unclear

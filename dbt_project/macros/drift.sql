@@ -1,9 +1,9 @@
 {#- The ten bins of the population stability index, written out: neither engine has arrays that both understand. -#}
 
-{% macro decile_edges() %}
+{% macro decile_edges(parts) %}
     {#- Rounded: what interpolation leaves in the last digits must not part a value from an edge that equals it. -#}
     {%- for decile in range(1, 10) %}
-    round(sum(case when decile = {{ decile }} then part else 0 end), 6) as edge_{{ decile }}{{ ',' if not loop.last }}
+    round(sum(case when {{ parts }}.decile = {{ decile }} then {{ parts }}.part else 0 end), 6) as edge_{{ decile }}{{ ',' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
 

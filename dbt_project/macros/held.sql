@@ -1,4 +1,9 @@
 {% macro held(value) %}
-    {#- Limited to ±1e15, so that later arithmetic does not overflow on the most absurd of numbers. #}
-    case when {{ value }} > 1e15 then 1e15 when {{ value }} < -1e15 then -1e15 else {{ value }} end
+    {#- Within ±1e15, and 0 within ±1e-15, so that no later product or quotient of the most absurd of numbers overflows. #}
+    case
+        when {{ value }} > 1e15 then 1e15
+        when {{ value }} < -1e15 then -1e15
+        when {{ value }} between -1e-15 and 1e-15 then 0e0
+        else {{ value }}
+    end
 {%- endmacro %}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -57,8 +58,6 @@ def predict(warehouse: Warehouse, rows: pd.DataFrame, name: str = NAME, indicato
 
 def frame(warehouse: Warehouse, model: str, name: str = NAME) -> pd.DataFrame:
     """A monitoring model's rows of one forecast."""
-    import duckdb
-
     with duckdb.connect(str(warehouse.path)) as connection:
         found: pd.DataFrame = connection.execute(
             f"select * from monitoring_esios.{model} where forecast = ? order by all", [name]
@@ -153,35 +152,105 @@ def test_a_value_of_nought_is_left_out_of_mape_and_is_nothing_to_smape(warehouse
     assert row["smape"] == pytest.approx((0.2 / 2.1) * 22 / 24)
 
 
-def test_drift_is_the_stability_index_over_the_reference_deciles(warehouse: Warehouse) -> None:
-    windows = warehouse.rows("from monitoring_esios.input_drift order by all")
-    assert {row[0] for row in windows} == {460, 1293, 1775}
-    for indicator, first, last, before, until, there, reference_there, psi, level in windows:
-        assert first - before == last - until == timedelta(days=364)
+A_BLOCK = timedelta(days=28)
+A_YEAR = timedelta(days=364)
+
+
+def drift_of(days: pd.Series, values: pd.Series) -> list[tuple[Any, ...]]:
+    """What input_drift says of one indicator's values and their Madrid days, by numpy."""
+    days = pd.to_datetime(days)
+    blocks = (days - pd.Timestamp("1900-01-01")) // A_BLOCK
+    rows: list[tuple[Any, ...]] = []
+    for block, last in days.groupby(blocks).max().items():
+        block_last = pd.Timestamp("1900-01-01") + A_BLOCK * (block + 1) - timedelta(days=1)
         here, reference = (
-            np.array(
-                [
-                    value
-                    for (value,) in warehouse.rows(
-                        """select value from esios_values where indicator_id = ? and
-                        ((period_start_utc at time zone 'UTC') at time zone 'Europe/Madrid')::date between ? and ?""",
-                        indicator,
-                        *span,
-                    )
-                ]
-            )
-            for span in ((first, last), (before, until))
+            values[(days > until - A_BLOCK) & (days <= until)].to_numpy() for until in (last, last - A_YEAR)
         )
-        assert (len(here), len(reference)) == (there, reference_there)
-        edges = np.quantile(reference, np.arange(1, 10) / 10)
-        shares = [
-            np.maximum(np.bincount(np.searchsorted(edges, values), minlength=10) / len(values), 0.0001)
-            for values in (here, reference)
-        ]
-        value = float(((shares[0] - shares[1]) * np.log(shares[0] / shares[1])).sum())
-        assert psi == pytest.approx(value, abs=1e-9)
-        assert level == ("alert" if value > 0.25 else "warn" if value > 0.1 else "ok")
-    assert windows[-1][2] == datetime(2020, 12, 31).date()
+        psi = level = None
+        if min(len(here), len(reference)) >= 168:
+            edges = np.quantile(reference, np.arange(1, 10) / 10)
+            shares = [
+                np.maximum(np.bincount(np.searchsorted(edges, each), minlength=10) / len(each), 0.0001)
+                for each in (here, reference)
+            ]
+            psi = float(((shares[0] - shares[1]) * np.log(shares[0] / shares[1])).sum())
+            level = "alert" if psi > 0.25 else "warn" if psi > 0.1 else "ok"
+        first = last - A_BLOCK + timedelta(days=1)
+        spans = (block_last, first, last, first - A_YEAR, last - A_YEAR)
+        rows.append((*(day.date() for day in spans), len(here), len(reference), psi, level))
+    return rows
+
+
+def drift_said(warehouse: Warehouse, indicator: int) -> list[tuple[Any, ...]]:
+    """Its rows, each index to the twelfth digit."""
+    return warehouse.rows(
+        "select * exclude (indicator_id) from monitoring_esios.input_drift where indicator_id = ? order by 1", indicator
+    )
+
+
+def assert_same_drift(said: list[tuple[Any, ...]], computed: list[tuple[Any, ...]]) -> None:
+    assert [(*row[:-2], row[-1]) for row in said] == [(*row[:-2], row[-1]) for row in computed]
+    assert [row[-2] for row in said] == [
+        row[-2] if row[-2] is None else pytest.approx(row[-2], abs=1e-9) for row in computed
+    ]
+
+
+def test_drift_is_the_stability_index_over_the_reference_deciles(warehouse: Warehouse) -> None:
+    for indicator in (460, 544, 600, 1293, 1775):
+        table = actuals(warehouse, indicator)
+        said = drift_said(warehouse, indicator)
+        assert_same_drift(said, drift_of(table["day"], table["actual"]))
+        # Each of their blocks is of Mondays to Sundays; the newest window ends with the newest day.
+        assert {row[0].isoweekday() for row in said} == {7}
+        assert said[-1][2] == table["day"].max() < said[-1][0]
+        assert any(row[-1] for row in said) == (indicator in (460, 1293, 1775))
+
+
+# Days with values, both included; minutes between two; whether a window can be compared.
+# 2020-11-22 is the last day of a block.
+SPANS = {
+    "the newest day is the last of a block": ([("2019-10-01", "2020-11-22")], 60, True),
+    "the newest day is the first of a block": ([("2019-10-01", "2020-11-23")], 60, True),
+    "the newest day comes after a gap within its block": (
+        [("2019-10-01", "2020-11-24"), ("2020-12-18", "2020-12-18")],
+        60,
+        True,
+    ),
+    "a gap of several blocks": ([("2019-05-01", "2020-08-10"), ("2020-10-30", "2020-12-03")], 60, True),
+    "a gap in the reference alone": ([("2019-10-03", "2019-10-09"), ("2020-09-01", "2020-12-03")], 60, True),
+    "six days of a reference": ([("2019-10-03", "2019-10-08"), ("2020-09-01", "2020-12-03")], 60, False),
+    "quarter hours": ([("2019-11-01", "2020-12-03")], 15, True),
+    "one value a day": ([("2019-01-01", "2020-12-03")], 1440, False),
+}
+
+
+@pytest.mark.parametrize(("spans", "minutes", "is_compared"), SPANS.values(), ids=SPANS)
+@pytest.mark.parametrize("distinct", [1, 5, 10**6])
+def test_drift_is_the_same_by_numpy_whatever_days_have_values(
+    warehouses: Makers, tmp_path: Path, spans: list[tuple[str, str]], minutes: int, is_compared: bool, distinct: int
+) -> None:
+    warehouse = warehouses.judged(tmp_path)
+    random = np.random.default_rng(minutes + distinct)
+    starts = pd.DatetimeIndex([])
+    for first, last in spans:
+        until = pd.Timestamp(last, tz=MADRID) + pd.Timedelta(hours=23, minutes=45)
+        starts = starts.append(pd.date_range(pd.Timestamp(first, tz=MADRID), until, freq=f"{minutes}min"))
+    values = np.floor(random.gamma(3, size=len(starts)) * distinct / 3) * 7 + starts.month.to_numpy() % 2
+    table = pd.DataFrame({"day": starts.tz_localize(None).normalize(), "actual": values.astype(float)})
+    new_rows = pd.DataFrame({"start": starts.tz_convert("UTC").tz_localize(None), "value": table["actual"]})
+    with duckdb.connect(str(warehouse.path)) as connection:
+        connection.register("new_rows", new_rows)
+        connection.execute("""
+            create temporary table one as from esios_value_versions
+            where indicator_id = 1293 and known_until_utc is null limit 1;
+            delete from esios_value_versions where indicator_id = 1293;
+            insert into esios_value_versions
+            select one.* replace (new_rows.start as period_start_utc, new_rows.value as value)
+            from one cross join new_rows
+        """)
+    said = drift_said(warehouse, 1293)
+    assert_same_drift(said, drift_of(table["day"], table["actual"]))
+    assert any(row[-1] for row in said) == is_compared
 
 
 def at_lead(table: pd.DataFrame, days: int) -> pd.Series:
@@ -352,3 +421,26 @@ def test_predictions_are_loaded_by_the_load_verb_and_once_only(warehouses: Maker
         with pytest.raises(UsageError):
             load_file(connection, file, "raw_esios.predictions", mode="append", key=None)
     assert frame(warehouse, "forecast_hours", "mine")["predicted"].dropna().tolist() == [25000.5, 24000.0]
+
+
+def test_the_most_absurd_values_make_no_measure_overflow(warehouses: Makers, tmp_path: Path) -> None:
+    # DuckDB would show infinity; SQL Server would stop the build.
+    warehouse = warehouses.judged(tmp_path)
+    table = actuals(warehouse)
+    table = table[(table["local"] >= "2020-10-05") & (table["local"] < "2020-10-25")].reset_index(drop=True)
+    absurd = np.array([5e-324, -5e-324, 1e-300, 1e-15, 0, 1, 25_000, -1e15, 1e16, 1.7e308, -1.7e308])
+    random = np.random.default_rng(1293)
+    table["predicted"] = random.choice(absurd, len(table))
+    table["value"] = random.choice(absurd, len(table))
+    table["made_at"] = table["period"] - pd.Timedelta(days=2)
+    predict(warehouse, table)
+    with duckdb.connect(str(warehouse.path)) as connection:
+        connection.register("absurd", table[["period", "value"]])
+        connection.execute("""
+            update esios_value_versions set value = absurd.value from absurd
+            where indicator_id = 1293 and esios_value_versions.period_start_utc = absurd.period
+        """)
+    for model in ("forecast_hours", "forecast_accuracy_daily", "forecast_accuracy_by_hour", "forecast_error_by_lead"):
+        numbers = frame(warehouse, model).select_dtypes("number")
+        assert len(numbers) > 0
+        assert numbers.abs().max().max() < 1e100

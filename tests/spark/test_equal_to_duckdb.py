@@ -63,6 +63,8 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         seen = Seen(twins := request.param(one, other))
         one.extract("--start", "2018-03-01", "--end", "2018-04-30").ok()
         one.extract("--start", "2018-03-01", "--end", "2018-04-15", "--indicator", "600", "--indicator", "1293").ok()
+        # A year before, for the drift; its values are revised below.
+        one.extract("--start", "2017-03-01", "--end", "2017-04-15", "--indicator", "1293").ok()
         twins.copy_landing()
         _build(seen)
         twins.land(revised(twins))
@@ -78,8 +80,8 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         # Nothing but responses: what is a view on DuckDB is written by the periods that are new or revised.
         one.extract("--start", "2018-05-01", "--end", "2018-05-02").ok()
         twins.copy_new_runs()
-        twins.land(revised(twins, day=29))
-        twins.land(revised(twins, day=26)[:1])  # committed late: others of later extractions are staged already
+        twins.land(revised(twins, days_later=2))
+        twins.land(revised(twins, days_later=-1)[:1])  # committed late: others of later extractions are staged already
         twins.kill_build_at("insert into staging_esios.demand_forecast_publications")
         _build(seen)
         yield seen
@@ -130,6 +132,8 @@ def test_revisions_are_present_for_the_comparison(seen: Seen) -> None:
     assert rows("quality_esios", "quality_findings") > 10
     assert rows("esios", "esios_value_versions") > rows("esios", "esios_values") > 4000
     assert rows("quality_esios", "daily_quality") > 100
+    drift = seen.twins.rows_of("monitoring_esios", "input_drift")[1]
+    assert sum("ok" in row or "warn" in row or "alert" in row for row in drift) >= 2
 
 
 def test_a_changed_model_is_replaced_in_all_rows(seen: Seen) -> None:

@@ -23,7 +23,7 @@ from tests.integration.conftest import BIN, ROOT, Finished, Home
 
 # What a clock says, and what names a run.
 NOT_COMPARED = {"judged_at_utc", "published_at_utc", "built_at_utc", "rebuilt_at_utc"}
-NO_RESULTS = ("dbt_results", "test_history", "tables_kept")
+NO_RESULTS = ("dbt_results", "test_history")
 EXPLAIN = Path(__file__).with_name("explain.py")
 
 
@@ -188,28 +188,31 @@ def are_near(one: Any, other: Any) -> bool:
     return isinstance(one, float) and isinstance(other, float) and abs(one - other) <= 1e-12 * max(1, abs(one))
 
 
-def revised(twins: Twins, day: int = 28) -> list[dict[str, Any]]:
+def revised(twins: Twins, days_later: int = 1) -> list[dict[str, Any]]:
     """A later response for the oldest window of each indicator: values revised, left out, and unreadable.
 
-    Extracted on that day of November 2026.
+    Extracted so many days after the landing's first response.
     """
     with twins.connect() as file:
         oldest = file.sql(
             "select distinct on (indicator_id) indicator_id, window_start_utc, window_end_utc, source_url, payload"
             " from raw_esios.indicator_responses order by indicator_id, window_start_utc, extracted_at_utc"
         ).fetchall()
+        (first,) = file.sql("select min(extracted_at_utc) from raw_esios.indicator_responses").fetchall()[0]
+    first += dt.timedelta(days=days_later)
     return [
-        _revised(*response, dt.datetime(2026, 11, day, 9, 0, number, 123456)) for number, response in enumerate(oldest)
+        _revised(*response, first + dt.timedelta(seconds=number), 200 * days_later)
+        for number, response in enumerate(oldest, start=1)
     ]
 
 
 def _revised(
-    indicator: int, start: dt.datetime, end: dt.datetime, url: str, payload: str, extracted_at: dt.datetime
+    indicator: int, start: dt.datetime, end: dt.datetime, url: str, payload: str, extracted_at: dt.datetime, more: int
 ) -> dict[str, Any]:
     body = json.loads(payload)
     entries = body["indicator"]["values"]
     for entry in entries[::7]:
-        entry["value"] += 200 * extracted_at.day
+        entry["value"] += more
     entries[5]["value"] = "n/a"
     entries[6]["value"] = None
     entries[8]["datetime"] = "never"
@@ -217,6 +220,9 @@ def _revised(
     entries[30]["geo_id"] = 99
     entries[31]["value"] = "beyond a float"
     entries[32]["value"] = 10**400
+    entries[33]["value"] = 255.17000000000002
+    entries[34]["value"] = -5e-324
+    entries[35]["value"] = 0
     entries.append({**entries[20], "value": 1.0})  # two values for one instant
     del entries[10:12]
     body["indicator"]["name"] = "Nombre «nuevo» 😀\n\\ 'entre comillas' \"dobles\""

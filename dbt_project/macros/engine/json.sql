@@ -105,10 +105,14 @@
             indicator_id,
             explode(
                 coalesce(
-                    {#- A number that overflows a double becomes a text: Spark would read Infinity, and Sail would read
-                        nothing of the whole response. #}
+                    {#- Each number becomes a text. Sail (0.7) reads some with another last digit (255.17000000000002), and of a
+                        response with one beyond a double nothing; Spark would read that as Infinity. #}
                     from_json(
-                        regexp_replace(payload, '("value"\\s*:\\s*)(-?[0-9.]{300,}|-?[0-9][0-9.]*[eE][+]?[0-9]{3,})', '$1"$2"'),
+                        regexp_replace(
+                            payload,
+                            '("value"\\s*:\\s*)(-?[0-9]+(?:[.][0-9]+)?(?:[eE][-+]?[0-9]+)?)(\\s*[,}])',
+                            '$1"$2"$3'
+                        ),
                         'indicator struct<values: {{ entries }}>'
                     ).indicator.values,
                     {#- A list that is not read at all, for an entry of another shape, counts as one entry that cannot be read. #}

@@ -14,7 +14,7 @@
         {%- set result = write_whole() -%}
     {%- else -%}
         {{ run_hooks(pre_hooks) }}
-        {%- call statement('main') -%}{{ merge_of_new_periods(source, written) }}{%- endcall -%}
+        {%- call statement('main') -%}{{ merge_of_new_periods(kept, source, written) }}{%- endcall -%}
         {{ run_hooks(post_hooks) }}
         {%- set result = {'relations': [this.incorporate(type='table')]} -%}
     {%- endif -%}
@@ -23,8 +23,11 @@
     {{ return(result) }}
 {% endmacro %}
 
-{% macro merge_of_new_periods(source, written) %}
-    {#- Replace the rows of the periods that rows of `source` with a higher number than `written` span. -#}
+{% macro merge_of_new_periods(kept, source, written) %}
+    {#- Replace the rows that depend on the periods which rows of `source` with a higher number than `written` span: those of the
+        same instants; or, where `kept` has a day of its own as `time`, of the days from the first period to `reach_days` after the
+        last one. -#}
+    {%- set time = kept.get('time', 'period_start_utc') -%}
     {%- set query -%}
         select
             indicator_id,
@@ -36,21 +39,25 @@
         group by indicator_id
     {%- endset -%}
     {%- set indicators_of = {} -%}
+    {%- set days = [] -%}
     {%- for indicator, first, last in run_query(query).rows -%}
+        {%- set first_day, last_day = "date '" ~ first.split("'")[1][:10] ~ "'", "date '" ~ last.split("'")[1][:10] ~ "'" -%}
+        {%- if 'reach_days' in kept -%}
+            {#- Madrid's day is the day in UTC or the one after it. -#}
+            {%- set first, last = first_day, add_days(last_day, kept.reach_days + 1) -%}
+        {%- endif -%}
         {%- do indicators_of.setdefault((first, last), []).append(indicator | int) -%}
+        {%- do days.extend([first_day, last_day]) -%}
     {%- endfor -%}
     {%- set conditions = [] -%}
     {%- for (first, last), indicators in indicators_of.items() -%}
         {%- do conditions.append(
-            '(rows_of_model.period_start_utc between ' ~ first ~ ' and ' ~ last ~ ' and rows_of_model.indicator_id in ('
+            '(rows_of_model.' ~ time ~ ' between ' ~ first ~ ' and ' ~ last ~ ' and rows_of_model.indicator_id in ('
             ~ indicators | join(', ') ~ '))'
         ) -%}
     {%- endfor -%}
-    {%- set days = [] -%}
-    {%- for bounds in indicators_of -%}
-        {%- for bound in bounds -%}{%- do days.append("date '" ~ bound.split("'")[1][:10] ~ "'") -%}{%- endfor -%}
-    {%- endfor -%}
-    {%- set rows = query_of_slice(sql, days | min, add_days(days | max, 1)) if days else sql -%}
+    {%- set until = add_days(days | max, kept.get('reach_days', -1) + 2) if days -%}
+    {%- set rows = with_tables_once(this, query_of_slice(sql, days | min, until)) if days else sql -%}
     {%- set new_rows -%}
         (
             select rows_of_model.*
@@ -58,7 +65,7 @@
             where {{ conditions | join(' or ') or '1 = 0' }}
         )
     {%- endset -%}
-    {{ spark__get_merge_sql(this, new_rows, ['indicator_id', 'geo_id', 'period_start_utc'], none, none) }}
+    {{ spark__get_merge_sql(this, new_rows, kept.get('key', ['indicator_id', 'geo_id', 'period_start_utc']), none, none) }}
 {% endmacro %}
 
 {% macro labels_of(kept) %}
@@ -72,23 +79,22 @@
     {{ return(texts | join('\n')) }}
 {% endmacro %}
 
-{% macro kept_log() %}{{ return(own_table('staging_esios', 'tables_kept')) }}{% endmacro %}
+{% macro mark_of(table) %}
+    {#- The one row, beside what a build works on, that says how far a table has come. A table for each: of two that write
+        into one at once, Delta refuses the second. -#}
+    {{ return(own_table('building_esios', table.identifier ~ '__kept')) }}
+{% endmacro %}
 
 {% macro rows_written(table, state) %}
     {#- Up to which number the rows of a table have been written in this state; none: in no such state, or not at all. -#}
-    {%- if load_relation(kept_log()) is none -%}{{ return(none) }}{%- endif -%}
-    {%- set query = 'select written from ' ~ kept_log() ~ " where name = '" ~ table.identifier ~ "' and state = '" ~ state ~ "'" -%}
-    {%- for row in run_query(query).rows -%}{{ return(row[0] | int) }}{%- endfor -%}
+    {%- if load_relation(mark_of(table)) is none -%}{{ return(none) }}{%- endif -%}
+    {%- for row in run_query('select written from ' ~ mark_of(table) ~ " where state = '" ~ state ~ "'").rows -%}{{ return(row[0] | int) }}{%- endfor -%}
     {{ return(none) }}
 {% endmacro %}
 
 {% macro write_rows_written(table, newest, state) %}
-    {%- set columns = 'name ' ~ type_code(100) ~ ' not null, state ' ~ type_code(32) ~ ' not null, written ' ~ type_counter() ~ ' not null' -%}
-    {{ one_by_one([
-        create_table_if_missing(kept_log(), columns),
-        'delete from ' ~ kept_log() ~ " where name = '" ~ table.identifier ~ "'",
-        'insert into ' ~ kept_log() ~ " (name, state, written) values ('" ~ table.identifier ~ "', '" ~ state ~ "', " ~ newest ~ ')'
-    ]) }}
+    {%- set mark = table_to_build_in(mark_of(table)) -%}
+    {%- do write_table_of_rows(mark, "select '" ~ state ~ "' as state, cast(" ~ newest ~ ' as ' ~ type_counter() ~ ') as written') -%}
 {% endmacro %}
 
 {% macro write_rows_of_new_responses(table, rows) %}

@@ -22,7 +22,8 @@
         `slices`, or `kept` (see table_in_place_of_view). Fewer than two: at once. -#}
     {%- set meta = config.get('meta', {}) -%}
     {%- set sliced = meta.get('slices') or meta.get('kept') -%}
-    {%- if not sliced -%}{{ return([]) }}{%- endif -%}
+    {#- What reaches over more than a year would read that again for each slice. -#}
+    {%- if not sliced or 'reach_days' in sliced -%}{{ return([]) }}{%- endif -%}
     {%- set time = sliced.get('time', 'period_start_utc') -%}
     {%- set query -%}
         select

@@ -34,8 +34,8 @@ days_with_four_weeks as (
             and days.actual_indicator_id = pairs.actual_indicator_id
     left join {{ ref('input_drift') }} as drift
         on days.actual_indicator_id = drift.indicator_id
-            and days.madrid_day >= drift.window_first_day
-            and days.madrid_day <= drift.window_last_day
+            and days.madrid_day <= drift.block_last_day
+            and days.madrid_day > {{ add_days('drift.block_last_day', -28) }}
 ),
 
 days_with_alerts as (

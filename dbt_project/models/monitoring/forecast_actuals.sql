@@ -52,4 +52,4 @@ select
     value
 from periods_with_ends
 {#- A period with a missing part does not count. #}
-where hours > {{ hours_between('period_start_utc', 'period_end_utc') }} - 0.001
+where hours > {{ hours_between('period_start_utc', 'period_end_utc') }} - 1e-3

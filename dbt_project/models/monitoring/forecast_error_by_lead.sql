@@ -37,7 +37,7 @@ errors as (
         on said.forecast = actuals.forecast
             and said.actual_indicator_id = actuals.actual_indicator_id
             and said.grid_start_utc = actuals.period_start_utc
-    where said.hours > {{ hours_between('actuals.period_start_utc', 'actuals.period_end_utc') }} - 0.001
+    where said.hours > {{ hours_between('actuals.period_start_utc', 'actuals.period_end_utc') }} - 1e-3
 )
 
 select

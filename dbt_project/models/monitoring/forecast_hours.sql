@@ -113,7 +113,7 @@ compared_periods as (
         said.first_known_at_utc,
         {#- A period with a missing part does not count. #}
         case
-            when said.hours > {{ hours_between('due.period_start_utc', 'due.period_end_utc') }} - 0.001 then said.predicted
+            when said.hours > {{ hours_between('due.period_start_utc', 'due.period_end_utc') }} - 1e-3 then said.predicted
         end as predicted
     from due_with_deadlines as due
     left join said_on_the_grid as said

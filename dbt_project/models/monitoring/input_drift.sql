@@ -1,67 +1,111 @@
-{#- Four weeks against the same four weeks a year before (364 days: the same days of the week), counted back from the
-    newest day, so that the newest window is always whole. Ten bins of the reference's deciles. -#}
+{#- A block is four weeks, each from a Monday on (1900-01-01 was one); its window, the four weeks that end with the last day
+    of it that has values. So the newest window is whole, no other changes with the next day, and a value has a part in the
+    windows of the next 27 days and of a year later alone. Ten bins of the reference's deciles. -#}
 {%- set window_days = 28 -%}
-{%- set windows_apart = 13 -%}
+{#- 364 days: the same days of the week. -#}
+{%- set blocks_apart = 13 -%}
+{#- From a value to the end of the last block whose window it has a part in: a window and a block, a year later. -#}
+{%- set reach_days = window_days * (blocks_apart + 2) - 2 -%}
+{#- A quarter of a window is the least that has a distribution. No value of so many is near two deciles. -#}
 {%- set values_least = 168 -%}
-{%- set days_back = days_from_to(day_of(to_madrid('newest.period_start_utc')), 'newest_days.newest_day') -%}
+{{ config(meta={'kept': {
+    'rows_of': 'esios_value_versions',
+    'counter': 'last_response_id',
+    'key': ['indicator_id', 'block_last_day'],
+    'time': 'block_last_day',
+    'reach_days': reach_days
+}}) }}
 
 with newest_values as (
     select
         versions.indicator_id,
-        versions.period_start_utc,
-        {{ held('versions.value') }} as value
+        {{ held('versions.value') }} as value,
+        {{ day_of(to_madrid('versions.period_start_utc')) }} as madrid_day
     from {{ ref('esios_value_versions') }} as versions
     inner join {{ ref('esios_indicator_areas') }} as areas
         on versions.indicator_id = areas.indicator_id
             and versions.geo_id = areas.geo_id
     where versions.known_until_utc is null
         and areas.place = 1
+        and {{ in_slice('versions.period_start_utc', type_instant(), reach_days) }}
 ),
 
-newest_days as (
+values_by_block as (
+    select
+        *,
+        cast(floor({{ days_from_to("cast('1900-01-01' as date)", 'madrid_day') }} / {{ window_days }}e0) as {{ type_whole() }}) as block
+    from newest_values
+){{ written_once('values_by_block') }},
+
+blocks as (
     select
         indicator_id,
-        {{ day_of(to_madrid('max(period_start_utc)')) }} as newest_day
-    from newest_values
-    group by indicator_id
+        block,
+        max(madrid_day) as window_last_day,
+        cast({{ add_days("cast('1900-01-01' as date)", '(' ~ window_days ~ ' * (block + 1) - 1)') }} as date) as block_last_day
+    from values_by_block
+    group by indicator_id, block
 ),
 
-windowed_values as (
+windows as (
+    {#- What a row compares, the window and its reference, each out of two blocks. #}
     select
-        newest.indicator_id,
-        newest.period_start_utc,
-        newest.value,
-        newest_days.newest_day,
-        cast(floor({{ days_back }} / {{ window_days }}e0) as {{ type_whole() }}) as window_number
-    from newest_values as newest
-    inner join newest_days
-        on newest.indicator_id = newest_days.indicator_id
-){{ written_once('windowed_values') }},
+        blocks.*,
+        sides.is_reference,
+        blocks.block - sides.blocks_back as block_read,
+        {{ add_days('blocks.window_last_day', '-sides.days_back - ' ~ (window_days - 1)) }} as first_day,
+        {{ add_days('blocks.window_last_day', '-sides.days_back') }} as last_day
+    from blocks
+    cross join (
+        values
+        (0, 0, 0),
+        (0, 1, 0),
+        (1, {{ blocks_apart }}, {{ blocks_apart * window_days }}),
+        (1, {{ blocks_apart + 1 }}, {{ blocks_apart * window_days }})
+    ) as sides (is_reference, blocks_back, days_back)
+    where {{ in_slice('blocks.block_last_day', 'date') }}
+),
+
+window_values as (
+    {#- The small side first: Sail (0.7) holds that one, and does not know how small it is. #}
+    select
+        windows.indicator_id,
+        windows.block,
+        windows.block_last_day,
+        windows.window_last_day,
+        windows.is_reference,
+        by_block.value
+    from windows
+    inner join values_by_block as by_block
+        on windows.indicator_id = by_block.indicator_id
+            and windows.block_read = by_block.block
+            and windows.first_day <= by_block.madrid_day
+            and windows.last_day >= by_block.madrid_day
+),
 
 ranked_values as (
     select
         indicator_id,
-        window_number,
+        block,
         value,
-        row_number() over (partition by indicator_id, window_number order by value, period_start_utc) as place,
-        count(*) over (partition by indicator_id, window_number) as values_there
-    from windowed_values
+        row_number() over (partition by indicator_id, block order by value) as place,
+        count(*) over (partition by indicator_id, block) as values_there
+    from window_values
+    where is_reference = 1
 ),
 
 values_near_deciles as (
     select
         *,
-        cast(floor((place - 1) * 10e0 / (values_there - 1) + 0.5) as {{ type_whole() }}) as decile
+        cast(floor((place - 1) * 10e0 / (values_there - 1) + 0.5e0) as {{ type_whole() }}) as decile
     from ranked_values
-    {#- A quarter of a window is the least that has a distribution. No value of so many is near two deciles. #}
     where values_there >= {{ values_least }}
 ),
 
 decile_parts as (
     select
         indicator_id,
-        window_number,
-        values_there,
+        block,
         decile,
         {#- Linear interpolation between the two values around decile * (n - 1) / 10. #}
         value * (1 - abs(place - 1 - decile * (values_there - 1) / 10e0)) as part
@@ -70,108 +114,84 @@ decile_parts as (
 ),
 
 edges as (
+    {#- Zeros where there is nothing to compare with. #}
     select
-        indicator_id,
-        window_number,
-        max(values_there) as values_there,
-        {{ decile_edges() }}
-    from decile_parts
-    group by indicator_id, window_number
-),
-
-windows_to_count as (
-    {#- By the edges of a window are counted its own values, the reference, and those of the window a year later. #}
-    select
-        edges.*,
-        sides.is_reference,
-        edges.window_number - sides.windows_back as counted_window
-    from edges
-    cross join (values (0, {{ windows_apart }}), (1, 0)) as sides (is_reference, windows_back)
-    where edges.window_number >= {{ windows_apart }}
+        blocks.indicator_id,
+        blocks.block,
+        {{ decile_edges('decile_parts') }}
+    from blocks
+    left join decile_parts
+        on blocks.indicator_id = decile_parts.indicator_id
+            and blocks.block = decile_parts.block
+    group by blocks.indicator_id, blocks.block
 ),
 
 binned_values as (
-    {#- The small side first: Sail (0.7) holds that one, and does not know how small it is. #}
     select
-        to_count.indicator_id,
-        windowed_values.newest_day,
-        to_count.is_reference,
-        to_count.window_number - {{ windows_apart }} as window_number,
-        {{ bin_of('windowed_values.value', 'to_count') }} as bin
-    from windows_to_count as to_count
-    inner join windowed_values
-        on to_count.indicator_id = windowed_values.indicator_id
-            and to_count.counted_window = windowed_values.window_number
+        window_values.*,
+        {{ bin_of('window_values.value', 'edges') }} as bin
+    from edges
+    inner join window_values
+        on edges.indicator_id = window_values.indicator_id
+            and edges.block = window_values.block
 ),
 
 values_in_bins as (
     select
         indicator_id,
-        window_number,
+        block_last_day,
+        window_last_day,
         is_reference,
         bin,
-        max(newest_day) as newest_day,
         count(*) as values_in_bin
     from binned_values
-    group by indicator_id, window_number, is_reference, bin
+    group by indicator_id, block_last_day, window_last_day, is_reference, bin
 ),
 
 counted_bins as (
     select
         indicator_id,
-        window_number,
-        max(newest_day) as newest_day,
+        block_last_day,
+        window_last_day,
         sum(case when is_reference = 0 then values_in_bin else 0 end) as values_there,
         sum(case when is_reference = 1 then values_in_bin else 0 end) as reference_values,
         {{ bin_counts() }}
     from values_in_bins
-    group by indicator_id, window_number
+    group by indicator_id, block_last_day, window_last_day
 ),
 
 shares as (
     select
         indicator_id,
-        window_number,
-        newest_day,
+        block_last_day,
+        window_last_day,
         values_there,
         reference_values,
         {{ bin_shares() }}
     from counted_bins
-    where values_there >= {{ values_least }}
-        and reference_values >= {{ values_least }}
 ),
 
 indices as (
+    {#- A window that cannot be compared keeps a row, which replaces its earlier one. #}
     select
-        indicator_id,
-        window_number,
-        newest_day,
-        values_there,
-        reference_values,
-        {{ stability_index() }} as psi
+        *,
+        case
+            when values_there >= {{ values_least }} and reference_values >= {{ values_least }} then {{ stability_index() }}
+        end as psi
     from shares
-),
-
-numbered_days as (
-    select
-        indicator_id,
-        newest_day,
-        values_there,
-        reference_values,
-        psi,
-        {{ window_days }} * window_number as days_back,
-        {{ window_days }} * (window_number + {{ windows_apart }}) as reference_days_back
-    from indices
 )
 
 select
     indicator_id,
-    cast({{ add_days('newest_day', '-days_back - ' ~ (window_days - 1)) }} as date) as window_first_day,
-    cast({{ add_days('newest_day', '-days_back') }} as date) as window_last_day,
-    cast({{ add_days('newest_day', '-reference_days_back - ' ~ (window_days - 1)) }} as date) as reference_first_day,
-    cast({{ add_days('newest_day', '-reference_days_back') }} as date) as reference_last_day,
+    block_last_day,
+    cast({{ add_days('window_last_day', 1 - window_days) }} as date) as window_first_day,
+    window_last_day,
+    cast({{ add_days('window_last_day', 1 - window_days * (blocks_apart + 1)) }} as date) as reference_first_day,
+    cast({{ add_days('window_last_day', - window_days * blocks_apart) }} as date) as reference_last_day,
     cast(values_there as {{ type_whole() }}) as values_there,
     cast(reference_values as {{ type_whole() }}) as reference_values,
     cast(psi as {{ type_number() }}) as psi,
-    cast(case when psi > 0.25 then 'alert' when psi > 0.1 then 'warn' else 'ok' end as {{ type_code(10) }}) as drift_level
-from numbered_days
+    cast(
+        case when psi > 0.25e0 then 'alert' when psi > 0.1e0 then 'warn' when psi is not null then 'ok' end as {{ type_code(10) }}
+    ) as drift_level
+from indices

@@ -90,7 +90,7 @@ compared_periods as (
         yardsticks.value as value_a_week_ago,
         periods.value - yardsticks.value as difference,
         case
-            when yardsticks.value > 0 and periods.value / nullif(yardsticks.value, 0) between 3.6 and 4.4 then 1
+            when yardsticks.value > 0 and periods.value / nullif(yardsticks.value, 0) between 3.6e0 and 4.4e0 then 1
             else 0
         end as is_four_times
     from {{ ref('period_checks') }} as periods
@@ -124,7 +124,7 @@ weeks as (
         registered.weekly_z_max,
         registered.weekly_change_max,
         case
-            when 1.4826 * days.usual_deviation > registered.weekly_scale_min then 1.4826 * days.usual_deviation
+            when 1.4826e0 * days.usual_deviation > registered.weekly_scale_min then 1.4826e0 * days.usual_deviation
             else registered.weekly_scale_min
         end as scale,
         case
