@@ -23,6 +23,8 @@
 {% macro rows_in_a_slice() %}{{ return(var('rows_in_a_slice') or adapter.dispatch('rows_in_a_slice')()) }}{% endmacro %}
 {#- About how many rows of a large table are written at once: fewer need less memory and more statements. -#}
 {% macro duckdb__rows_in_a_slice() %}{{ return(10000000) }}{% endmacro %}
+{#- It writes each table at once. -#}
+{% macro sqlserver__rows_in_a_slice() %}{{ return(none) }}{% endmacro %}
 {% macro spark__rows_in_a_slice() %}{{ return(2000000) }}{% endmacro %}
 
 {% macro slices() %}
