@@ -34,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks import sparks
 from benchmarks.grain import FIRST_DAY, dbt_build, land, last_day_of, project
 from benchmarks.main_job import ROOT, fresh_warehouse, say
+from extract.settings import Settings
 
 # A file of the lake holds about what a quarter of all indicators comes to.
 ROWS_AT_ONCE = 500
@@ -41,6 +42,7 @@ JVM = ROOT / ".venv-spark-jvm"
 # DuckDB first: the others are compared with it.
 ENGINES = ("DuckDB", "Sail", "Sail, two workers", "Spark local[2]")
 POLL_S = 0.2
+DUCKDB_MEMORY = "ESIOS_DUCKDB_MEMORY_GB"
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,11 @@ class Bed:
         return self.engine == "DuckDB"
 
     @property
+    def name(self) -> str:
+        """The engine, and what DuckDB itself may hold in memory."""
+        return f"{self.engine} with {self.environment[DUCKDB_MEMORY]} GB" if self.is_duckdb else self.engine
+
+    @property
     def lake(self) -> Path:
         """Where Spark's tables lie."""
         return self.folder / "lake"
@@ -345,7 +352,7 @@ def build_both(bed: Bed, landing: Landing, limits: Limits, beside: Built | None,
     ):
         bed.put(landing, name)
         costs.append(cost := bed.run(versions, limits))
-        report(bed.engine, what, cost, yardstick)
+        report(bed.name, what, cost, yardstick)
         for node, seconds in bed.slowest(slowest).items():
             say(f"    {node}", f"{seconds:.1f} s")
     return Built(landing.values, *costs)
@@ -360,10 +367,17 @@ def main() -> None:
     parser.add_argument("--slowest", type=int, default=0, help="name so many of the slowest models and tests")
     parser.add_argument("--memory-mb", type=int, default=psutil.virtual_memory().total // 2**20 * 3 // 4)
     parser.add_argument("--seconds", type=int, default=4 * 3600, help="end a build that takes longer, or more memory")
+    parser.add_argument(
+        "--duckdb-memory-gb", type=float, default=Settings.duckdb_memory_gb, help="what DuckDB may hold at most"
+    )
     chosen = parser.parse_args()
+    duckdb_memory = {DUCKDB_MEMORY: f"{chosen.duckdb_memory_gb:g}"}
     limits = Limits(chosen.memory_mb, chosen.seconds)
     built: dict[str, dict[Size, Built]] = {engine: {} for engine in chosen.engines}
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as temporary, fresh_warehouse() as environment:
+    with (
+        tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as temporary,
+        fresh_warehouse(**duckdb_memory) as environment,
+    ):
         for size in sorted(chosen.sizes):
             build = dbt_build(project(Path(temporary) / f"project-{size}", size.indicators))
             place = (chosen.landings or Path(temporary)) / str(size)
@@ -375,7 +389,7 @@ def main() -> None:
                     beside = built.get("DuckDB", {}).get(size) if engine != "DuckDB" else None
                     built[engine][size] = build_both(bed, landing, limits, beside, chosen.slowest)
                 except Unfinished as reason:
-                    say(f"{engine}: {landing.values:,} values are not built", str(reason))
+                    say(f"{bed.name}: {landing.values:,} values are not built", str(reason))
                 shutil.rmtree(bed.folder)
             if not chosen.landings:
                 shutil.rmtree(place)

@@ -200,6 +200,7 @@ def test_versions_of_any_history_are_those_of_a_full_rebuild_and_of_a_plain_read
             assert found == sorted(expected, key=lambda row: (row[0], row[1], row[2], row[4]))
         assert build() == found, "where nothing is new nothing changes"
         assert build("--full-refresh") == found, "a full rebuild gives the same"
+        assert build("--full-refresh", "--vars", "rows_in_a_slice: 10") == found, "by slices of time, too"
         newest = [(row[0], row[1], row[2], row[5]) for row in found if row[7] is None]
         values = "select indicator_id, geo_id, period_start_utc, value from esios_values order by 1, 2, 3"
         assert warehouse.rows(values) == newest

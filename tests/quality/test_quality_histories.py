@@ -1,4 +1,4 @@
-"""Random histories of landing: what is judged run by run is what a full rebuild judges.
+"""Random histories of landing: what is judged run by run is what a full rebuild judges, at once or by slices of time.
 
 Each history is an indicator of its own, so that one warehouse and few runs of dbt hold many: hours, quarter hours, days
 and months, one area, several or all of them, windows that overlap, windows without any value, days asked for again or
@@ -185,10 +185,11 @@ def test_what_is_judged_run_by_run_of_any_history_is_what_a_full_rebuild_judges(
         for stage in range(STAGES):
             land(warehouse, [one.stages[stage] for one in histories])
             found = build()
-        rebuilt = build("--full-refresh")
-        for name in JUDGED:
-            assert found[name] - rebuilt[name] == set(), f"{name}: judged run by run only"
-            assert rebuilt[name] - found[name] == set(), f"{name}: judged by a rebuild only"
+        for way, more in (("at once", ()), ("by slices", ("--vars", "rows_in_a_slice: 50"))):
+            rebuilt = build("--full-refresh", *more)
+            for name in JUDGED:
+                assert found[name] - rebuilt[name] == set(), f"{name}: judged run by run only, and not {way}"
+                assert rebuilt[name] - found[name] == set(), f"{name}: judged by a rebuild {way} only"
         assert {row[0] for row in found["daily_quality"]} >= {
             one.indicator for one in histories if one.areas != "all" and any(step.responses for step in one.stages)
         }

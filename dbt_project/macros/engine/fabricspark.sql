@@ -19,6 +19,8 @@
 {% macro fabricspark__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}{{ return(spark__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates)) }}{% endmacro %}
 {% macro fabricspark__get_empty_schema_sql(columns) %}{{ return(spark__get_empty_schema_sql(columns)) }}{% endmacro %}
 {% macro fabricspark__in_slice(column, type, margin) %}{{ return(spark__in_slice(column, type, margin)) }}{% endmacro %}
+{% macro fabricspark__in_slice_of_indicators(column) %}{{ return(spark__in_slice_of_indicators(column)) }}{% endmacro %}
+{% macro fabricspark__rows_in_a_slice() %}{{ return(spark__rows_in_a_slice()) }}{% endmacro %}
 {% macro fabricspark__create_table_as(temporary, relation, compiled_code, language='sql') %}{{ return(spark__create_table_as(temporary, relation, compiled_code, language)) }}{% endmacro %}
 {% macro fabricspark__written_once(name) %}{{ return(spark__written_once(name)) }}{% endmacro %}
 {% macro fabricspark__written_by_response(name) %}{{ return(spark__written_by_response(name)) }}{% endmacro %}

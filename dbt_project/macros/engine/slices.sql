@@ -1,50 +1,87 @@
-{#- Write a large table by slices of time, and once what is asked for again. Sail (0.7) holds what it orders and joins in memory; and a file that spans little time is
-    found, and passed over, by its statistics when a later build replaces the newest days. -#}
+{#- Write a large table by slices of time (or of indicators), and once what is asked for again. Sail (0.7) holds what it orders and joins in memory, DuckDB
+    the values of which it takes medians; and a file that spans little time is found, and passed over, by its statistics when a
+    later build replaces the newest days. -#}
 
 {% macro in_slice(column, type, margin=0) %}{{ return(adapter.dispatch('in_slice')(column, type, margin)) }}{% endmacro %}
 {#- The condition of a first build that a day or an instant lies in the slice to write, or within so many days of it. -#}
-{% macro duckdb__in_slice(column, type, margin) %}1 = 1{% endmacro %}
+{% macro duckdb__in_slice(column, type, margin) %}{{ return(in_all_time(column, type, margin)) }}{% endmacro %}
 {% macro sqlserver__in_slice(column, type, margin) %}1 = 1{% endmacro %}
-{#- Of all time, as it stands: see query_of_slice. -#}
-{% macro spark__in_slice(column, type, margin) %}
-    {%- set first, until = literals_of_slice() -%}
+{% macro spark__in_slice(column, type, margin) %}{{ return(in_all_time(column, type, margin)) }}{% endmacro %}
+
+{% macro in_all_time(column, type, margin) %}
+    {#- The condition as it stands, which query_of_slice makes one of a slice. -#}
+    {%- set first, until = literals_of_slice('day') -%}
     {%- if margin -%}{%- set first, until = add_days(first, -margin), add_days(until, margin) -%}{%- endif -%}
     {{ return(column ~ ' >= cast(' ~ first ~ ' as ' ~ type ~ ') and ' ~ column ~ ' < cast(' ~ until ~ ' as ' ~ type ~ ')') }}
 {% endmacro %}
 
-{% macro literals_of_slice() %}
-    {#- The first day of the slice that is all time, and the day after its last. -#}
-    {{ return(["date '1000-01-01'", "date '9000-01-01'"]) }}
+{% macro in_slice_of_indicators(column) %}{{ return(adapter.dispatch('in_slice_of_indicators')(column)) }}{% endmacro %}
+{#- The same of an indicator's id, in a model whose meta has `slices_of: indicator_id`. -#}
+{% macro duckdb__in_slice_of_indicators(column) %}1 = 1{% endmacro %}
+{% macro sqlserver__in_slice_of_indicators(column) %}1 = 1{% endmacro %}
+{% macro spark__in_slice_of_indicators(column) %}
+    {%- set first, until = literals_of_slice('indicator_id') -%}
+    {{ return(column ~ ' >= ' ~ first ~ ' and ' ~ column ~ ' < ' ~ until) }}
 {% endmacro %}
+
+{% macro literals_of_slice(kind) %}
+    {#- The first day of the slice that is all time, and the day after its last: parse_instant reads the years 1000 to 2999. The same
+        of ids. -#}
+    {{ return(["date '0900-01-01'", "date '9000-01-01'"] if kind == 'day' else ['-2147483648', '2147483647']) }}
+{% endmacro %}
+
+{% macro rows_in_a_slice() %}{{ return(var('rows_in_a_slice') or adapter.dispatch('rows_in_a_slice')()) }}{% endmacro %}
+{#- About how many rows of a large table are written at once: fewer need less memory and more statements. -#}
+{% macro duckdb__rows_in_a_slice() %}{{ return(10000000) }}{% endmacro %}
+{#- It writes each table at once. -#}
+{% macro sqlserver__rows_in_a_slice() %}{{ return(none) }}{% endmacro %}
+{% macro spark__rows_in_a_slice() %}{{ return(2000000) }}{% endmacro %}
 
 {% macro slices() %}
     {#- [first day, day after the last], as literals, of the slices of the table that the model at hand writes whole: by its meta
         `slices`, or `kept` (see table_in_place_of_view). Fewer than two: at once. -#}
     {%- set meta = config.get('meta', {}) -%}
     {%- set sliced = meta.get('slices') or meta.get('kept') -%}
-    {#- What reaches over more than a year would read that again for each slice. -#}
-    {%- if not sliced or 'reach_days' in sliced -%}{{ return([]) }}{%- endif -%}
+    {%- if not sliced -%}{{ return([]) }}{%- endif -%}
+    {%- set kind = sliced.get('slices_of', 'day') -%}
     {%- set time = sliced.get('time', 'period_start_utc') -%}
+    {%- set part = day_of(time) if kind == 'day' else kind -%}
+    {#- A slice of indicators reads the table whole: fewer of them. -#}
+    {%- set most = rows_in_a_slice() | int * (1 if kind == 'day' else 4) -%}
     {%- set query -%}
         select
-            date_format({{ time }}, 'yyyy-MM-dd') as day_text,
+            {{ part }} as first_there,
             count(*) as rows_there
         from {{ ref(sliced.rows_of) }}
-        where {{ time }} is not null
-        group by date_format({{ time }}, 'yyyy-MM-dd')
+        where {{ part }} is not null
+        group by {{ part }}
         order by 1
     {%- endset -%}
-    {%- set first, until = literals_of_slice() -%}
+    {%- set first, until = literals_of_slice(kind) -%}
     {%- set cut = namespace(slices=[], first=first, rows=0) -%}
-    {%- for day, rows in run_query(query).rows -%}
-        {%- if cut.rows and cut.rows + rows | int > var('rows_in_a_slice') | int -%}
-            {%- set literal = "date '" ~ day ~ "'" -%}
+    {%- for first_there, rows in run_query(query).rows -%}
+        {%- if cut.rows and cut.rows + rows | int > most -%}
+            {%- set literal = "date '" ~ first_there ~ "'" if kind == 'day' else first_there | int -%}
             {%- do cut.slices.append([cut.first, literal]) -%}
             {%- set cut.first, cut.rows = literal, 0 -%}
         {%- endif -%}
         {%- set cut.rows = cut.rows + rows | int -%}
     {%- endfor -%}
     {{ return(cut.slices + [[cut.first, until]]) }}
+{% endmacro %}
+
+{% macro duckdb__create_table_as(temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none) %}
+    {#- dbt's own, and by slices where there are more than one: the first makes the table, the others are inserted. All in the
+        transaction that dbt has begun, so that a build that is killed leaves nothing. -#}
+    {%- set slices = [] if temporary or language != 'sql' else slices() -%}
+    {%- set queries = [] -%}
+    {%- for first, until in slices -%}{%- do queries.append(query_of_slice(compiled_code, first, until)) -%}{%- endfor -%}
+    {{ dbt.duckdb__create_table_as(temporary, relation, queries[0] if queries else compiled_code, language, partitioned_by, sorted_by) }}
+    {%- for query in queries[1:] %}
+    insert into {{ relation }} by name (
+        {{ query }}
+    );
+    {%- endfor %}
 {% endmacro %}
 
 {% macro spark__create_table_as(temporary, relation, compiled_code, language='sql') %}
@@ -64,7 +101,7 @@
     {%- set written = table_to_build_in(relation) -%}
     {%- set kept = config.get('meta', {}).get('kept') -%}
     {%- set of_slice -%}
-        {%- if kept -%}
+        {%- if kept and not kept.slices_of -%}
         select rows_of_model.* from ({{ query }}) as rows_of_model where {{ in_slice('rows_of_model.period_start_utc', type_instant()) }}
         {%- else -%}
         {{ query }}
@@ -82,9 +119,9 @@
 {% endmacro %}
 
 {% macro query_of_slice(query, first, until) %}
-    {#- A query with in_slice in it, of the days from `first` to the one before `until`. -#}
-    {%- set all_time = literals_of_slice() -%}
-    {{ return(query | replace(all_time[0], first) | replace(all_time[1], until)) }}
+    {#- A query with in_slice in it, of the days (or ids) from `first` to the one before `until`. -#}
+    {%- set all = literals_of_slice('day' if "date '" in first | string else 'indicator_id') -%}
+    {{ return(query | replace(all[0], first | string) | replace(all[1], until | string)) }}
 {% endmacro %}
 
 {% macro written_once(name) %}{{ return(adapter.dispatch('written_once')(name)) }}{% endmacro %}

@@ -13,7 +13,8 @@
     'counter': 'last_response_id',
     'key': ['indicator_id', 'block_last_day'],
     'time': 'block_last_day',
-    'reach_days': reach_days
+    'reach_days': reach_days,
+    'slices_of': 'indicator_id'
 }}) }}
 
 with newest_values as (
@@ -28,6 +29,7 @@ with newest_values as (
     where versions.known_until_utc is null
         and areas.place = 1
         and {{ in_slice('versions.period_start_utc', type_instant(), reach_days) }}
+        and {{ in_slice_of_indicators('versions.indicator_id') }}
 ),
 
 values_by_block as (
