@@ -26,6 +26,7 @@ from tests.warehouses.random_histories import Parsed, empty_warehouse, few_seeds
 
 HISTORIES = 12
 STAGES = 2
+SLICED = ("--vars", "rows_in_a_slice: 50")
 CADENCES = {"hour": 60, "fifteen_minutes": 15, "day": None, "month": None}
 # Around a change of the clocks, and long enough for comparisons with the week before.
 FIRST, DAYS = date(2018, 10, 20), 11
@@ -184,8 +185,8 @@ def test_what_is_judged_run_by_run_of_any_history_is_what_a_full_rebuild_judges(
 
         for stage in range(STAGES):
             land(warehouse, [one.stages[stage] for one in histories])
-            found = build()
-        for way, more in (("at once", ()), ("by slices", ("--vars", "rows_in_a_slice: 50"))):
+            found = build(*SLICED)
+        for way, more in (("at once", ()), ("by slices", SLICED)):
             rebuilt = build("--full-refresh", *more)
             for name in JUDGED:
                 assert found[name] - rebuilt[name] == set(), f"{name}: judged run by run only, and not {way}"

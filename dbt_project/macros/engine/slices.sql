@@ -3,7 +3,7 @@
     later build replaces the newest days. -#}
 
 {% macro in_slice(column, type, margin=0) %}{{ return(adapter.dispatch('in_slice')(column, type, margin)) }}{% endmacro %}
-{#- The condition of a first build that a day or an instant lies in the slice to write, or within so many days of it. -#}
+{#- The condition that a day or an instant lies in the slice to write, or within so many days of it. -#}
 {% macro duckdb__in_slice(column, type, margin) %}{{ return(in_all_time(column, type, margin)) }}{% endmacro %}
 {% macro sqlserver__in_slice(column, type, margin) %}1 = 1{% endmacro %}
 {% macro spark__in_slice(column, type, margin) %}{{ return(in_all_time(column, type, margin)) }}{% endmacro %}
@@ -37,12 +37,13 @@
 {% macro sqlserver__rows_in_a_slice() %}{{ return(none) }}{% endmacro %}
 {% macro spark__rows_in_a_slice() %}{{ return(2000000) }}{% endmacro %}
 
-{% macro slices() %}
+{% macro slices(of_increment=false) %}
     {#- [first day, day after the last], as literals, of the slices of the table that the model at hand writes whole: by its meta
-        `slices`, or `kept` (see table_in_place_of_view). Fewer than two: at once. -#}
+        `slices`, or `kept` (see table_in_place_of_view). Of an increment where the meta names a `counter`, by the rows with a
+        higher number than its own. Fewer than two: at once. -#}
     {%- set meta = config.get('meta', {}) -%}
     {%- set sliced = meta.get('slices') or meta.get('kept') -%}
-    {%- if not sliced -%}{{ return([]) }}{%- endif -%}
+    {%- if not sliced or (of_increment and not sliced.counter) -%}{{ return([]) }}{%- endif -%}
     {%- set kind = sliced.get('slices_of', 'day') -%}
     {%- set time = sliced.get('time', 'period_start_utc') -%}
     {%- set part = day_of(time) if kind == 'day' else kind -%}
@@ -54,6 +55,9 @@
             count(*) as rows_there
         from {{ ref(sliced.rows_of) }}
         where {{ part }} is not null
+        {% if of_increment %}
+            and {{ sliced.counter }} > {{ highest(this, sliced.counter) }}
+        {% endif %}
         group by {{ part }}
         order by 1
     {%- endset -%}
@@ -72,8 +76,8 @@
 
 {% macro duckdb__create_table_as(temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none) %}
     {#- dbt's own, and by slices where there are more than one: the first makes the table, the others are inserted. All in the
-        transaction that dbt has begun, so that a build that is killed leaves nothing. -#}
-    {%- set slices = [] if temporary or language != 'sql' else slices() -%}
+        transaction that dbt has begun, so that a build that is killed leaves nothing. An increment is a temporary table first. -#}
+    {%- set slices = slices(of_increment=temporary) if language == 'sql' else [] -%}
     {%- set queries = [] -%}
     {%- for first, until in slices -%}{%- do queries.append(query_of_slice(compiled_code, first, until)) -%}{%- endfor -%}
     {{ dbt.duckdb__create_table_as(temporary, relation, queries[0] if queries else compiled_code, language, partitioned_by, sorted_by) }}

@@ -10,14 +10,15 @@
     + indexed_on(['indicator_id', 'madrid_day'])
     + indexed_on(['has_finding', 'indicator_id', 'geo_id', 'period_start_utc'])
     + indexed_on(['judgement', 'indicator_id'], included=['madrid_day']),
-    meta={'slices': {'rows_of': 'period_checks', 'time': 'madrid_day'}}
+    meta={'slices': {'rows_of': 'period_checks', 'time': 'madrid_day', 'counter': 'judgement'}}
 ) }}
 
 {#- A bad value makes the same hours of the next week look unlike it. So an odd period is not a yardstick: the week before
     the judged days is itself compared with the one before that. A day affects the next two weeks. -#}
 {%- set changes = judged_days(ref('period_checks'), highest(this, 'judgement')) if is_incremental() else '' -%}
 {%- set days = days_near(changes, 16) if is_incremental() else none -%}
-{%- set is_near = within_days('periods', 'madrid_day', days, 'date') if is_incremental() else in_slice('periods.madrid_day', 'date', 16) -%}
+{%- set is_near = in_slice('periods.madrid_day', 'date', 16) -%}
+{%- if is_incremental() -%}{%- set is_near = is_near ~ ' and ' ~ within_days('periods', 'madrid_day', days, 'date') -%}{%- endif -%}
 {#- With the day, as in same_period. -#}
 {%- set of_clock = ['indicator_id', 'geo_id', 'madrid_day', 'datetime_local'] -%}
 {%- set z = '(abs(here.difference - weeks.usual_difference) / nullif(weeks.scale, 0))' -%}
@@ -176,7 +177,8 @@ judged_periods as (
             and here.difference is not null
     left join odd_yardsticks as odd
         on {{ same('here', 'odd', of_clock) }}
-    where {{ 'here.times_to_judge > 0' if is_incremental() else in_slice('here.madrid_day', 'date') }}
+    where {{ in_slice('here.madrid_day', 'date') }}
+    {{ 'and here.times_to_judge > 0' if is_incremental() }}
 )
 
 select
