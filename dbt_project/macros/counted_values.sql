@@ -1,9 +1,9 @@
-{% macro counted_values(touched=none, apart=none) %}
+{% macro counted_values(touched=none, days=none, apart=none) %}
     {#- The values that count, one row a response: in order of extraction they are the history of a period. A response from
         outside its window counts only until one came whose window holds the period. `touched`: a relation with the
-        (indicator_id, period_start_utc) to read; none for all. `apart`: a relation
-        with (response_id, is_lone), whose lone responses are left out. One order for all windows, so that an engine sorts
-        once. -#}
+        (indicator_id, period_start_utc) to read, and the `days` of each indicator that hold them (see days_near); none for
+        all. `apart`: a relation with (response_id, is_lone), whose lone responses are left out. One order for all windows, so
+        that an engine sorts once. -#}
     {%- set period -%}
         partition by entries.indicator_id, entries.geo_id, entries.period_start_utc
         order by entries.extracted_at_utc, entries.is_in_window, entries.response_id
@@ -41,6 +41,8 @@
         inner join {{ ref('stg_esios__indicator_values') }} as entries
             on touched.indicator_id = entries.indicator_id
                 and touched.period_start_utc = entries.period_start_utc
+        {#- As literals: of a join an engine knows too late what it need not read. #}
+        where {{ within_days('entries', 'period_start_utc', days, type_instant()) }}
         {% elif apart is none %}
         from {{ ref('stg_esios__indicator_values') }} as entries
         {% else %}

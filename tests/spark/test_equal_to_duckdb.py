@@ -100,7 +100,7 @@ def _build(seen: Seen) -> None:
     builds = seen.twins.build()
     for finished in builds:
         if finished.code:  # pytest shows it where a test fails
-            print(finished.out[-3000:], finished.err[-3000:])
+            print(finished.out[-3000:], finished.err[-20000:])
     done = [DONE.search(finished.out) for finished in builds]
     seen.built += [each[0] if each else "did not end" for each in done]
     seen.different.append(seen.twins.differences())

@@ -15,6 +15,17 @@
 {#- Work in proportion to what is new: only the periods that new responses touch. All responses of these are read, so that
     one committed late finds its place among the others. -#}
 {%- set behind = versions_behind(this) if is_incremental() else none -%}
+{%- if behind is not none -%}
+    {%- set touched -%}
+        select
+            indicator_id,
+            period_start_utc as start_utc,
+            period_start_utc as end_utc
+        from ({{ touched_periods(behind) }}) as touched
+        where period_start_utc is not null
+    {%- endset -%}
+    {%- set days = days_near(touched, 1) -%}
+{%- endif -%}
 {%- set in_order = 'partition by indicator_id, geo_id, period_start_utc order by extracted_at_utc' -%}
 {%- set madrid_day = day_of(to_madrid('versions.period_start_utc')) -%}
 with {% if behind is not none %}
@@ -29,7 +40,7 @@ lone_responses_apart as (
 
 {% endif %}
 values_that_count as (
-    {{ counted_values('touched_periods') if behind is not none else counted_values(apart='lone_responses_apart') }}
+    {{ counted_values('touched_periods', days) if behind is not none else counted_values(apart='lone_responses_apart') }}
 ),
 
 only_versions as (

@@ -20,8 +20,8 @@
 with newest_values as (
     select
         versions.indicator_id,
-        {{ held('versions.value') }} as value,
-        {{ day_of(to_madrid('versions.period_start_utc')) }} as madrid_day
+        {{ day_of(to_madrid('versions.period_start_utc')) }} as madrid_day,
+        {{ held('versions.value') }} as value
     from {{ ref('esios_value_versions') }} as versions
     inner join {{ ref('esios_indicator_areas') }} as areas
         on versions.indicator_id = areas.indicator_id
@@ -43,8 +43,8 @@ blocks as (
     select
         indicator_id,
         block,
-        max(madrid_day) as window_last_day,
-        cast({{ add_days("cast('1900-01-01' as date)", '(' ~ window_days ~ ' * (block + 1) - 1)') }} as date) as block_last_day
+        cast({{ add_days("cast('1900-01-01' as date)", '(' ~ window_days ~ ' * (block + 1) - 1)') }} as date) as block_last_day,
+        max(madrid_day) as window_last_day
     from values_by_block
     group by indicator_id, block
 ),
