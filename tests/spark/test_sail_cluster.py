@@ -22,8 +22,8 @@ from extract.spark_session import spark_session
 with spark_session(load_settings()) as lake:
     for number, query in enumerate(sys.argv[1:]):
         place = f"using delta location '{lake}/written/t{number}'"
-        try:
-            SparkSession.active().sql(f"create table t{number} {place} as {query}").collect()
+        try:  # "or replace": Sail tries twice, and the second try would find the table of the first
+            SparkSession.active().sql(f"create or replace table t{number} {place} as {query}").collect()
             print("written")
         except Exception as error:
             print(str(error).splitlines()[0])
