@@ -1,6 +1,7 @@
-{#- A block is four weeks, each from a Monday on (1900-01-01 was one); its window, the four weeks that end with the last day
-    of it that has values. So the newest window is whole, no other changes with the next day, and a value has a part in the
-    windows of the next 27 days and of a year later alone. Ten bins of the reference's deciles. -#}
+{#- A block is four weeks from a Monday on; its window, the four weeks that end with the last day of it that has values. So
+    the newest window is whole, no other changes with the next day, and a value has a part in the windows of the next 27 days
+    and of a year later alone. Ten bins of the reference's deciles. -#}
+{%- set first_monday = "cast('1900-01-01' as date)" -%}
 {%- set window_days = 28 -%}
 {#- 364 days: the same days of the week. -#}
 {%- set blocks_apart = 13 -%}
@@ -35,7 +36,7 @@ with newest_values as (
 values_by_block as (
     select
         *,
-        cast(floor({{ days_from_to("cast('1900-01-01' as date)", 'madrid_day') }} / {{ window_days }}e0) as {{ type_whole() }}) as block
+        cast(floor({{ days_from_to(first_monday, 'madrid_day') }} / {{ window_days }}e0) as {{ type_whole() }}) as block
     from newest_values
 ){{ written_once('values_by_block') }},
 
@@ -43,7 +44,7 @@ blocks as (
     select
         indicator_id,
         block,
-        cast({{ add_days("cast('1900-01-01' as date)", '(' ~ window_days ~ ' * (block + 1) - 1)') }} as date) as block_last_day,
+        cast({{ add_days(first_monday, '(' ~ window_days ~ ' * (block + 1) - 1)') }} as date) as block_last_day,
         max(madrid_day) as window_last_day
     from values_by_block
     group by indicator_id, block
